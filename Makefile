@@ -1,0 +1,42 @@
+# Every target installs what it needs into .venv by itself. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test local lint format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kube-rendezvous needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Installing into $(VENV) (with torch: some minutes and 6 GB the first time) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[operator,torch]' --group dev
+	@touch $@
+
+demo: $(INSTALLED) ## Train with torchrun on a real local control plane, lose nodes, go on (about 2 minutes)
+	@PYTHONPATH=deploy/local:deploy/demo $(BIN)/python -m rendezvous_demo $(ARGS)
+
+local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C ends it
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local up $(ARGS)
+
+test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## Check style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+clean: ## Remove what the targets made here (the cache of built programs stays)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

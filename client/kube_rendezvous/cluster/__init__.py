@@ -1,0 +1,14 @@
+"""Talking to the Kubernetes API server: credentials, requests, refusals in plain words, and watches."""
+
+from kube_rendezvous.cluster.backoff import Backoff
+from kube_rendezvous.cluster.connection import Connection, ResponseStream
+from kube_rendezvous.cluster.failures import ApiFailureError, ApiRefusedError, ApiUnavailableError
+
+__all__ = [
+    "ApiFailureError",
+    "ApiRefusedError",
+    "ApiUnavailableError",
+    "Backoff",
+    "Connection",
+    "ResponseStream",
+]

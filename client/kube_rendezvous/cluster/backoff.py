@@ -1,0 +1,31 @@
+"""How long to wait before trying again."""
+
+import random
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Exponential backoff with full jitter. Not thread-safe: one for each loop.
+
+    Args:
+        first: upper bound of the first delay, seconds.
+        limit: upper bound of every delay, seconds.
+    """
+
+    first: float = 0.1
+    limit: float = 5.0
+    _bound: float = field(default=0.0, init=False)
+
+    def next_delay(self, at_least: float = 0.0) -> float:
+        """Seconds to wait now.
+
+        Args:
+            at_least: what the server asked for (`Retry-After`), seconds.
+        """
+        self._bound = min(self.limit, self._bound * 2 or self.first)
+        return max(at_least, random.uniform(self._bound / 2, self._bound))
+
+    def reset(self) -> None:
+        """Something worked: the next failure starts at `first` again."""
+        self._bound = 0.0

@@ -1,0 +1,55 @@
+"""What can go wrong with a request, told apart by what the caller should do about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_PASSING = frozenset({408, 409, 410, 425, 429})
+
+
+class ApiFailureError(Exception):
+    """A request failed.
+
+    Args:
+        request: what was asked, such as ``POST /apis/…``.
+        status: HTTP status; 0 if there was no answer.
+        reason: the API server's CamelCase reason, "" if none.
+        message: its sentence, or the network error's.
+        retry_after: seconds to wait before the next try, 0 if the server did not say.
+    """
+
+    def __init__(self, request: str, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(f"{request}: {status or 'no answer'} {reason}: {message}".replace(" : ", ": "))
+        self.request = request
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class ApiUnavailableError(ApiFailureError):
+    """It may work later: no answer, too many requests, a conflict, an error inside the server."""
+
+
+class ApiRefusedError(ApiFailureError):
+    """It will not work however often it is tried: no right, no such thing, not valid."""
+
+
+def failure_of(request: str, status: int, body: Any, headers: Mapping[str, str]) -> ApiFailureError:
+    """Sort an error response into passing and final.
+
+    Args:
+        request: for the message.
+        status: HTTP status, 400 or more.
+        body: parsed `Status` object if there was one, else text.
+        headers: of the response.
+    """
+    if isinstance(body, Mapping):
+        reason, message = str(body.get("reason", "")), str(body.get("message", ""))
+    else:
+        reason, message = "", str(body)[:500].strip()
+    kind = ApiUnavailableError if status in _PASSING or status >= 500 else ApiRefusedError
+    try:
+        retry_after = float(headers.get("Retry-After", 0) or 0)
+    except ValueError:
+        retry_after = 0.0
+    return kind(request, status, reason, message, retry_after)

@@ -1,0 +1,101 @@
+"""The Kubernetes list-and-watch protocol without I/O: which request to make next, one answer in, events out.
+
+Shared by the client's watch of one object and the operator's watch of all Members. Rules: list, then watch from the
+list's resource version; a bookmark moves that version on; 410 (or any other ERROR event) means list again; a broken or
+ended watch goes on from the last version seen. The list is made without a resource version, so that it is consistent: a
+cache that lags behind must not make a living member look gone.
+"""
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+WATCH_SECONDS = (240, 300)
+"""The server ends a watch after a random time in this range, so that watchers spread."""
+
+SILENCE_SECONDS = 80.0
+"""A bookmark comes about every minute, if anything changed at all; a stream that is silent for longer is opened anew."""
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """GET the collection with this query; give the answer to `WatchProtocol.listed`."""
+
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """Stream the collection with this query; give each line to `WatchProtocol.line`."""
+
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An object was added or modified."""
+
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An object was deleted; this is its last version."""
+
+    object: Object
+
+
+@dataclass(slots=True)
+class WatchProtocol:
+    """State of one list-and-watch.
+
+    Args:
+        selector: query parameters such as ``fieldSelector``.
+    """
+
+    selector: Mapping[str, str] = field(default_factory=dict)
+    _version: str | None = field(default=None, init=False)
+
+    def next_request(self) -> ListRequest | WatchRequest:
+        """What to ask the server now."""
+        if self._version is None:
+            return ListRequest(dict(self.selector))
+        return WatchRequest(
+            {
+                **self.selector,
+                "watch": "1",
+                "allowWatchBookmarks": "true",
+                "resourceVersion": self._version,
+                "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),
+            }
+        )
+
+    def listed(self, answer: Object) -> list[Object]:
+        """Take a list's answer: every object there is."""
+        self._version = answer["metadata"]["resourceVersion"]
+        return list(answer.get("items") or ())
+
+    def line(self, line: bytes) -> Changed | Removed | None:
+        """Take one line of a watch. After None, `must_list` tells whether the watch is of any more use."""
+        event = json.loads(line)
+        kind, obj = event["type"], event["object"]
+        if kind == "ERROR":
+            self._version = None
+            return None
+        self._version = obj["metadata"]["resourceVersion"]
+        if kind == "BOOKMARK":
+            return None
+        return Removed(obj) if kind == "DELETED" else Changed(obj)
+
+    @property
+    def must_list(self) -> bool:
+        """Whether the next request is a list."""
+        return self._version is None
+
+    def expired(self) -> None:
+        """The server refused the watch (410 as an HTTP status): list again."""
+        self._version = None

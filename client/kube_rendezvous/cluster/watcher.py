@@ -1,0 +1,139 @@
+"""The thread that drives a `WatchProtocol` over a `Connection`, for ever, through every failure."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Protocol
+
+from kube_rendezvous.cluster.backoff import Backoff
+from kube_rendezvous.cluster.connection import Connection, ResponseStream
+from kube_rendezvous.cluster.failures import ApiFailureError, ApiUnavailableError
+from kube_rendezvous.cluster.watch_protocol import (
+    SILENCE_SECONDS,
+    Changed,
+    ListRequest,
+    Object,
+    Removed,
+    WatchProtocol,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class WatchListener(Protocol):
+    """What a watcher tells, always from its own thread."""
+
+    def relisted(self, objects: list[Object]) -> None:
+        """Every object there is: what is not among them is gone."""
+
+    def changed(self, obj: Object) -> None:
+        """An object was added or modified."""
+
+    def removed(self, obj: Object) -> None:
+        """An object was deleted; this is its last version."""
+
+    def troubled(self, failure: ApiFailureError) -> None:
+        """A list or a watch failed; it will be tried again."""
+
+    def connected(self) -> None:
+        """The watch has (again) a connection that delivers."""
+
+
+class Watcher:
+    """Keeps a listener informed about one collection. Relisting is normal and never an error.
+
+    Args:
+        connection: to the API server.
+        path: of the collection.
+        selector: ``fieldSelector`` or ``labelSelector``.
+        listener: told everything.
+        name: of the thread.
+        retry_limit: longest pause between two tries, seconds.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        path: str,
+        selector: Mapping[str, str],
+        listener: WatchListener,
+        *,
+        name: str,
+        retry_limit: float = 3.0,
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._protocol = WatchProtocol(selector)
+        self._listener = listener
+        self._backoff = Backoff(limit=retry_limit)
+        self._stop = threading.Event()
+        self._stream: ResponseStream | None = None
+        self._stream_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """End the thread and wait for it, `timeout` seconds at the most. Safe to call twice, and from itself."""
+        self._stop.set()
+        with self._stream_lock:
+            if self._stream is not None:
+                self._stream.interrupt()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._step()
+            except ApiFailureError as failure:
+                self._recover(failure)
+            except Exception as error:  # a thread that died here would leave its listener blind for ever
+                _log.exception("The watch of %s met something unexpected; it starts anew", self._path)
+                self._protocol.expired()
+                self._recover(ApiUnavailableError(f"GET {self._path} (watch)", 0, "", repr(error)))
+
+    def _recover(self, failure: ApiFailureError) -> None:
+        if self._stop.is_set():
+            return
+        if failure.status == 410:
+            self._protocol.expired()
+        _log.debug("Watch of %s: %s", self._path, failure)
+        self._listener.troubled(failure)
+        self._stop.wait(self._backoff.next_delay(failure.retry_after))
+
+    def _step(self) -> None:
+        """One list, or one watch from its beginning to its end."""
+        request = self._protocol.next_request()
+        if isinstance(request, ListRequest):
+            answer = self._connection.request("GET", self._path, query=request.query)
+            self._listener.relisted(self._protocol.listed(answer))
+            return
+        stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
+        with self._stream_lock:
+            self._stream = stream
+        try:
+            if self._stop.is_set():
+                return
+            self._listener.connected()
+            for line in stream.lines():
+                if self._stop.is_set():
+                    return
+                self._deliver(line)
+                if self._protocol.must_list:
+                    what = f"GET {self._path} (watch)"
+                    raise ApiUnavailableError(what, 410, "Expired", line.decode(errors="replace"))
+                self._backoff.reset()
+        finally:
+            with self._stream_lock:
+                self._stream = None
+            stream.close()
+
+    def _deliver(self, line: bytes) -> None:
+        event = self._protocol.line(line)
+        if isinstance(event, Changed):
+            self._listener.changed(event.object)
+        elif isinstance(event, Removed):
+            self._listener.removed(event.object)

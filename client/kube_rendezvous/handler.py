@@ -1,0 +1,336 @@
+"""`KubernetesRendezvousHandler`: the rendezvous API on top of a Rendezvous object. Knows nothing of torch.
+
+One `next_rendezvous` is a loop over where the member stands (`membership.standing`): create, join, re-join, wait, take
+a place, open its store. Every other answer comes from memory.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
+
+from kube_rendezvous.api import (
+    RendezvousClosedError,
+    RendezvousConnectionError,
+    RendezvousHandler,
+    RendezvousInfo,
+    RendezvousParameters,
+    RendezvousStoreInfo,
+    RendezvousTimeoutError,
+    Store,
+)
+from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster.credentials import CredentialsError
+from kube_rendezvous.cluster.refusals import explain_refusal
+from kube_rendezvous.membership.identity import Identity, identify
+from kube_rendezvous.membership.listening_socket import listen_for, port_of
+from kube_rendezvous.membership.plain_errors import plain_errors
+from kube_rendezvous.membership.session import Session
+from kube_rendezvous.membership.standing import (
+    ClosedForUs,
+    MustCreate,
+    MustJoin,
+    MustRejoin,
+    Place,
+    Standing,
+    Waiting,
+    is_superseded,
+)
+from kube_rendezvous.membership.waiting_report import NO_OPERATOR, UNOBSERVED_SECONDS, WaitingReport
+from kube_rendezvous.settings import HandlerSettings, read_settings
+
+BACKEND = "kubernetes"
+
+_log = logging.getLogger(__name__)
+
+_GOODBYE_SECONDS = 5.0
+
+
+class StoreOpener(Protocol):
+    """Opens the bootstrap store of a round."""
+
+    def __call__(
+        self,
+        place: Place,
+        listening: socket.socket | None,
+        *,
+        timeout: float,
+        given_up: Callable[[], bool],
+    ) -> Store | None:
+        """Open the store.
+
+        Args:
+            place: whose `store` says where it listens.
+            listening: for rank 0, which serves the store: the socket on which its clients already queue. The
+                opener owns it from now on. None for all others.
+            timeout: seconds for one operation on the store later on.
+            given_up: true when the round is not worth waiting for any more; ask it while waiting.
+
+        Returns:
+            The store, its keys private to this round; None if `given_up` became true first.
+        """
+
+
+def create_handler(
+    params: RendezvousParameters, open_store: StoreOpener | None = None
+) -> "KubernetesRendezvousHandler":
+    """Create a handler; connects to nothing yet but reads the credentials.
+
+    Args:
+        params: see `kube_rendezvous.settings`.
+        open_store: default: torch's TCPStore if torch is installed, else a store that has an address and nothing more.
+
+    Raises:
+        ValueError: a setting cannot be used.
+        RendezvousConnectionError: there are no usable credentials.
+    """
+    if open_store is None:
+        from kube_rendezvous.store_choice import default_store_opener
+
+        open_store = default_store_opener()
+    settings = read_settings(params)
+    try:
+        connection = Connection.shared(settings.kubeconfig, settings.context)
+    except CredentialsError as error:
+        raise RendezvousConnectionError(str(error)) from error
+    return KubernetesRendezvousHandler(settings, connection, open_store)
+
+
+class KubernetesRendezvousHandler(RendezvousHandler):
+    """See `kube_rendezvous.api.RendezvousHandler`, whose contract this follows.
+
+    Args:
+        settings: what the user asked for.
+        connection: to the API server; may be shared.
+        open_store: how the bootstrap store is made.
+    """
+
+    def __init__(self, settings: HandlerSettings, connection: Connection, open_store: StoreOpener) -> None:
+        self._settings = settings
+        self._namespace = settings.namespace or connection.namespace
+        self._connection = connection
+        self._open_store = open_store
+        self._identity: Identity | None = None
+        self._session: Session | None = None
+        self._listening: socket.socket | None = None
+        self._store: Store | None = None
+        self._ended = False
+        self._lock = threading.Lock()
+        self._finalizer: Any = None
+
+    def get_backend(self) -> str:
+        """See base class."""
+        return BACKEND
+
+    def get_run_id(self) -> str:
+        """See base class."""
+        return self._settings.name
+
+    @property
+    def use_agent_store(self) -> bool:
+        """See base class; `TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1` turns it off, as in torch."""
+        return os.getenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "0") != "1"
+
+    def next_rendezvous(self) -> RendezvousInfo:
+        """See base class."""
+        if self._ended:
+            raise RendezvousClosedError(f"{self._what}: this handler was shut down")
+        deadline = time.monotonic() + self._settings.join_timeout
+        with plain_errors(self._what, self._namespace):
+            session = self._begin(deadline)
+            return self._find_round(session, deadline)
+
+    def is_closed(self) -> bool:
+        """See base class. A rendezvous that the next join would open again is not closed."""
+        if self._ended:
+            return True
+        with plain_errors(self._what, self._namespace):
+            session = self._begin(time.monotonic() + self._settings.close_timeout)
+        rendezvous = session.rendezvous
+        closed = rendezvous.status.closed if rendezvous is not None else None
+        return closed is not None and not closed.reopens_on_join
+
+    def set_closed(self) -> None:
+        """See base class. Waits until the operator has closed it, `close_timeout` at the most."""
+        if self._ended:
+            return
+        deadline = time.monotonic() + self._settings.close_timeout
+        with plain_errors(self._what, self._namespace):
+            session = self._begin(deadline)
+            self._settle(session, deadline, until_member=True)
+            if not isinstance(session.standing(), ClosedForUs):
+                session.say_goodbye(close_reason="set_closed() was called", leaving=False, deadline=deadline)
+        if not self._wait_for_closed(session, deadline):
+            self._raise_timeout(session, self._settings.close_timeout, "it was asked to close")
+
+    def num_nodes_waiting(self) -> int:
+        """See base class. Above 0 also when a member of our round is lost: that is how survivors are told."""
+        session = self._session
+        return 0 if session is None else session.nodes_waiting()
+
+    def shutdown(self) -> bool:
+        """See base class: leaves, and closes the rendezvous as torch does. Safe to call twice."""
+        if self._ended:
+            return True
+        self._ended = True
+        session = self._session
+        if session is None:
+            return True
+        deadline = time.monotonic() + self._settings.close_timeout
+        try:
+            if session.me.name and session.rendezvous is not None and not session.me.expelled:
+                reason = f"shut down by {session.me.name} after round {session.me.held_round}"
+                session.say_goodbye(close_reason=reason, leaving=True, deadline=deadline)
+                self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))
+            return True
+        except ApiFailureError as failure:
+            _log.warning("%s: could not say that we leave: %s", self._what, explain_refusal(failure, self._namespace))
+            return False
+        finally:
+            self._release(session)
+
+    @property
+    def _what(self) -> str:
+        return f"Rendezvous {self._namespace}/{self._settings.name}"
+
+    def _begin(self, deadline: float) -> Session:
+        """The session, started and informed."""
+        with self._lock:
+            if self._session is None:
+                self._identity = identify(
+                    self._connection.host, address=self._settings.address, slot=self._settings.slot
+                )
+                self._session = Session(self._connection, self._namespace, self._settings.name, self._identity)
+                self._finalizer = weakref.finalize(self, _leave_quietly, self._session, os.getpid())
+                self._session.start()
+            session = self._session
+        session.wait_for_list(deadline)
+        return session
+
+    def _find_round(self, session: Session, deadline: float) -> RendezvousInfo:
+        while True:
+            place = self._settle(session, deadline)
+            session.took(place)
+            listening = None
+            if place.rank == 0:
+                # Given away: the next re-join needs another socket.
+                listening, self._listening = self._listening, None
+
+            def given_up(place: Place = place) -> bool:
+                return time.monotonic() >= deadline or is_superseded(session.rendezvous, place)
+
+            store = self._open_store(place, listening, timeout=self._settings.read_timeout, given_up=given_up)
+            if store is not None:
+                return self._take(place, store)
+            if not is_superseded(session.rendezvous, place):
+                at = f"{place.store.address}:{place.store.port}"
+                raise RendezvousConnectionError(
+                    f"{self._what}: the bootstrap store of round {place.round}, served by {place.store.member} at "
+                    f"{at}, could not be reached: do NetworkPolicy and firewalls let the job's pods reach each other?"
+                )
+            _log.info("%s: round %d is replaced before its store was reached", self._what, place.round)
+
+    def _take(self, place: Place, store: Store) -> RendezvousInfo:
+        self._store = store
+        assert self._identity is not None
+        _log.info("%s: round %d, rank %d of %d", self._what, place.round, place.rank, place.world_size)
+        if self.use_agent_store:
+            info = RendezvousStoreInfo(place.store.address, place.store.port)
+        else:
+            info = RendezvousStoreInfo.build(place.rank, store, local_addr=self._identity.address)
+        return RendezvousInfo(store, place.rank, place.world_size, info)
+
+    def _settle(self, session: Session, deadline: float, until_member: bool = False) -> Any:
+        """Do what must be done until this node has a place (or, `until_member`, a Member or no chance of one)."""
+        report = WaitingReport(self._what)
+        while True:
+            where = session.standing()
+            if isinstance(where, Place) or (until_member and isinstance(where, Waiting | MustRejoin | ClosedForUs)):
+                return where
+            if isinstance(where, ClosedForUs):
+                raise RendezvousClosedError(f"{self._what} is closed: {where.why}")
+            if isinstance(where, MustJoin):
+                _log.debug("%s: joining, because %s", self._what, where.why)
+                session.join(port_of(self._listen()), deadline)
+            elif isinstance(where, MustRejoin):
+                session.rejoin(where.after_round, port_of(self._listen()), deadline)
+            elif isinstance(where, MustCreate) and self._may_create(session, where):
+                session.create_rendezvous(self._wished_spec(), deadline)
+            else:
+                deadline = self._wait(session, where, deadline, report)
+
+    def _wait(self, session: Session, where: Standing, deadline: float, report: WaitingReport) -> float:
+        """Wait for a change; return the deadline, which does not run for a spare beside a standing round."""
+        if isinstance(where, Waiting) and where.spare:
+            deadline = time.monotonic() + self._settings.join_timeout
+        why = where.why if isinstance(where, Waiting) else "there is no such object"
+        report.update(why, session.unobserved_seconds())
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            self._raise_timeout(session, self._settings.join_timeout, why)
+        session.wait_while(where, min(remaining, report.next_report(session.unobserved_seconds())))
+        return deadline
+
+    def _may_create(self, session: Session, where: MustCreate) -> bool:
+        """One that a person had made and deleted is for a person to make again: a client's would lack its settings."""
+        return self._settings.create == "if-missing" and (where.by_client or not session.me.rendezvous_uid)
+
+    def _wished_spec(self) -> dict[str, Any]:
+        spec = {"minNodes": self._settings.min_nodes, "maxNodes": self._settings.max_nodes}
+        if self._settings.last_call_timeout is not None:
+            spec["lastCallSeconds"] = self._settings.last_call_timeout
+        return spec
+
+    def _listen(self) -> socket.socket:
+        if self._listening is None:
+            assert self._identity is not None
+            self._listening = listen_for(self._identity.address)
+        return self._listening
+
+    def _wait_for_closed(self, session: Session, deadline: float) -> bool:
+        def closed() -> bool:
+            rendezvous = session.rendezvous
+            return rendezvous is None or rendezvous.status.closed is not None
+
+        return session.wait_until(closed, deadline - time.monotonic())
+
+    def _raise_timeout(self, session: Session, seconds: float, why: str) -> NoReturn:
+        text = f"{self._what}: no answer within {seconds:.0f} s; {why}"
+        unobserved = session.unobserved_seconds()
+        if unobserved >= UNOBSERVED_SECONDS:
+            text += "; " + NO_OPERATOR.format(seconds=unobserved)
+        if session.trouble is not None:
+            text += f"; the API server is out of reach ({session.trouble.message})"
+        if isinstance(session.standing(), MustCreate):
+            text += (
+                f"; create it: `kubectl -n {self._namespace} apply -f` a Rendezvous manifest, or let the nodes do it "
+                "(--rdzv-conf create=if-missing)"
+            )
+        raise RendezvousTimeoutError(text)
+
+    def _release(self, session: Session) -> None:
+        session.stop()
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+        self._store = None
+
+
+def _leave_quietly(session: Session, process: int) -> None:
+    """What happens to a handler that was dropped, or whose process ends, without `shutdown`: it leaves, and does not
+    close. torchrun does so on SIGTERM: the others are to go on."""
+    if os.getpid() != process:
+        return  # a forked child does not speak for its parent
+    try:
+        if session.me.name and not session.me.expelled:
+            session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + 1.0)
+    except ApiFailureError as failure:
+        _log.debug("Could not say that we leave: %s", failure)
+    finally:
+        session.stop()

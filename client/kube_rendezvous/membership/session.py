@@ -1,0 +1,344 @@
+"""The I/O of one member: its Member object, its heartbeat, and the watch of its Rendezvous.
+
+Three threads meet here: the caller's (join, wait, leave), the watcher's (newest Rendezvous) and the heartbeat's. What
+they share is guarded by one condition; every answer is computed by `standing` from the two values kept under it.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Backoff, Connection
+from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous.membership.identity import Identity
+from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
+from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path, object_path
+from kube_rendezvous.resources.timestamps import format_time
+
+_log = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
+
+_NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' own generated names: no words, no look-alikes
+_NAME_RANDOM = 5
+
+
+class Session:
+    """One member's dealings with the API server. Start it, use it, stop it.
+
+    Args:
+        connection: to the API server.
+        namespace, name: of the Rendezvous.
+        identity: who this node is.
+    """
+
+    def __init__(self, connection: Connection, namespace: str, name: str, identity: Identity) -> None:
+        self._connection = connection
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._changed = threading.Condition()
+        self._rendezvous: Rendezvous | None = None
+        self._listed = False
+        self._refusal: ApiFailureError | None = None
+        self._trouble: ApiFailureError | None = None
+        self._me = Standpoint()
+        self._first_unobserved: float | None = None
+        self._stopping = threading.Event()
+        self._heartbeat: threading.Thread | None = None
+        self._watcher = Watcher(
+            connection,
+            collection_path(RENDEZVOUS_PLURAL, namespace),
+            {"fieldSelector": f"metadata.name={name}"},
+            self,
+            name=f"rendezvous-watch-{name}",
+        )
+
+    def start(self) -> None:
+        """Begin to watch the Rendezvous."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End both threads. Leaves the Member object as it is. Safe to call twice."""
+        self._stopping.set()
+        self._watcher.stop()
+        heartbeat = self._heartbeat
+        if heartbeat is not None and heartbeat is not threading.current_thread():
+            heartbeat.join(2.0)
+
+    # What is known, from memory.
+
+    @property
+    def me(self) -> Standpoint:
+        """What this member knows of itself."""
+        with self._changed:
+            return self._me
+
+    @property
+    def rendezvous(self) -> Rendezvous | None:
+        """The newest version seen; None: there is none, or nothing was seen yet."""
+        with self._changed:
+            return self._rendezvous
+
+    @property
+    def trouble(self) -> ApiFailureError | None:
+        """Why the watch does not deliver right now; None if it does."""
+        with self._changed:
+            return self._trouble
+
+    def nodes_waiting(self) -> int:
+        """How many nodes wait for a round that this running member should join."""
+        with self._changed:
+            return nodes_waiting(self._rendezvous, self._me)
+
+    def unobserved_seconds(self) -> float:
+        """For how long no operator has looked at the newest spec, as far as this member saw; 0 if one has."""
+        with self._changed:
+            return 0.0 if self._first_unobserved is None else time.monotonic() - self._first_unobserved
+
+    def took(self, place: Place) -> None:
+        """The member goes to this place."""
+        with self._changed:
+            self._me = self._me.took(place)
+
+    # Waiting.
+
+    def wait_for_list(self, deadline: float) -> None:
+        """Wait until it is known whether the Rendezvous exists.
+
+        Args:
+            deadline: on the monotonic clock, seconds.
+
+        Raises:
+            ApiRefusedError: the API server will not let us see it.
+            ApiUnavailableError: it did not answer until the deadline.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._listed or isinstance(self._refusal, ApiRefusedError), deadline - time.monotonic()
+            )
+            if not self._listed:
+                path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
+                raise self._refusal or ApiUnavailableError(f"GET {path}", 0, "", "no answer until the time-out")
+
+    def standing(self) -> Standing:
+        """Where this member stands now."""
+        with self._changed:
+            return standing(self._rendezvous, self._me)
+
+    def wait_while(self, unchanged: Standing, seconds: float) -> None:
+        """Wait until the member stands elsewhere than at ``unchanged``, `seconds` at the most."""
+        self.wait_until(lambda: standing(self._rendezvous, self._me) != unchanged, seconds)
+
+    def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
+        """Wait until ``true`` (called with the session locked) holds, `seconds` at the most; return whether it does."""
+        with self._changed:
+            return self._changed.wait_for(true, max(0.0, seconds))
+
+    # Writing.
+
+    def create_rendezvous(self, spec: dict[str, Any], deadline: float) -> None:
+        """Create the Rendezvous; if somebody else was faster, theirs stands.
+
+        Raises:
+            ApiRefusedError, ApiUnavailableError: it could not be created until the deadline.
+        """
+        body = {
+            "apiVersion": "rendezvous.dev/v1alpha1",
+            "kind": "Rendezvous",
+            "metadata": {"name": self._name, "labels": {"app.kubernetes.io/managed-by": CLIENT_MANAGER}},
+            "spec": spec,
+        }
+        path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
+        created = self._persist(lambda: self._post(path, body), deadline)
+        if created is not None:
+            self.changed(created)
+            return
+        # The watch will show the other one; until then there is nothing to do.
+        self.wait_until(lambda: self._rendezvous is not None, min(5.0, deadline - time.monotonic()))
+
+    def join(self, port: int, deadline: float) -> None:
+        """Join as a new incarnation: one POST.
+
+        Args:
+            port: on which this node listens for the bootstrap store.
+            deadline: on the monotonic clock, seconds.
+
+        Raises:
+            ApiRefusedError, ApiUnavailableError: it could not join until the deadline.
+        """
+        rendezvous = self.rendezvous
+        if rendezvous is None:
+            return  # deleted this very moment: the caller will see it where we stand
+        path = collection_path(MEMBER_PLURAL, self._namespace)
+
+        def post() -> str:
+            # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
+            # must not leave a second Member behind when it is sent again.
+            manifest = member_manifest(
+                name=name,
+                rendezvous=rendezvous.name,
+                rendezvous_uid=rendezvous.uid,
+                address=self._identity.address,
+                port=port,
+                renew_time=joined_at,
+                pod_name=self._identity.pod_name,
+                pod_uid=self._identity.pod_uid,
+                node_name=self._identity.node_name,
+                slot=self._identity.slot,
+            )
+            self._post(path, manifest)
+            return name
+
+        joined_at = datetime.now(UTC)
+        ending = "".join(random.choices(_NAME_LETTERS, k=_NAME_RANDOM))
+        name = f"{self._identity.name_prefix}-{ending}"
+        self._persist(post, deadline)
+        with self._changed:
+            by_client = rendezvous.managed_by == CLIENT_MANAGER
+            self._me = replace(self._me.joined(name, rendezvous), made_by_client=by_client)
+        self._start_heartbeat()
+
+    def rejoin(self, after_round: int, port: int, deadline: float) -> None:
+        """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""
+        wish = {"afterRound": after_round, "port": port}
+        if self._persist(lambda: self._patch_member(wish), deadline):
+            with self._changed:
+                self._me = self._me.rejoined(after_round)
+
+    def say_goodbye(self, *, close_reason: str | None, leaving: bool, deadline: float) -> None:
+        """Mark the Member as leaving, as asking to close, or both: one PATCH.
+
+        Raises:
+            ApiRefusedError, ApiUnavailableError: it could not be said until the deadline.
+        """
+        wish: dict[str, Any] = {"leaving": True} if leaving else {}
+        if close_reason is not None:
+            wish |= {"closeRequested": True, "closeReason": close_reason[:256]}
+        self._persist(lambda: self._patch_member(wish), deadline)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Object | None:
+        """POST; None if an object of that name exists."""
+        try:
+            return self._connection.request("POST", path, body=body)
+        except ApiFailureError as failure:
+            if failure.reason == "AlreadyExists":
+                return None
+            raise
+
+    def _patch_member(self, spec: dict[str, Any], timeout: float = 10.0) -> bool:
+        """PATCH our Member; False if it is gone, which is then known."""
+        name = self.me.name
+        wish = {"spec": {**spec, "renewTime": format_time(datetime.now(UTC))}}
+        path = object_path(MEMBER_PLURAL, self._namespace, name)
+        try:
+            self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
+        except ApiFailureError as failure:
+            if failure.status != 404:
+                raise
+            with self._changed:
+                if self._me.name == name:
+                    self._me = replace(self._me, expelled=True)
+                    self._changed.notify_all()
+            return False
+        return True
+
+    def _persist(self, attempt: Callable[[], _Answer], deadline: float) -> _Answer:
+        """Try until it works, is refused, or the deadline has passed."""
+        backoff = Backoff()
+        while True:
+            try:
+                return attempt()
+            except ApiUnavailableError as failure:
+                pause = backoff.next_delay(failure.retry_after)
+                if time.monotonic() + pause >= deadline or self._stopping.wait(pause):
+                    raise
+
+    # The heartbeat.
+
+    def _start_heartbeat(self) -> None:
+        if self._heartbeat is None or not self._heartbeat.is_alive():
+            self._heartbeat = threading.Thread(
+                target=self._beat, name=f"rendezvous-heartbeat-{self._name}", daemon=True
+            )
+            self._heartbeat.start()
+
+    def _beat(self) -> None:
+        backoff = Backoff(first=0.5)
+        pause = self._interval()
+        while not self._stopping.wait(pause):
+            if self.me.expelled:
+                pause = self._interval()
+                continue
+            try:
+                self._patch_member({}, timeout=max(1.0, self._interval()))
+                backoff.reset()
+                pause = self._interval() * random.uniform(0.8, 1.0)
+            except ApiFailureError as failure:
+                _log.debug("Heartbeat of %s: %s", self.me.name, failure)
+                pause = min(self._interval(), backoff.next_delay(failure.retry_after))
+
+    def _interval(self) -> float:
+        rendezvous = self.rendezvous
+        if rendezvous is None:
+            return 5.0
+        return float(rendezvous.status.heartbeat_seconds or rendezvous.spec.heartbeat_seconds)
+
+    # WatchListener, called by the watcher's thread.
+
+    def relisted(self, objects: list[Object]) -> None:
+        """See `WatchListener`."""
+        with self._changed:
+            self._listed = True
+            self._trouble = self._refusal = None
+            self._see(parse_rendezvous(objects[0]) if objects else None)
+
+    def changed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        with self._changed:
+            self._see(parse_rendezvous(obj))
+
+    def removed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        with self._changed:
+            if self._rendezvous is not None and self._rendezvous.uid == obj["metadata"]["uid"]:
+                _log.warning("Rendezvous %s/%s was deleted", self._namespace, self._name)
+                self._see(None)
+
+    def troubled(self, failure: ApiFailureError) -> None:
+        """See `WatchListener`."""
+        with self._changed:
+            if self._trouble is None:
+                _log.info("The watch of Rendezvous %s/%s is cut: %s", self._namespace, self._name, failure)
+            self._trouble = self._refusal = failure
+            self._changed.notify_all()
+
+    def connected(self) -> None:
+        """See `WatchListener`."""
+        with self._changed:
+            self._trouble = None
+
+    def _see(self, rendezvous: Rendezvous | None) -> None:
+        known = self._rendezvous
+        if (
+            rendezvous is not None
+            and known is not None
+            and rendezvous.uid == known.uid
+            and int(rendezvous.resource_version) < int(known.resource_version)
+        ):
+            return  # our own POST's answer, overtaken by the watch
+        self._rendezvous = rendezvous
+        observed = rendezvous is None or rendezvous.status.observed_generation >= rendezvous.generation
+        if observed:
+            self._first_unobserved = None
+        elif self._first_unobserved is None:
+            self._first_unobserved = time.monotonic()
+        self._changed.notify_all()

@@ -1,0 +1,175 @@
+"""What a member must answer, from its own state and the newest Rendezvous alone. No I/O, no clock, no threads.
+
+Rules of design section 4: a member waits while it is not in `ranks` or its `afterRound` >= `status.round`; it is told
+to stop when its round is being formed anew with `interrupts`, when a newer round was published without it, or when it
+lost its Member object; a rendezvous of another UID under the same name is another rendezvous.
+"""
+
+from dataclasses import dataclass, replace
+
+from kube_rendezvous.resources import BootstrapStore, Rendezvous, RendezvousStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a published round."""
+
+    round: int
+    rank: int
+    world_size: int
+    store: BootstrapStore
+    rendezvous_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to do but wait. ``spare``: a round stands without us, and we are not late but surplus."""
+
+    why: str
+    spare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForUs:
+    """No round will be formed for this member."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MustJoin:
+    """There is no valid Member object for us: join (again) as a new incarnation."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MustRejoin:
+    """Say that we hold no round newer than ``after_round`` and wait for one."""
+
+    after_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class MustCreate:
+    """There is no Rendezvous. ``by_client``: the one that was there had been made by a client, not by a person."""
+
+    by_client: bool
+
+
+Standing = Place | Waiting | ClosedForUs | MustJoin | MustRejoin | MustCreate
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """What a member knows of itself.
+
+    Args:
+        name: of its Member object; "" before the first join.
+        rendezvous_uid: of the Rendezvous that the Member belongs to.
+        after_round: the newest round it has said it holds.
+        held_round: the round whose place it has taken; 0 before the first.
+        expelled: its Member object is known to be gone.
+        made_by_client: the Rendezvous it knew was made by a client.
+    """
+
+    name: str = ""
+    rendezvous_uid: str = ""
+    after_round: int = 0
+    held_round: int = 0
+    expelled: bool = False
+    made_by_client: bool = False
+
+    def joined(self, name: str, rendezvous: Rendezvous) -> "Standpoint":
+        """After the POST of a Member."""
+        return Standpoint(name, rendezvous.uid)
+
+    def rejoined(self, after_round: int) -> "Standpoint":
+        """After the PATCH that says: I hold no round newer than this and wait for one."""
+        return replace(self, after_round=after_round)
+
+    def took(self, place: Place) -> "Standpoint":
+        """After taking a place."""
+        return replace(self, held_round=place.round)
+
+
+def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
+    """Where a member that wants a round stands.
+
+    Args:
+        rendezvous: the newest version seen; None: there is none.
+        me: what the member knows of itself.
+    """
+    if rendezvous is None or rendezvous.being_deleted:
+        return MustCreate(by_client=me.made_by_client)
+    status, closed = rendezvous.status, rendezvous.status.closed
+    if closed is not None and not closed.reopens_on_join:
+        return ClosedForUs(closed.message)
+    if rendezvous.spec.closed:
+        return ClosedForUs("spec.closed is true; set it to false to open the rendezvous again")
+    if not me.name:
+        return MustJoin("it has not joined yet")
+    if me.rendezvous_uid != rendezvous.uid:
+        return MustJoin("the Rendezvous was deleted and created anew")
+    if me.expelled:
+        return MustJoin("its RendezvousMember object is gone: the operator took it for lost, or somebody deleted it")
+    if me.held_round > me.after_round:
+        return MustRejoin(me.held_round)
+    rank = _rank_of(me.name, status) if status.round > me.after_round else None
+    if rank is None or status.bootstrap_store is None:
+        return _waiting(rendezvous)
+    if _is_replaced(status):
+        return MustRejoin(status.round)
+    return Place(status.round, rank, status.world_size, status.bootstrap_store, rendezvous.uid)
+
+
+def nodes_waiting(rendezvous: Rendezvous | None, me: Standpoint) -> int:
+    """Answer of `num_nodes_waiting`: above 0 tells a running member to stop and to join again.
+
+    A Rendezvous that is gone or closed tells nobody to stop: what runs may finish.
+    """
+    if me.held_round == 0 or rendezvous is None or rendezvous.status.closed is not None:
+        return 0
+    if rendezvous.uid != me.rendezvous_uid or me.expelled:
+        return 1
+    status = rendezvous.status
+    if status.round > me.held_round:
+        return 1
+    if status.round == me.held_round and _is_replaced(status) and status.forming is not None:
+        return max(1, status.forming.arrived)
+    return 0
+
+
+def is_superseded(rendezvous: Rendezvous | None, place: Place) -> bool:
+    """Whether a place is not worth going to any more: its round is replaced, or being replaced."""
+    if rendezvous is None:
+        return False
+    if rendezvous.uid != place.rendezvous_uid or rendezvous.status.closed is not None:
+        return True
+    return rendezvous.status.round > place.round or _is_replaced(rendezvous.status)
+
+
+def _is_replaced(status: RendezvousStatus) -> bool:
+    return status.forming is not None and status.forming.interrupts
+
+
+def _rank_of(name: str, status: RendezvousStatus) -> int | None:
+    try:
+        return status.ranks.index(name)
+    except ValueError:
+        return None
+
+
+def _waiting(rendezvous: Rendezvous) -> Waiting:
+    status, forming = rendezvous.status, rendezvous.status.forming
+    if forming is None and status.round > 0:
+        text = f"round {status.round} stands with {status.world_size} nodes without us; standing by for the next one"
+        return Waiting(text, spare=True)
+    if forming is None:
+        return Waiting("the operator has not looked at it yet")
+    text = f"{forming.arrived} of {forming.required} required nodes wait for round {forming.round} ({forming.reason})"
+    if forming.deadline is not None:
+        text += f", last call until {forming.deadline:%H:%M:%S} UTC"
+    if forming.waiting_for:
+        text += f", still to come: {', '.join(forming.waiting_for)}"
+    return Waiting(text, spare=not forming.interrupts and status.round > 0)

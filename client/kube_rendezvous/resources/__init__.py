@@ -1,0 +1,60 @@
+"""Typed views of the two custom resources, and the only place that knows their JSON.
+
+Everything inside the operator's core and the client works on these frozen dataclasses; raw dictionaries are
+parsed here, once, at the border (design: parse at the border, be typed inside).
+"""
+
+from kube_rendezvous.resources.member import MalformedMemberError, Member, member_manifest, parse_member
+from kube_rendezvous.resources.names import (
+    API_VERSION,
+    GROUP,
+    MEMBER_KIND,
+    MEMBER_PLURAL,
+    RENDEZVOUS_KIND,
+    RENDEZVOUS_PLURAL,
+    VERSION,
+)
+from kube_rendezvous.resources.rendezvous import (
+    BootstrapStore,
+    Closed,
+    Condition,
+    Forming,
+    LateJoiners,
+    PastRound,
+    Rendezvous,
+    RendezvousSpec,
+    RendezvousStatus,
+    Reopen,
+    State,
+    parse_rendezvous,
+    spec_to_json,
+    status_to_json,
+)
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "MEMBER_KIND",
+    "MEMBER_PLURAL",
+    "RENDEZVOUS_KIND",
+    "RENDEZVOUS_PLURAL",
+    "VERSION",
+    "BootstrapStore",
+    "Closed",
+    "Condition",
+    "Forming",
+    "LateJoiners",
+    "MalformedMemberError",
+    "Member",
+    "PastRound",
+    "Rendezvous",
+    "RendezvousSpec",
+    "RendezvousStatus",
+    "Reopen",
+    "State",
+    "member_manifest",
+    "parse_member",
+    "parse_rendezvous",
+    "spec_to_json",
+    "status_to_json",
+]

@@ -1,0 +1,25 @@
+"""The names under which the API server serves the two resources."""
+
+GROUP = "rendezvous.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+RENDEZVOUS_KIND = "Rendezvous"
+RENDEZVOUS_PLURAL = "rendezvous"
+MEMBER_KIND = "RendezvousMember"
+MEMBER_PLURAL = "rendezvousmembers"
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+CLIENT_MANAGER = "kube-rendezvous-client"
+"""Value of the managed-by label on a Rendezvous that a client made because it found none."""
+
+
+def collection_path(plural: str, namespace: str | None = None) -> str:
+    """Path of all objects of one of the resources, in one namespace or (None) in the whole cluster."""
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{API_VERSION}{scope}/{plural}"
+
+
+def object_path(plural: str, namespace: str, name: str) -> str:
+    """Path of one object."""
+    return f"{collection_path(plural, namespace)}/{name}"

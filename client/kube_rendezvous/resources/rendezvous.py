@@ -1,0 +1,344 @@
+"""``Rendezvous``: what people ask for (spec) and what the operator answers (status)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from kube_rendezvous.resources.names import MANAGED_BY_LABEL
+from kube_rendezvous.resources.timestamps import format_time, parse_time
+
+
+class State(StrEnum):
+    """One word for people; programs use the fields and conditions."""
+
+    WAITING = "Waiting"
+    LAST_CALL = "LastCall"
+    ACTIVE = "Active"
+    REFORMING = "Reforming"
+    CLOSED = "Closed"
+
+
+class LateJoiners(StrEnum):
+    """What newcomers do to a round that is not full."""
+
+    RESTART = "Restart"
+    WAIT = "Wait"
+
+
+class Reopen(StrEnum):
+    """Whether a rendezvous that a member closed may open again."""
+
+    WHEN_EMPTY = "WhenEmpty"
+    NEVER = "Never"
+
+
+@dataclass(frozen=True, slots=True)
+class RendezvousSpec:
+    """The wish. Times are in seconds; the API server has checked the bounds."""
+
+    min_nodes: int
+    max_nodes: int
+    node_unit: int = 1
+    last_call_seconds: int = 30
+    heartbeat_seconds: int = 5
+    late_joiners: LateJoiners = LateJoiners.RESTART
+    reopen: Reopen = Reopen.WHEN_EMPTY
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapStore:
+    """Where rank 0 of the round listens for the bootstrap store's clients."""
+
+    member: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forming:
+    """A round in the making.
+
+    ``interrupts`` tells the members of the current round to stop and to join again; while it is false, either
+    nothing runs yet or newcomers gather beside a round that goes on.
+    """
+
+    round: int
+    reason: str
+    message: str
+    interrupts: bool
+    since: datetime
+    deadline: datetime | None = None
+    arrived: int = 0
+    required: int = 1
+    waiting_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why no more rounds are formed. ``reopens_on_join``: the next one to join opens it again."""
+
+    by: str
+    at: datetime
+    reason: str
+    message: str
+    reopens_on_join: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A standard Kubernetes condition."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    last_transition_time: datetime
+    observed_generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PastRound:
+    """One line of the round history."""
+
+    round: int
+    reason: str
+    message: str
+    world_size: int
+    joined: tuple[str, ...]
+    joined_count: int
+    left: tuple[str, ...]
+    left_count: int
+    moved_ranks: int
+    formed_at: datetime
+    forming_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RendezvousStatus:
+    """The answer, written by the operator alone, all of a round in one write."""
+
+    observed_generation: int = 0
+    state: State = State.WAITING
+    round: int = 0
+    ranks: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    bootstrap_store: BootstrapStore | None = None
+    forming: Forming | None = None
+    standby: int = 0
+    closed: Closed | None = None
+    heartbeat_seconds: int = 0
+    conditions: tuple[Condition, ...] = ()
+    history: tuple[PastRound, ...] = ()
+
+    @property
+    def world_size(self) -> int:
+        """Number of members of the newest round."""
+        return len(self.ranks)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendezvous:
+    """One Rendezvous object as observed."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    spec: RendezvousSpec
+    status: RendezvousStatus = field(default_factory=RendezvousStatus)
+    managed_by: str = ""
+    being_deleted: bool = False
+
+
+def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
+    """Read a Rendezvous from the API server's JSON, whose schema has already been enforced there.
+
+    Raises:
+        KeyError, ValueError, TypeError: the object does not follow the CRD.
+    """
+    meta: Mapping[str, Any] = obj["metadata"]
+    return Rendezvous(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        generation=int(meta.get("generation", 1)),
+        spec=_parse_spec(obj["spec"]),
+        status=_parse_status(obj.get("status") or {}),
+        managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
+        being_deleted="deletionTimestamp" in meta,
+    )
+
+
+def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:
+    return RendezvousSpec(
+        min_nodes=int(spec["minNodes"]),
+        max_nodes=int(spec.get("maxNodes") or spec["minNodes"]),
+        node_unit=int(spec.get("nodeUnit", 1)),
+        last_call_seconds=int(spec.get("lastCallSeconds", 30)),
+        heartbeat_seconds=int(spec.get("heartbeatSeconds", 5)),
+        late_joiners=LateJoiners(spec.get("lateJoiners", LateJoiners.RESTART)),
+        reopen=Reopen(spec.get("reopen", Reopen.WHEN_EMPTY)),
+        closed=bool(spec.get("closed", False)),
+    )
+
+
+def spec_to_json(spec: RendezvousSpec) -> dict[str, Any]:
+    """The spec as a manifest has it."""
+    return {
+        "minNodes": spec.min_nodes,
+        "maxNodes": spec.max_nodes,
+        "nodeUnit": spec.node_unit,
+        "lastCallSeconds": spec.last_call_seconds,
+        "heartbeatSeconds": spec.heartbeat_seconds,
+        "lateJoiners": str(spec.late_joiners),
+        "reopen": str(spec.reopen),
+        "closed": spec.closed,
+    }
+
+
+def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
+    store, forming, closed = status.get("bootstrapStore"), status.get("forming"), status.get("closed")
+    return RendezvousStatus(
+        observed_generation=int(status.get("observedGeneration", 0)),
+        state=State(status.get("state", State.WAITING)),
+        round=int(status.get("round", 0)),
+        ranks=tuple(status.get("ranks") or ()),
+        slots=tuple(status.get("slots") or ()),
+        bootstrap_store=BootstrapStore(store["member"], store["address"], int(store["port"])) if store else None,
+        forming=_parse_forming(forming) if forming else None,
+        standby=int(status.get("standby", 0)),
+        closed=_parse_closed(closed) if closed else None,
+        heartbeat_seconds=int(status.get("heartbeatSeconds", 0)),
+        conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
+        history=tuple(_parse_past_round(r) for r in status.get("history") or ()),
+    )
+
+
+def _parse_forming(forming: Mapping[str, Any]) -> Forming:
+    deadline = forming.get("deadline")
+    return Forming(
+        round=int(forming["round"]),
+        reason=forming["reason"],
+        message=forming.get("message", ""),
+        interrupts=bool(forming.get("interrupts", False)),
+        since=parse_time(forming["since"]),
+        deadline=parse_time(deadline) if deadline else None,
+        arrived=int(forming.get("arrived", 0)),
+        required=int(forming.get("required", 1)),
+        waiting_for=tuple(forming.get("waitingFor") or ()),
+    )
+
+
+def _parse_closed(closed: Mapping[str, Any]) -> Closed:
+    return Closed(
+        by=closed.get("by", ""),
+        at=parse_time(closed["at"]),
+        reason=closed["reason"],
+        message=closed.get("message", ""),
+        reopens_on_join=bool(closed.get("reopensOnJoin", False)),
+    )
+
+
+def _parse_condition(condition: Mapping[str, Any]) -> Condition:
+    return Condition(
+        type=condition["type"],
+        status=condition["status"],
+        reason=condition["reason"],
+        message=condition.get("message", ""),
+        last_transition_time=parse_time(condition["lastTransitionTime"]),
+        observed_generation=int(condition.get("observedGeneration", 0)),
+    )
+
+
+def _parse_past_round(past: Mapping[str, Any]) -> PastRound:
+    return PastRound(
+        round=int(past["round"]),
+        reason=past["reason"],
+        message=past.get("message", ""),
+        world_size=int(past["worldSize"]),
+        joined=tuple(past.get("joined") or ()),
+        joined_count=int(past.get("joinedCount", 0)),
+        left=tuple(past.get("left") or ()),
+        left_count=int(past.get("leftCount", 0)),
+        moved_ranks=int(past.get("movedRanks", 0)),
+        formed_at=parse_time(past["formedAt"]),
+        forming_seconds=float(past.get("formingSeconds", 0.0)),
+    )
+
+
+def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
+    """The status as the operator writes it. ``parse`` of it gives an equal status again."""
+    out: dict[str, Any] = {
+        "observedGeneration": status.observed_generation,
+        "state": str(status.state),
+        "round": status.round,
+        "worldSize": status.world_size,
+        "ranks": list(status.ranks),
+        "slots": list(status.slots),
+        "standby": status.standby,
+        "heartbeatSeconds": status.heartbeat_seconds,
+        "conditions": [_condition_to_json(c) for c in status.conditions],
+        "history": [_past_round_to_json(r) for r in status.history],
+    }
+    if status.bootstrap_store is not None:
+        store = status.bootstrap_store
+        out["bootstrapStore"] = {"member": store.member, "address": store.address, "port": store.port}
+    if status.forming is not None:
+        out["forming"] = _forming_to_json(status.forming)
+    if status.closed is not None:
+        out["closed"] = {
+            "by": status.closed.by,
+            "at": format_time(status.closed.at),
+            "reason": status.closed.reason,
+            "message": status.closed.message,
+            "reopensOnJoin": status.closed.reopens_on_join,
+        }
+    return out
+
+
+def _forming_to_json(forming: Forming) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "round": forming.round,
+        "reason": forming.reason,
+        "message": forming.message,
+        "interrupts": forming.interrupts,
+        "since": format_time(forming.since),
+        "arrived": forming.arrived,
+        "required": forming.required,
+        "waitingFor": list(forming.waiting_for),
+    }
+    if forming.deadline is not None:
+        out["deadline"] = format_time(forming.deadline)
+    return out
+
+
+def _condition_to_json(condition: Condition) -> dict[str, Any]:
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": format_time(condition.last_transition_time),
+        "observedGeneration": condition.observed_generation,
+    }
+
+
+def _past_round_to_json(past: PastRound) -> dict[str, Any]:
+    return {
+        "round": past.round,
+        "reason": past.reason,
+        "message": past.message,
+        "worldSize": past.world_size,
+        "joined": list(past.joined),
+        "joinedCount": past.joined_count,
+        "left": list(past.left),
+        "leftCount": past.left_count,
+        "movedRanks": past.moved_ranks,
+        "formedAt": format_time(past.formed_at),
+        "formingSeconds": past.forming_seconds,
+    }

@@ -1,0 +1,109 @@
+"""What `torchrun` (or any caller of the rendezvous API) can set, read from `RendezvousParameters`."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from kube_rendezvous.api import RendezvousParameters
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SLOT = re.compile(r"[0-9A-Za-z._-]{0,63}")
+
+Create = Literal["if-missing", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerSettings:
+    """Settings of one handler. Times in seconds.
+
+    Args:
+        name: of the Rendezvous (`--rdzv-id`).
+        namespace: `--rdzv-endpoint`; None: the pod's own, or the kubeconfig's.
+        min_nodes, max_nodes: `--nnodes`, used when the object has to be created.
+        join_timeout: for one `next_rendezvous`.
+        close_timeout: for `set_closed` and `shutdown`.
+        last_call_timeout: `lastCallSeconds` of an object that has to be created; None: its default.
+        read_timeout: of the bootstrap store.
+        kubeconfig, context: credentials; None: KUBECONFIG, the pod's own, or `~/.kube/config`.
+        address: how others reach this node; None: found out.
+        slot: stable place hint; None: found out.
+        create: whether a missing Rendezvous is created.
+    """
+
+    name: str
+    namespace: str | None
+    min_nodes: int
+    max_nodes: int
+    join_timeout: float = 600.0
+    close_timeout: float = 30.0
+    last_call_timeout: int | None = None
+    read_timeout: float = 60.0
+    kubeconfig: str | None = None
+    context: str | None = None
+    address: str | None = None
+    slot: str | None = None
+    create: Create = "if-missing"
+
+
+def read_settings(params: RendezvousParameters) -> HandlerSettings:
+    """Read the settings. Unknown keys are ignored: launchers add their own.
+
+    Raises:
+        ValueError: a value cannot be used; the text says which one and what to pass.
+    """
+    if not params.run_id or params.run_id == "none":
+        raise ValueError(
+            "The kubernetes rendezvous backend needs --rdzv-id: the name of a Rendezvous object, for example "
+            "--rdzv-id=my-run (torchrun's default is 'none')"
+        )
+    if not _NAME.fullmatch(params.run_id) or len(params.run_id) > 253:
+        raise ValueError(
+            f"--rdzv-id={params.run_id!r} cannot be the name of a Rendezvous object: use lower-case letters, digits, "
+            f"'-' and '.', for example --rdzv-id={_suggest(params.run_id)}"
+        )
+    namespace = params.endpoint or None
+    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+        raise ValueError(
+            f"--rdzv-endpoint={namespace!r} is not a namespace: with the kubernetes backend the endpoint names the "
+            "namespace of the Rendezvous object; leave it out for the pod's own (or the kubeconfig's) namespace"
+        )
+    create = params.get("create", "if-missing")
+    if create not in ("if-missing", "never"):
+        raise ValueError(f"--rdzv-conf create={create!r}: use 'if-missing' or 'never'")
+    slot = params.get("slot")
+    if slot is not None and not _SLOT.fullmatch(str(slot)):
+        raise ValueError(f"--rdzv-conf slot={slot!r}: use at most 63 letters, digits, '.', '_' and '-'")
+    return HandlerSettings(
+        name=params.run_id,
+        namespace=namespace,
+        min_nodes=params.min_nodes,
+        max_nodes=params.max_nodes,
+        join_timeout=_seconds(params, "join_timeout", 600),
+        close_timeout=_seconds(params, "close_timeout", 30),
+        last_call_timeout=_last_call(params),
+        read_timeout=_seconds(params, "read_timeout", 60),
+        kubeconfig=params.get("kubeconfig"),
+        context=params.get("context"),
+        address=params.get("address") or params.local_addr,
+        slot=None if slot is None else str(slot),
+        create=create,
+    )
+
+
+def _seconds(params: RendezvousParameters, key: str, default: int) -> float:
+    value = params.get_as_int(key, default)
+    if value is None or value <= 0:
+        raise ValueError(f"--rdzv-conf {key}={value}: must be a number of seconds above 0")
+    return float(value)
+
+
+def _last_call(params: RendezvousParameters) -> int | None:
+    value = params.get_as_int("last_call_timeout")
+    if value is not None and not 0 <= value <= 86400:
+        raise ValueError(f"--rdzv-conf last_call_timeout={value}: must be a number of seconds from 0 to 86400")
+    return value
+
+
+def _suggest(run_id: str) -> str:
+    return re.sub(r"[^a-z0-9.-]+", "-", run_id.lower()).strip("-.")[:253] or "my-run"

@@ -1,0 +1,152 @@
+"""The border to torch: the only module that imports it. torch's classes outside, ours inside."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import cast
+
+import torch.distributed as dist
+from torch.distributed.elastic import rendezvous as torch_rendezvous
+
+from kube_rendezvous import api
+from kube_rendezvous.handler import KubernetesRendezvousHandler, create_handler
+from kube_rendezvous.membership.standing import Place
+
+_FIRST_TRY_SECONDS = 5.0
+_LONGEST_TRY_SECONDS = 30.0
+
+_TORCH_ERRORS: dict[type[api.RendezvousError], type[Exception]] = {
+    api.RendezvousClosedError: torch_rendezvous.RendezvousClosedError,
+    api.RendezvousTimeoutError: torch_rendezvous.RendezvousTimeoutError,
+    api.RendezvousConnectionError: torch_rendezvous.RendezvousConnectionError,
+    api.RendezvousStateError: torch_rendezvous.RendezvousStateError,
+    api.RendezvousGracefulExitError: torch_rendezvous.RendezvousGracefulExitError,
+}
+
+
+def create_torch_handler(params: torch_rendezvous.RendezvousParameters) -> "TorchrunHandler":
+    """Create the handler that torchrun drives.
+
+    Raises:
+        ValueError: a setting cannot be used.
+        torch's RendezvousConnectionError: there are no usable credentials.
+    """
+    config = {key: value for key, value in params.config.items() if key not in _POSITIONAL}
+    ours = api.RendezvousParameters(
+        params.backend,
+        params.endpoint,
+        params.run_id,
+        params.min_nodes,
+        params.max_nodes,
+        params.local_addr,
+        **config,
+    )
+    with _torch_errors():
+        return TorchrunHandler(create_handler(ours, open_tcp_store))
+
+
+_POSITIONAL = frozenset({"backend", "endpoint", "run_id", "min_nodes", "max_nodes", "local_addr"})
+
+
+class TorchrunHandler(torch_rendezvous.RendezvousHandler):
+    """torch's `RendezvousHandler` over ours; raises torch's errors."""
+
+    def __init__(self, inner: KubernetesRendezvousHandler) -> None:
+        self._inner = inner
+
+    def get_backend(self) -> str:
+        """See base class."""
+        return self._inner.get_backend()
+
+    @property
+    def use_agent_store(self) -> bool:
+        """See base class."""
+        return self._inner.use_agent_store
+
+    def next_rendezvous(self) -> torch_rendezvous.RendezvousInfo:
+        """See base class."""
+        with _torch_errors():
+            info = self._inner.next_rendezvous()
+        store_info = info.bootstrap_store_info
+        assert store_info is not None
+        return torch_rendezvous.RendezvousInfo(
+            cast(dist.Store, info.store),
+            info.rank,
+            info.world_size,
+            torch_rendezvous.RendezvousStoreInfo(store_info.master_addr, store_info.master_port),
+        )
+
+    def is_closed(self) -> bool:
+        """See base class."""
+        with _torch_errors():
+            return self._inner.is_closed()
+
+    def set_closed(self) -> None:
+        """See base class."""
+        with _torch_errors():
+            self._inner.set_closed()
+
+    def num_nodes_waiting(self) -> int:
+        """See base class."""
+        return self._inner.num_nodes_waiting()
+
+    def get_run_id(self) -> str:
+        """See base class."""
+        return self._inner.get_run_id()
+
+    def shutdown(self) -> bool:
+        """See base class."""
+        with _torch_errors():
+            return self._inner.shutdown()
+
+
+@contextlib.contextmanager
+def _torch_errors() -> Iterator[None]:
+    try:
+        yield
+    except api.RendezvousError as error:
+        raise _TORCH_ERRORS.get(type(error), torch_rendezvous.RendezvousError)(str(error)) from error
+
+
+def open_tcp_store(
+    place: Place, listening: socket.socket | None, *, timeout: float, given_up: Callable[[], bool]
+) -> api.Store | None:
+    """A `StoreOpener`: rank 0 serves a fresh TCPStore on its listening socket, the others connect to it."""
+    store = _serve(place, listening) if listening is not None else _connect(place, given_up)
+    if store is None:
+        return None
+    store.set_timeout(timedelta(seconds=timeout))
+    prefix = f"kube-rendezvous/{place.rendezvous_uid}/{place.round}"
+    return cast(api.Store, dist.PrefixStore(prefix, store))
+
+
+def _serve(place: Place, listening: socket.socket) -> dist.TCPStore:
+    # The server reaches itself by loopback: its address may be one that only others can use.
+    itself = "::1" if listening.family == socket.AF_INET6 else "127.0.0.1"
+    return dist.TCPStore(
+        host_name=itself,
+        port=place.store.port,
+        is_master=True,
+        wait_for_workers=False,
+        master_listen_fd=listening.detach(),
+    )
+
+
+def _connect(place: Place, given_up: Callable[[], bool]) -> dist.TCPStore | None:
+    """Connect in tries of limited length: a store whose host has just died must not hold us."""
+    seconds = _FIRST_TRY_SECONDS
+    while not given_up():
+        try:
+            return dist.TCPStore(
+                host_name=place.store.address,
+                port=place.store.port,
+                is_master=False,
+                wait_for_workers=False,
+                timeout=timedelta(seconds=seconds),
+            )
+        except (dist.DistError, RuntimeError):
+            seconds = min(_LONGEST_TRY_SECONDS, seconds * 2)
+            time.sleep(0.05)
+    return None

@@ -1,0 +1,26 @@
+"""The pure core: every decision the operator makes, without clock, I/O, kopf or randomness.
+
+`decide` turns what was observed of one Rendezvous into what shall be written. One policy a file: `liveness` (who
+is lost), `closing` (may rounds be formed), `formation` (when is a round complete and who is in it), `ranking`
+(who gets which rank), `heartbeat`, `history`, `conditions`.
+"""
+
+from kube_rendezvous_operator.core.decision import decide
+from kube_rendezvous_operator.core.observation import (
+    Announcement,
+    Decision,
+    Expulsion,
+    ObservedMember,
+    Severity,
+)
+from kube_rendezvous_operator.core.progress import only_progress
+
+__all__ = [
+    "Announcement",
+    "Decision",
+    "Expulsion",
+    "ObservedMember",
+    "Severity",
+    "decide",
+    "only_progress",
+]

@@ -1,0 +1,216 @@
+"""When a round is formed anew, when it is complete, and who is in it.
+
+Design section 4. A round is formed anew when none exists, a ranked member is lost or waits again, the wish no longer
+allows the world size, or newcomers can make the world larger. Growth never stops training in order to wait:
+newcomers gather while the old round goes on (`interrupts` false), and only then is everybody told (`interrupts`
+true). Once told, always formed: members may have stopped.
+
+Complete at once when the largest possible world waits, or when enough wait and nobody else is known to be coming;
+otherwise last call runs from the moment that enough wait. Its deadline is in the status, so that an operator restart
+does not extend it. Members of the old round have first claim on a place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from kube_rendezvous.resources import Forming, LateJoiners, Member, Rendezvous, RendezvousSpec
+from kube_rendezvous_operator.core.liveness import Liveness, Loss
+from kube_rendezvous_operator.core.ranking import place_key
+
+FIRST_ROUND = "FirstRound"
+REOPENED = "Reopened"
+RESTARTED = "MemberRestarted"
+SPEC_CHANGED = "SpecChanged"
+GROWTH = "Growth"
+
+_NAMES_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSizes:
+    """The smallest and the largest world that the spec allows, both multiples of `nodeUnit`."""
+
+    required: int
+    full: int
+    unit: int
+
+    @classmethod
+    def of(cls, spec: RendezvousSpec) -> "WorldSizes":
+        unit = spec.node_unit
+        return cls(-(-spec.min_nodes // unit) * unit, spec.max_nodes // unit * unit, unit)
+
+    def largest(self, nodes: int) -> int:
+        """The largest allowed world that this many nodes can make; 0 if there is none."""
+        size = min(nodes, self.full) // self.unit * self.unit
+        return size if size >= self.required else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The living, sorted by what they do.
+
+    Args:
+        arrived: members of the current round that wait for the next one, by rank.
+        running: members of the current round that do not, by rank.
+        newcomers: members of no round, in the order in which they may have a place.
+    """
+
+    arrived: tuple[Member, ...]
+    running: tuple[Member, ...]
+    newcomers: tuple[Member, ...]
+
+    @property
+    def waiting(self) -> int:
+        return len(self.arrived) + len(self.newcomers)
+
+    @property
+    def old(self) -> int:
+        return len(self.arrived) + len(self.running)
+
+
+def sort_crowd(rendezvous: Rendezvous, liveness: Liveness) -> Crowd:
+    """Sort the living members. A member waits while it is not in `ranks`, or its `afterRound` >= `status.round`."""
+    status = rendezvous.status
+    ranked = [liveness.alive[name] for name in status.ranks if name in liveness.alive]
+    ranked_names = set(status.ranks)
+    vacated_slots = {
+        slot for name, slot in zip(status.ranks, status.slots, strict=False) if slot and name not in liveness.alive
+    }
+    newcomers = sorted(
+        (member for name, member in liveness.alive.items() if name not in ranked_names),
+        key=lambda m: (m.slot not in vacated_slots, int(m.created.timestamp()), place_key(m)),
+    )
+    return Crowd(
+        arrived=tuple(m for m in ranked if m.after_round >= status.round),
+        running=tuple(m for m in ranked if m.after_round < status.round),
+        newcomers=tuple(newcomers),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Formation:
+    """What shall be formed.
+
+    Args:
+        forming: the round in the making; None if the current one stands.
+        chosen: the members of the new round if it is complete; empty otherwise.
+    """
+
+    forming: Forming | None
+    chosen: tuple[Member, ...] = ()
+
+
+def plan_formation(
+    rendezvous: Rendezvous, crowd: Crowd, losses: Sequence[Loss], reopened: bool, now: datetime
+) -> Formation:
+    """Decide what is formed and whether it is complete.
+
+    Args:
+        rendezvous: not closed.
+        crowd: its living members.
+        losses: of ranked members only.
+        reopened: it was closed until now.
+        now: wall clock, UTC.
+    """
+    sizes = WorldSizes.of(rendezvous.spec)
+    forming = _open_formation(rendezvous, crowd, losses, reopened, sizes, now)
+    if forming is None:
+        return Formation(None)
+    if _gathers(forming):
+        return Formation(replace(forming, arrived=crowd.waiting))
+    forming = replace(
+        forming,
+        arrived=crowd.waiting,
+        required=sizes.required,
+        waiting_for=tuple(m.name for m in crowd.running[:_NAMES_SHOWN]),
+    )
+    return _complete_or_wait(rendezvous, crowd, forming, sizes, now)
+
+
+def _open_formation(
+    rendezvous: Rendezvous,
+    crowd: Crowd,
+    losses: Sequence[Loss],
+    reopened: bool,
+    sizes: WorldSizes,
+    now: datetime,
+) -> Forming | None:
+    """The formation that goes on or begins now, before anybody is counted."""
+    status = rendezvous.status
+    ongoing = status.forming if status.forming and status.forming.round == status.round + 1 else None
+
+    def begin(reason: str, message: str, *, interrupts: bool) -> Forming:
+        return Forming(status.round + 1, reason, message[:1024], interrupts, now, required=sizes.required)
+
+    if ongoing and (ongoing.interrupts or not status.ranks):
+        return ongoing
+    if not status.ranks:
+        return begin(FIRST_ROUND, "No round was formed yet", interrupts=False)
+    if reopened and not crowd.old:
+        return begin(REOPENED, "The rendezvous was opened again", interrupts=True)
+    if losses:
+        return begin(losses[0].reason, _told(losses), interrupts=True)
+    if crowd.arrived:
+        names = ", ".join(m.name for m in crowd.arrived[:_NAMES_SHOWN])
+        return begin(RESTARTED, f"{names} joined again after round {status.round}", interrupts=True)
+    if status.world_size > sizes.full:
+        text = f"The spec allows {sizes.full} nodes at the most, round {status.round} has {status.world_size}"
+        return begin(SPEC_CHANGED, text, interrupts=True)
+    return _growth(rendezvous, crowd, ongoing, sizes, begin(GROWTH, "", interrupts=False), now)
+
+
+def _growth(
+    rendezvous: Rendezvous,
+    crowd: Crowd,
+    ongoing: Forming | None,
+    sizes: WorldSizes,
+    beginning: Forming,
+    now: datetime,
+) -> Forming | None:
+    """Newcomers gather beside the running round until last call ends or the world is full."""
+    world = rendezvous.status.world_size
+    grown = sizes.largest(world + len(crowd.newcomers))
+    if rendezvous.spec.late_joiners is LateJoiners.WAIT or grown <= world:
+        return None
+    gathering = ongoing or beginning
+    deadline = gathering.deadline or now + timedelta(seconds=rendezvous.spec.last_call_seconds)
+    message = f"The world can grow from {world} to {grown} nodes"
+    if grown < sizes.full and now < deadline:
+        return replace(gathering, message=message, deadline=deadline)
+    # From now on the old members are waited for, and only that counts as delay.
+    return replace(gathering, message=message, interrupts=True, since=now, deadline=None)
+
+
+def _gathers(forming: Forming) -> bool:
+    return forming.reason == GROWTH and not forming.interrupts
+
+
+def _told(losses: Sequence[Loss]) -> str:
+    more = f" (and {len(losses) - _NAMES_SHOWN} more)" if len(losses) > _NAMES_SHOWN else ""
+    return "; ".join(loss.message for loss in losses[:_NAMES_SHOWN]) + more
+
+
+def _complete_or_wait(
+    rendezvous: Rendezvous, crowd: Crowd, forming: Forming, sizes: WorldSizes, now: datetime
+) -> Formation:
+    # Places are kept for members of the old round that are still to arrive: they have first claim.
+    free = max(0, sizes.full - crowd.old)
+    sure_of_a_place = (*crowd.arrived, *crowd.newcomers[:free])
+    if sizes.required <= sizes.full <= len(sure_of_a_place):
+        return Formation(forming, sure_of_a_place[: sizes.full])
+    size = sizes.largest(crowd.waiting)
+    if size == 0:
+        return Formation(replace(forming, deadline=None))
+    everybody = (*crowd.arrived, *crowd.newcomers)
+    if _nobody_else_is_coming(crowd):
+        return Formation(forming, everybody[:size])
+    deadline = forming.deadline or now + timedelta(seconds=rendezvous.spec.last_call_seconds)
+    if now >= deadline:
+        return Formation(forming, everybody[:size])
+    return Formation(replace(forming, deadline=deadline))
+
+
+def _nobody_else_is_coming(crowd: Crowd) -> bool:
+    """Every living member of the old round has arrived. With no old round alive nobody can know: last call runs."""
+    return crowd.old > 0 and not crowd.running

@@ -1,0 +1,36 @@
+"""How often members renew, and when silence means loss.
+
+Design: all members together write at most ~100 heartbeats a second; a member is lost when no heartbeat was
+received for three intervals.
+"""
+
+MAX_HEARTBEATS_PER_SECOND = 100
+MISSED_HEARTBEATS = 3
+
+_SHRINK_BELOW = 0.8  # of the limit: members coming and going near a border must not rewrite every status
+
+
+def heartbeat_interval(wished_seconds: int, published_seconds: int, members_in_cluster: int) -> int:
+    """Seconds between two heartbeats of a member: the wish, doubled until the cluster can bear it.
+
+    Args:
+        wished_seconds: `spec.heartbeatSeconds`.
+        published_seconds: `status.heartbeatSeconds` so far, 0 if none.
+        members_in_cluster: how many members share the API server.
+    """
+    interval = _bearable(wished_seconds, members_in_cluster, MAX_HEARTBEATS_PER_SECOND)
+    if interval < published_seconds:
+        cautious = _bearable(wished_seconds, members_in_cluster, MAX_HEARTBEATS_PER_SECOND * _SHRINK_BELOW)
+        return min(published_seconds, cautious)
+    return interval
+
+
+def silence_limit(interval_seconds: int) -> float:
+    """Seconds of silence after which a member is lost."""
+    return float(MISSED_HEARTBEATS * interval_seconds)
+
+
+def _bearable(seconds: int, members: int, per_second: float) -> int:
+    while members > per_second * seconds:
+        seconds *= 2
+    return seconds

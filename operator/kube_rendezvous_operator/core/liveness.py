@@ -1,0 +1,122 @@
+"""Who is lost.
+
+Design section 4: lost = left, superseded by a newer incarnation in the same pod and slot, silent for three heartbeat
+intervals by the operator's own clock, or gone altogether.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kube_rendezvous.resources import Member, Rendezvous
+from kube_rendezvous_operator.core.heartbeat import silence_limit
+from kube_rendezvous_operator.core.observation import ObservedMember
+
+LEFT = "MemberLeft"
+SUPERSEDED = "MemberSuperseded"
+SILENT = "HeartbeatLost"
+DELETED = "MemberDeleted"
+OTHER_RENDEZVOUS = "OtherRendezvous"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A lost member.
+
+    Args:
+        member: its last version; None if only its name is known.
+        gone: its object does not exist any more.
+        doubtful: as in `Expulsion`.
+    """
+
+    name: str
+    reason: str
+    message: str
+    member: Member | None
+    gone: bool = False
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """The verdict on every member of one Rendezvous.
+
+    Args:
+        alive: by name.
+        losses: members of this Rendezvous that are lost, ranked or not.
+        strangers: Members that name this Rendezvous but belong to another object of that name.
+        next_silence: seconds until the first of the living would be silent for too long; None: nobody lives.
+    """
+
+    alive: Mapping[str, Member]
+    losses: tuple[Loss, ...]
+    strangers: tuple[Member, ...]
+    next_silence: float | None
+
+
+def judge(rendezvous: Rendezvous, members: Sequence[ObservedMember], interval_seconds: int) -> Liveness:
+    """Tell the living from the lost.
+
+    Args:
+        rendezvous: whose members are judged; its `ranks` tell which names must be there.
+        members: all observed Members that name it.
+        interval_seconds: the heartbeat interval in force.
+    """
+    own = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
+    newest = _newest_in_place(m.member for m in own if not m.deleted)
+    limit = silence_limit(interval_seconds)
+    alive: dict[str, Member] = {}
+    losses: list[Loss] = []
+    next_silence: float | None = None
+    for observed in own:
+        loss = _loss(observed, newest, limit)
+        if loss is not None:
+            losses.append(loss)
+            continue
+        alive[observed.member.name] = observed.member
+        remaining = limit - observed.silence
+        next_silence = remaining if next_silence is None else min(next_silence, remaining)
+    known = alive.keys() | {loss.name for loss in losses}
+    losses.extend(
+        Loss(name, DELETED, f"{name}: its RendezvousMember object is gone", None, gone=True, doubtful=True)
+        for name in rendezvous.status.ranks
+        if name not in known
+    )
+    strangers = tuple(
+        m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted
+    )
+    return Liveness(alive, tuple(losses), strangers, next_silence)
+
+
+def _loss(observed: ObservedMember, newest: Mapping[tuple[str, str], Member], limit: float) -> Loss | None:
+    member = observed.member
+    if member.leaving:
+        return Loss(member.name, LEFT, f"{member.name} left", member, gone=observed.deleted)
+    if observed.deleted:
+        return Loss(member.name, DELETED, f"{member.name}: its RendezvousMember object was deleted", member, gone=True)
+    heir = newest.get((member.pod_uid, member.slot), member)
+    if heir.name != member.name:
+        text = f"{member.name} was replaced by {heir.name}, which runs in the same pod and slot"
+        return Loss(member.name, SUPERSEDED, text, member)
+    if observed.silence >= limit:
+        text = f"{member.name} has sent no heartbeat for {observed.silence:.0f} s (limit {limit:.0f} s)"
+        return Loss(member.name, SILENT, text, member, doubtful=True)
+    return None
+
+
+def _newest_in_place(members: Iterable[Member]) -> dict[tuple[str, str], Member]:
+    """The newest incarnation for each (pod, slot). Outside a pod nobody is superseded: no place is certain there."""
+    newest: dict[tuple[str, str], Member] = {}
+    for member in members:
+        if not member.pod_uid or member.leaving:
+            continue
+        place = (member.pod_uid, member.slot)
+        current = newest.get(place)
+        if current is None or _age(member) > _age(current):
+            newest[place] = member
+    return newest
+
+
+def _age(member: Member) -> tuple[float, str, str]:
+    # Creation times have whole seconds; within one, the later heartbeat decides: one pod has one clock,
+    # and the older incarnation sends none any more.
+    return member.created.timestamp(), member.renew_time, member.name

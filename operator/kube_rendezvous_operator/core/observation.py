@@ -1,0 +1,85 @@
+"""What the core is told (`ObservedMember`) and what it answers (`Decision`)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kube_rendezvous.resources import Member, RendezvousStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedMember:
+    """A Member and what only its observer can know.
+
+    Args:
+        member: the newest version of the object.
+        silence: seconds since the observer last received a heartbeat of it, counted by the observer's own
+            clock and only while its watch was healthy. The member's own timestamps are never compared.
+        deleted: the object is gone and this is its last version: its farewell still counts.
+    """
+
+    member: Member
+    silence: float = 0.0
+    deleted: bool = False
+
+
+class Severity(StrEnum):
+    """Type of a Kubernetes Event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A Kubernetes Event to post on the Rendezvous. ``reason`` is CamelCase, ``message`` a sentence."""
+
+    severity: Severity
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expulsion:
+    """A Member object to delete, and why.
+
+    ``doubtful``: the verdict rests on something that was *not* observed (a heartbeat), or that may be older
+    than another thing that was (a Rendezvous of the same name): look again before acting on it.
+    """
+
+    member: Member
+    reason: str
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write.
+
+    Args:
+        status: the whole new status; equal to the old one if there is nothing to write.
+        expel_first: Members to delete before the status write, so that a crash between the two leaves nothing
+            ambiguous.
+        expel_after: Members to delete after it: they carry the request to close that the status write records.
+        announcements: Events to post when the status has been written.
+        wake_after: seconds until the answer may change by time alone; None: never.
+        verdict: one sentence for people; worth a log line when it changes.
+        doubtful_losses: ranked names taken for lost because no Member of that name is known. A cache may lag
+            behind the API server: look again before acting on it.
+        doubtful_closing: members closed or opened the rendezvous, and the newest of them, or that none is left, may
+            not be in the cache yet: look again before acting on it.
+    """
+
+    status: RendezvousStatus
+    expel_first: tuple[Expulsion, ...] = ()
+    expel_after: tuple[Expulsion, ...] = ()
+    announcements: tuple[Announcement, ...] = ()
+    wake_after: float | None = None
+    verdict: str = ""
+    doubtful_losses: tuple[str, ...] = ()
+    doubtful_closing: bool = False
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a consistent read must confirm the decision before anything is written."""
+        expulsions = (*self.expel_first, *self.expel_after)
+        return self.doubtful_closing or bool(self.doubtful_losses) or any(e.doubtful for e in expulsions)

@@ -1,0 +1,82 @@
+"""Posts Kubernetes Events beside the main work: late or lost ones must not hold up a round."""
+
+import logging
+import os
+import queue
+import socket
+import threading
+from datetime import UTC, datetime
+
+from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.resources import API_VERSION, RENDEZVOUS_KIND, Rendezvous
+from kube_rendezvous.resources.timestamps import format_time
+from kube_rendezvous_operator.core import Announcement
+
+_log = logging.getLogger(__name__)
+
+_COMPONENT = "kube-rendezvous-operator"
+_BACKLOG = 1000
+
+
+class EventPoster:
+    """A thread that posts Events, in order, each once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._instance = os.environ.get("POD_NAME") or socket.gethostname()
+        self._waiting: queue.Queue[tuple[Rendezvous, Announcement, datetime] | None] = queue.Queue(_BACKLOG)
+        self._thread = threading.Thread(target=self._run, name="event-poster", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Post what waits, two seconds at the most, and end."""
+        try:
+            self._waiting.put_nowait(None)
+        except queue.Full:
+            return
+        self._thread.join(2.0)
+
+    def post(self, rendezvous: Rendezvous, announcement: Announcement) -> None:
+        """Queue an Event about a Rendezvous; drop it if very many wait."""
+        try:
+            self._waiting.put_nowait((rendezvous, announcement, datetime.now(UTC)))
+        except queue.Full:
+            _log.warning("Too many Events wait; dropped: %s", announcement.message)
+
+    def _run(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            rendezvous, announcement, moment = item
+            try:
+                self._connection.request(
+                    "POST",
+                    f"/api/v1/namespaces/{rendezvous.namespace}/events",
+                    body=self._event(rendezvous, announcement, moment),
+                )
+            except ApiFailureError as failure:
+                _log.warning("An Event could not be posted (%s): %s", failure, announcement.message)
+
+    def _event(self, rendezvous: Rendezvous, announcement: Announcement, moment: datetime) -> dict[str, object]:
+        return {
+            "metadata": {"generateName": f"{rendezvous.name[:220]}.", "namespace": rendezvous.namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": RENDEZVOUS_KIND,
+                "namespace": rendezvous.namespace,
+                "name": rendezvous.name,
+                "uid": rendezvous.uid,
+            },
+            "type": str(announcement.severity),
+            "reason": announcement.reason,
+            "message": announcement.message[:1024],
+            "action": "Reconcile",
+            "eventTime": format_time(moment),
+            "firstTimestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "lastTimestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "count": 1,
+            "source": {"component": _COMPONENT},
+            "reportingComponent": _COMPONENT,
+            "reportingInstance": self._instance,
+        }

@@ -1,0 +1,217 @@
+"""The operator's own informer for Members: what there is, and for how long each has been silent.
+
+kopf's indices never hear of objects that vanished while their watch was cut; ranks must never rest on one. This cache
+compares on every relist, and the operator's own clock counts silence only while the watch delivers.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Member, parse_member
+from kube_rendezvous.resources.names import collection_path
+from kube_rendezvous_operator.core import ObservedMember
+
+_log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""Namespace and name of a Rendezvous."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """``buried``: we deleted the object, and events of its last days may still come: they must not raise it."""
+
+    member: Member
+    heard: float
+    deleted: bool = False
+    buried: bool = False
+
+
+class MemberCache:
+    """All Members of one namespace, or (namespace None) of the cluster. Thread-safe.
+
+    Args:
+        connection: to the API server.
+        namespace: what to watch.
+        wake: called with the key of a Rendezvous whose members changed in more than their heartbeat.
+    """
+
+    def __init__(self, connection: Connection, namespace: str | None, wake: Callable[[Key], None]) -> None:
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._by_key: dict[Key, dict[str, _Entry]] = {}
+        self._key_of: dict[tuple[str, str], Key] = {}
+        self._malformed: set[str] = set()
+        self._cut_since: float | None = None
+        self._said_trouble = False
+        self.synced = threading.Event()
+        self._watcher = Watcher(
+            connection,
+            collection_path(MEMBER_PLURAL, namespace),
+            {},
+            self,
+            name=f"members-{namespace or 'all'}",
+        )
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._watcher.stop()
+
+    def __len__(self) -> int:
+        """How many Members there are."""
+        with self._lock:
+            return len(self._key_of)
+
+    def observed(self, key: Key) -> list[ObservedMember]:
+        """All Members that name this Rendezvous, with their silence in seconds."""
+        with self._lock:
+            now = self._cut_since if self._cut_since is not None else time.monotonic()
+            return [
+                ObservedMember(entry.member, max(0.0, now - entry.heard), entry.deleted)
+                for entry in self._by_key.get(key, {}).values()
+                if not entry.buried
+            ]
+
+    def refresh(self, key: Key, objects: Iterable[Object]) -> None:
+        """Take a consistent list of the Members of one Rendezvous: what the cache does not know yet or any more."""
+        with self._lock:
+            there = {member.name for member in map(self._take, objects) if member is not None}
+            for name, entry in self._by_key.get(key, {}).items():
+                if name not in there:
+                    entry.deleted = True
+
+    def doubt(self) -> None:
+        """The API server does not answer: whatever silence was counted may have been its own."""
+        with self._lock:
+            self._hear_everybody()
+
+    def forget(self, key: Key, names: Iterable[str]) -> None:
+        """The farewell of these Members has been recorded, or we have deleted them ourselves: see them no more."""
+        with self._lock:
+            for name in names:
+                entry = self._by_key.get(key, {}).get(name)
+                if entry is not None:
+                    entry.buried = True
+                    if entry.deleted:
+                        self._drop(key, name)
+
+    # WatchListener
+
+    def relisted(self, objects: list[Object]) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            there = set()
+            for obj in objects:
+                there.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
+                self._take(obj)
+            for place, key in list(self._key_of.items()):
+                if place not in there:
+                    self._mark_deleted(key, place[1])
+            keys = list(self._by_key)
+        self.synced.set()
+        for key in keys:
+            self._wake(key)
+
+    def changed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            before = self._entry_of(obj)
+            old = before.member if before is not None else None
+            member = self._take(obj)
+        if member is not None and (old is None or _more_than_heartbeat(old, member)):
+            self._wake((member.namespace, member.rendezvous))
+
+    def removed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            if self._entry_of(obj) is None:
+                return
+            member = self._take(obj)  # its last version may be the first to hold its farewell
+            if member is None:
+                return
+            key = (member.namespace, member.rendezvous)
+            self._mark_deleted(key, member.name)
+        self._wake(key)
+
+    def troubled(self, failure: ApiFailureError) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            if self._cut_since is None:
+                self._cut_since = time.monotonic()
+        if not self._said_trouble:
+            self._said_trouble = True
+            _log.warning("The watch of Members is cut; nobody is taken for lost until it is back: %s", failure)
+
+    def connected(self) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            if self._cut_since is None:
+                return
+            self._hear_everybody()
+            self._cut_since = None
+        self._said_trouble = False
+        _log.info("The watch of Members is back")
+
+    # All below: with the lock held.
+
+    def _take(self, obj: Object) -> Member | None:
+        """Store the object if it is newer than what is known; None if it cannot be read."""
+        try:
+            member = parse_member(obj)
+        except MalformedMemberError as error:
+            uid = str(obj.get("metadata", {}).get("uid"))
+            if uid not in self._malformed:
+                self._malformed.add(uid)
+                _log.warning("Ignored: %s", error)
+            return None
+        key = (member.namespace, member.rendezvous)
+        entries = self._by_key.setdefault(key, {})
+        known = entries.get(member.name)
+        if known is None or known.member.uid != member.uid:
+            entries[member.name] = _Entry(member, time.monotonic())
+            self._key_of[(member.namespace, member.name)] = key
+        elif int(member.resource_version) > int(known.member.resource_version):
+            if member.renew_time != known.member.renew_time:
+                known.heard = time.monotonic()
+            known.member = member
+        return member
+
+    def _entry_of(self, obj: Object) -> _Entry | None:
+        meta = obj["metadata"]
+        key = self._key_of.get((meta["namespace"], meta["name"]))
+        entry = self._by_key[key].get(meta["name"]) if key is not None else None
+        return entry if entry is not None and entry.member.uid == meta["uid"] else None
+
+    def _mark_deleted(self, key: Key, name: str) -> None:
+        entry = self._by_key[key][name]
+        entry.deleted = True
+        if entry.buried:
+            self._drop(key, name)
+
+    def _drop(self, key: Key, name: str) -> None:
+        entries = self._by_key[key]
+        del entries[name]
+        self._key_of.pop((key[0], name), None)
+        if not entries:
+            del self._by_key[key]
+
+    def _hear_everybody(self) -> None:
+        now = time.monotonic()
+        for entries in self._by_key.values():
+            for entry in entries.values():
+                entry.heard = now
+
+
+def _more_than_heartbeat(before: Member, after: Member) -> bool:
+    same = replace(before, renew_time=after.renew_time, resource_version=after.resource_version)
+    return same != after

@@ -1,0 +1,192 @@
+"""One reconcile: snapshot, decide, confirm what is doubtful, delete Members, one fenced status write, announce.
+
+Every write is fenced: a status write by the resourceVersion of the Rendezvous it was decided on, a delete by the
+Member's UID and resourceVersion. So a stale snapshot, a second operator or a crash in between can delay but never
+corrupt: whoever decided on something old is refused and looks again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, status_to_json
+from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, decide, only_progress
+from kube_rendezvous_operator.core.liveness import LEFT
+from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
+from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
+
+_log = logging.getLogger(__name__)
+
+
+class OvertakenError(Exception):
+    """Somebody changed what a write was decided on: look again at once."""
+
+
+class Reconciler:
+    """Reconciles one Rendezvous at a time; different ones may be reconciled by different threads.
+
+    Args:
+        connection: to the API server.
+        rendezvous: the newest versions.
+        members: finds the cache that covers a namespace.
+        announce: posts an Event.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        rendezvous: RendezvousCache,
+        members: Callable[[str], MemberCache],
+        announce: Callable[[Rendezvous, Announcement], None],
+    ) -> None:
+        self._connection = connection
+        self._rendezvous = rendezvous
+        self._members = members
+        self._announce = announce
+        self._verdicts: dict[Key, str] = {}
+        self._written: dict[Key, float] = {}
+        self.decide_seconds = 0.0
+
+    def reconcile(self, key: Key) -> float | None:
+        """Bring one Rendezvous up to date.
+
+        Returns:
+            Seconds until it must be looked at again whatever happens; None: only when something happens.
+
+        Raises:
+            ApiFailureError: the API server did not carry something out; try again later.
+            OvertakenError: look again at once.
+        """
+        known = self._rendezvous.get(key)
+        if known is None:
+            known = self._look_for(key)
+            if known is None:
+                self._clean_up_after(key)
+                return None
+        decision = self._decide(key, known.rendezvous)
+        if decision.doubtful:
+            known, decision = self._confirm(key, decision)
+        for expulsion in decision.expel_first:
+            self._expel(key, expulsion)
+        wake_after = self._write(key, known, decision)
+        for expulsion in decision.expel_after:
+            self._expel(key, expulsion)
+        return wake_after
+
+    def _decide(self, key: Key, rendezvous: Rendezvous) -> Decision:
+        began = time.perf_counter()
+        members = self._members(key[0])
+        decision = decide(rendezvous, members.observed(key), datetime.now(UTC), len(members))
+        self.decide_seconds = time.perf_counter() - began
+        return decision
+
+    def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Decision]:
+        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new.
+
+        Silence while the API server does not answer is the API server's own: then all clocks start again.
+        """
+        try:
+            raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
+            listed = self._connection.request(
+                "GET", collection_path(MEMBER_PLURAL, key[0]), query={"fieldSelector": f"spec.rendezvous={key[1]}"}
+            )
+        except ApiFailureError as failure:
+            if failure.status == 404:
+                self._rendezvous.remove(key)
+                raise OvertakenError from failure
+            self._members(key[0]).doubt()
+            raise
+        self._rendezvous.put(raw)
+        self._members(key[0]).refresh(key, listed.get("items") or ())
+        known = self._rendezvous.get(key)
+        if known is None:
+            raise OvertakenError
+        decision = self._decide(key, known.rendezvous)
+        doubted = {e.member.uid for e in (*first.expel_first, *first.expel_after)}
+        again = (*decision.expel_first, *decision.expel_after)
+        if any(e.doubtful and e.member.uid not in doubted for e in again):
+            raise OvertakenError  # a doubt that was not among those just confirmed: confirm it, too
+        return known, decision
+
+    def _write(self, key: Key, known: KnownRendezvous, decision: Decision) -> float | None:
+        before, after = known.rendezvous.status, decision.status
+        gone = [m.member.name for m in self._members(key[0]).observed(key) if m.deleted]
+        if after == before:
+            self._members(key[0]).forget(key, gone)
+            return decision.wake_after
+        rest = self._written.get(key, 0.0) + PROGRESS_EVERY_SECONDS - time.monotonic()
+        if rest > 0 and only_progress(before, after):
+            return min(rest, decision.wake_after) if decision.wake_after is not None else rest
+        body = {**known.raw, "status": status_to_json(after)}
+        try:
+            answer = self._connection.request("PUT", object_path(RENDEZVOUS_PLURAL, *key) + "/status", body=body)
+        except ApiFailureError as failure:
+            if failure.status == 409:
+                self._refresh(key)
+                raise OvertakenError from failure
+            if failure.status == 404:
+                self._rendezvous.remove(key)
+                raise OvertakenError from failure
+            raise
+        self._rendezvous.put(answer)
+        self._written[key] = time.monotonic()
+        self._members(key[0]).forget(key, gone)
+        self._tell(key, known.rendezvous, decision)
+        return decision.wake_after
+
+    def _tell(self, key: Key, rendezvous: Rendezvous, decision: Decision) -> None:
+        if self._verdicts.get(key) != decision.verdict:
+            self._verdicts[key] = decision.verdict
+            _log.info("Rendezvous %s/%s: %s", *key, decision.verdict)
+        for announcement in decision.announcements:
+            self._announce(rendezvous, announcement)
+
+    def _expel(self, key: Key, expulsion: Expulsion) -> None:
+        member = expulsion.member
+        preconditions = {"uid": member.uid}
+        if expulsion.reason != LEFT:  # whoever leaves cannot take it back; anybody else may have moved since
+            preconditions["resourceVersion"] = member.resource_version
+        try:
+            self._connection.request(
+                "DELETE",
+                object_path(MEMBER_PLURAL, member.namespace, member.name),
+                body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions},
+            )
+            _log.info("RendezvousMember %s/%s deleted: %s", member.namespace, member.name, expulsion.reason)
+        except ApiFailureError as failure:
+            if failure.status == 409:
+                raise OvertakenError from failure
+            if failure.status != 404:
+                raise
+        # Not known to the cache any more: what its loss means is in the decision that is being carried out.
+        self._members(key[0]).forget(key, [member.name])
+
+    def _refresh(self, key: Key) -> None:
+        raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
+        self._rendezvous.put(raw)
+
+    def _look_for(self, key: Key) -> KnownRendezvous | None:
+        """kopf has not shown us this object: ask, because its Members are here."""
+        if not self._members(key[0]).observed(key):
+            return None
+        try:
+            self._refresh(key)
+        except ApiFailureError as failure:
+            if failure.status != 404:
+                raise
+        return self._rendezvous.get(key)
+
+    def _clean_up_after(self, key: Key) -> None:
+        """Members of a Rendezvous that is gone belong to nobody."""
+        self._verdicts.pop(key, None)
+        self._written.pop(key, None)
+        for observed in self._members(key[0]).observed(key):
+            member: Member = observed.member
+            if observed.deleted:
+                self._members(key[0]).forget(key, [member.name])
+            else:
+                self._expel(key, Expulsion(member, "RendezvousGone", doubtful=False))

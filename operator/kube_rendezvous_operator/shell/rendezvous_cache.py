@@ -1,0 +1,60 @@
+"""The newest version of each Rendezvous: from kopf's events, and from the answers to our own writes."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from kube_rendezvous.resources import Rendezvous, parse_rendezvous
+from kube_rendezvous_operator.shell.member_cache import Key
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRendezvous:
+    """One object: as it came, for writing it back, and as the core sees it."""
+
+    raw: dict[str, Any]
+    rendezvous: Rendezvous
+
+
+class RendezvousCache:
+    """Never goes back: an event that is older than the answer to our own write changes nothing. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Key, KnownRendezvous] = {}
+
+    def get(self, key: Key) -> KnownRendezvous | None:
+        """The newest version; None if there is none, as far as we know."""
+        with self._lock:
+            return self._known.get(key)
+
+    def put(self, raw: dict[str, Any]) -> bool:
+        """Take a version; return whether it was news.
+
+        Raises:
+            KeyError, ValueError, TypeError: the object does not follow the CRD.
+        """
+        rendezvous = parse_rendezvous(raw)
+        key = (rendezvous.namespace, rendezvous.name)
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None and known.rendezvous.uid == rendezvous.uid:
+                newer = int(rendezvous.resource_version) - int(known.rendezvous.resource_version)
+                if newer <= 0:
+                    return False
+            self._known[key] = KnownRendezvous(raw, rendezvous)
+            return True
+
+    def remove(self, key: Key, uid: str | None = None) -> bool:
+        """Forget an object (of this UID, if given); return whether it was known."""
+        with self._lock:
+            known = self._known.get(key)
+            if known is None or (uid is not None and known.rendezvous.uid != uid):
+                return False
+            del self._known[key]
+            return True
+
+    def keys(self) -> list[Key]:
+        """All that are known."""
+        with self._lock:
+            return list(self._known)

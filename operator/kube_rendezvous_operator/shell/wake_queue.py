@@ -1,0 +1,91 @@
+"""Which rendezvous to look at next: wake-ups are coalesced per key, and a key is never handled twice at once."""
+
+import heapq
+import threading
+import time
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class WakeQueue(Generic[Key]):
+    """A queue of keys with due times, in the manner of client-go's workqueue. Thread-safe.
+
+    A key that is woken while it is being handled becomes due again when it is done. Of several wake-ups the earliest
+    counts.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._due: dict[Key, float] = {}
+        self._heap: list[tuple[float, int, Key]] = []
+        self._handled: set[Key] = set()
+        self._not_before: dict[Key, float] = {}
+        self._sequence = 0
+        self._closed = False
+
+    def wake(self, key: Key, after: float = 0.0) -> None:
+        """Make the key due in ``after`` seconds, or earlier if it already is."""
+        with self._changed:
+            self._plan(key, time.monotonic() + after)
+
+    def take(self) -> Key | None:
+        """Wait for the next due key; None when the queue is closed. Call `done` afterwards."""
+        with self._changed:
+            while not self._closed:
+                key, pause = self._next()
+                if key is not None:
+                    self._handled.add(key)
+                    return key
+                self._changed.wait(pause)
+            return None
+
+    def done(self, key: Key, rest: float = 0.0) -> None:
+        """The key was handled; do not hand it out again for ``rest`` seconds."""
+        with self._changed:
+            self._handled.discard(key)
+            if rest > 0:
+                self._not_before[key] = time.monotonic() + rest
+            else:
+                self._not_before.pop(key, None)
+            if key in self._due:
+                self._push(key, max(self._due[key], self._not_before.get(key, 0.0)))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Hand out nothing more and release those who wait."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _plan(self, key: Key, due: float) -> None:
+        due = max(due, self._not_before.get(key, 0.0))
+        planned = self._due.get(key)
+        if planned is not None and planned <= due:
+            return
+        self._due[key] = due
+        if key not in self._handled:
+            self._push(key, due)
+            self._changed.notify()
+
+    def _push(self, key: Key, due: float) -> None:
+        self._due[key] = due
+        self._sequence += 1
+        heapq.heappush(self._heap, (due, self._sequence, key))
+
+    def _next(self) -> tuple[Key | None, float | None]:
+        """A due key, or how long until there may be one."""
+        while self._heap:
+            due, _, key = self._heap[0]
+            if self._due.get(key) != due or key in self._handled:
+                heapq.heappop(self._heap)  # overtaken by an earlier wake-up, or to be planned again by `done`
+                continue
+            pause = due - time.monotonic()
+            if pause > 0:
+                return None, pause
+            heapq.heappop(self._heap)
+            del self._due[key]
+            self._not_before.pop(key, None)
+            return key, None
+        return None, None

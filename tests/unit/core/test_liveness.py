@@ -1,0 +1,80 @@
+"""Who is lost."""
+
+import pytest
+
+from kube_rendezvous_operator.core import ObservedMember
+from kube_rendezvous_operator.core.liveness import judge
+from unit.core.builders import OTHER_UID, at, crowd, rendezvous, seen, stands
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason"),
+    [
+        pytest.param(seen("a", silence=14.9), None, id="heard within three intervals"),
+        pytest.param(seen("a", silence=15.0), "HeartbeatLost", id="silent for three intervals"),
+        pytest.param(seen("a", leaving=True), "MemberLeft", id="it left"),
+        pytest.param(
+            seen("a", leaving=True, deleted=True), "MemberLeft", id="it left and is gone: the farewell counts"
+        ),
+        pytest.param(seen("a", deleted=True), "MemberDeleted", id="its object was deleted"),
+    ],
+)
+def test_a_member_is_lost_when(observed: ObservedMember, reason: str | None) -> None:
+    liveness = judge(rendezvous(), [observed], 5)
+    assert [loss.reason for loss in liveness.losses] == ([reason] if reason else [])
+    assert set(liveness.alive) == (set() if reason else {"a"})
+
+
+def test_a_ranked_name_without_an_object_is_lost_but_doubtful() -> None:
+    liveness = judge(stands("a b"), crowd("a"), 5)
+    assert [(loss.name, loss.reason, loss.member, loss.doubtful) for loss in liveness.losses] == [
+        ("b", "MemberDeleted", None, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "superseded"),
+    [
+        pytest.param({"pod_uid": "p"}, {"pod_uid": "p"}, True, id="same pod, no slot"),
+        pytest.param({"pod_uid": "p", "slot": "1"}, {"pod_uid": "p", "slot": "1"}, True, id="same pod and slot"),
+        pytest.param({"pod_uid": "p", "slot": "1"}, {"pod_uid": "p", "slot": "2"}, False, id="another slot"),
+        pytest.param({"pod_uid": "p"}, {"pod_uid": "q"}, False, id="another pod"),
+        pytest.param({"slot": "1"}, {"slot": "1"}, False, id="outside a pod no place is certain"),
+        pytest.param({"pod_uid": "p"}, {"pod_uid": "p", "leaving": True}, False, id="the newer one leaves"),
+        pytest.param(
+            {"pod_uid": "p"}, {"pod_uid": "p", "rendezvous_uid": OTHER_UID}, False, id="of another rendezvous"
+        ),
+    ],
+)
+def test_an_older_incarnation_in_the_same_pod_and_slot_is_superseded(
+    older: dict[str, str], newer: dict[str, str], superseded: bool
+) -> None:
+    liveness = judge(rendezvous(), [seen("new", created=at(9), **newer), seen("old", **older)], 5)
+    assert ("MemberSuperseded" in [loss.reason for loss in liveness.losses]) is superseded
+    assert ("old" in liveness.alive) is not superseded
+
+
+def test_a_deleted_incarnation_supersedes_nobody() -> None:
+    members = [seen("old", pod_uid="p"), seen("new", pod_uid="p", created=at(9), deleted=True)]
+    assert set(judge(rendezvous(), members, 5).alive) == {"old"}
+
+
+def test_within_one_second_the_later_heartbeat_tells_which_incarnation_is_newer() -> None:
+    first = seen("z", pod_uid="p", renew_time="2026-03-01T12:00:00.100000Z")
+    second = seen("a", pod_uid="p", renew_time="2026-03-01T12:00:00.700000Z")
+    assert set(judge(rendezvous(), [first, second], 5).alive) == {"a"}
+
+
+def test_a_member_of_another_rendezvous_of_that_name_is_a_stranger() -> None:
+    liveness = judge(rendezvous(), [seen("a"), seen("b", rendezvous_uid=OTHER_UID)], 5)
+    assert (set(liveness.alive), liveness.losses, [m.name for m in liveness.strangers]) == ({"a"}, (), ["b"])
+
+
+def test_the_next_silence_is_that_of_the_living_member_that_was_heard_longest_ago() -> None:
+    members = [seen("a", silence=3), seen("b", silence=11), seen("c", silence=99)]
+    assert judge(rendezvous(), members, 5).next_silence == pytest.approx(4)
+    assert judge(rendezvous(), [seen("c", silence=99)], 5).next_silence is None
+
+
+def test_the_limit_grows_with_the_interval() -> None:
+    assert set(judge(rendezvous(), [seen("a", silence=29)], 10).alive) == {"a"}
