@@ -41,6 +41,7 @@ from kube_rendezvous.membership.standing import (
     is_superseded,
 )
 from kube_rendezvous.membership.waiting_report import NO_OPERATOR, UNOBSERVED_SECONDS, WaitingReport
+from kube_rendezvous.resources import Rendezvous
 from kube_rendezvous.settings import HandlerSettings, read_settings
 
 BACKEND = "kubernetes"
@@ -254,6 +255,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             if isinstance(where, ClosedForUs):
                 raise RendezvousClosedError(f"{self._what} is closed: {where.why}")
             if isinstance(where, MustJoin):
+                self._compare_with_wish(session.rendezvous)
                 _log.debug("%s: joining, because %s", self._what, where.why)
                 session.join(port_of(self._listen()), deadline)
             elif isinstance(where, MustRejoin):
@@ -284,6 +286,22 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         if self._settings.last_call_timeout is not None:
             spec["lastCallSeconds"] = self._settings.last_call_timeout
         return spec
+
+    def _compare_with_wish(self, rendezvous: Rendezvous | None) -> None:
+        if rendezvous is None:
+            return
+        theirs = (rendezvous.spec.min_nodes, rendezvous.spec.max_nodes)
+        ours = (self._settings.min_nodes, self._settings.max_nodes)
+        if theirs != ours:
+            _log.warning(
+                "%s has minNodes %d and maxNodes %d, which win over --nnodes=%d:%d; "
+                "to change them: kubectl -n %s edit rdzv %s",
+                self._what,
+                *theirs,
+                *ours,
+                self._namespace,
+                self._settings.name,
+            )
 
     def _listen(self) -> socket.socket:
         if self._listening is None:

@@ -27,7 +27,9 @@ class Operator:
     Args:
         audit: called with every decision that is about to be carried out, and what it was decided on.
         on_expel: called after each deletion with the member and the reason.
+        on_write: called after each status write with what it was decided on and the decision.
         plan: what is still to be done of the last decision.
+        farewells: members that were already gone when the plan was made: once it is done, they are forgotten.
     """
 
     cluster: Cluster
@@ -40,6 +42,7 @@ class Operator:
     members_seen: int = 0
     plan: deque[Expulsion | Decision] = field(default_factory=deque)
     decided_on: Rendezvous | None = None
+    farewells: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.restart()
@@ -99,8 +102,6 @@ class Operator:
     def _mark_deleted(self, name: str) -> None:
         if name in self.cache:
             self.cache[name].deleted = True
-        if name in self.buried:
-            self.cache.pop(name, None)
 
     def _observed(self) -> list[ObservedMember]:
         now = self.cluster.seconds
@@ -128,6 +129,7 @@ class Operator:
                 return
         self.audit(rendezvous, decision)
         self.decided_on = rendezvous
+        self.farewells = tuple(name for name, entry in self.cache.items() if entry.deleted)
         self.plan.extend((*decision.expel_first, decision, *decision.expel_after))
 
     def act(self) -> None:
@@ -169,6 +171,4 @@ class Operator:
                 raise
             self.rendezvous_seen = len(self.cluster.rendezvous_log)
             self.on_write(self.decided_on, decision)
-        for name in [name for name, entry in self.cache.items() if entry.deleted]:
-            self.buried.add(name)
-            del self.cache[name]
+        self.buried.update(self.farewells)

@@ -16,7 +16,7 @@ WATCH_SECONDS = (240, 300)
 """The server ends a watch after a random time in this range, so that watchers spread."""
 
 SILENCE_SECONDS = 80.0
-"""A bookmark comes about every minute, if anything changed at all; a stream that is silent for longer is opened anew."""
+"""A bookmark comes about every minute, if anything changed; a stream that is silent for longer is opened anew."""
 
 Object = dict[str, Any]
 

@@ -114,8 +114,11 @@ def _only_one_builds(target: Path) -> Iterator[None]:
 
 
 def _build(program: Program, go: Path, target: Path, environment: Mapping[str, str]) -> None:
-    # Fixed names, safe under the lock: what a killed build has left is used up by the next one.
-    half_built = target.with_name(f".{target.name}.new")
+    # A fixed name, safe under the lock: what a killed build has left goes with the next one.
+    work = target.with_name(f".{target.name}.build")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    half_built = work / target.name
     log = target.with_name(f"{target.name}.build.log")
     log.unlink(missing_ok=True)
     command = [str(go), "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", program.linker_flags]
@@ -123,12 +126,12 @@ def _build(program: Program, go: Path, target: Path, environment: Mapping[str, s
         f"go build {program.package}",
         [*command, "-o", str(half_built), program.package],
         log=log,
-        environment=_go_environment(environment, go),
+        environment=_go_environment(environment, go, work),
         folder=program.module,
     )
     note = f"only the first time, about {program.minutes} min on two cores"
     try:
-        with Progress(f"building {program.name} {program.version} with {go}", note) as progress:
+        with Progress(f"building {program.name} {program.version}", note) as progress:
             compiler.start()
             while not compiler.wait(1.0):
                 progress.tick()
@@ -138,14 +141,14 @@ def _build(program: Program, go: Path, target: Path, environment: Mapping[str, s
         log.unlink(missing_ok=True)
     finally:
         compiler.stop()
-        half_built.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
 
 
-def _go_environment(environment: Mapping[str, str], go: Path) -> dict[str, str]:
+def _go_environment(environment: Mapping[str, str], go: Path, work: Path) -> dict[str, str]:
     # The programs are to run here, whatever platform the reader builds for, and outside of any workspace around us.
     kept = {name: value for name, value in environment.items() if name not in ("GOOS", "GOARCH", "GOFLAGS")}
     path = os.pathsep.join([str(go.parent), environment.get("PATH", os.defpath)])
-    return {**kept, "CGO_ENABLED": "0", "GOWORK": "off", "PATH": path}
+    return {**kept, "CGO_ENABLED": "0", "GOWORK": "off", "GOTMPDIR": str(work), "PATH": path}
 
 
 def _build_failure(program: Program, go: Path, compiler: ChildProcess) -> str:

@@ -141,25 +141,29 @@ def _missing(client: Any, crd: Crd) -> str | None:
     established = conditions.get("Established")
     if established is None or established.status != "True":
         return "it is not Established"
-    # A definition is Established a moment before its resources are served and discovered.
     for version in crd.served_versions:
-        if crd.plural not in _discovered(client, crd.group, version):
-            return f"{crd.group}/{version} does not list {crd.plural}"
+        if not _served(client, crd, version):
+            return f"{crd.plural} of {crd.group}/{version} cannot be listed yet"
     return None
 
 
-def _discovered(client: Any, group: str, version: str) -> set[str]:
+def _served(client: Any, crd: Crd, version: str) -> bool:
+    """Whether clients can discover the resource and list it, which is possible a moment after it is Established."""
     import kubernetes.client
 
+    api = kubernetes.client.CustomObjectsApi(client)
     try:
-        found = kubernetes.client.CustomObjectsApi(client).get_api_resources(
-            group, version, _request_timeout=CONNECT_AND_READ_SECONDS
+        found = api.get_api_resources(crd.group, version, _request_timeout=CONNECT_AND_READ_SECONDS)
+        if crd.plural not in {resource.name for resource in found.resources}:
+            return False
+        api.list_cluster_custom_object(
+            crd.group, version, crd.plural, limit=1, _request_timeout=CONNECT_AND_READ_SECONDS
         )
     except kubernetes.client.ApiException as error:
-        if error.status in (404, 503):
-            return set()
+        if error.status in (404, 429, 503):
+            return False
         raise
-    return {resource.name for resource in found.resources}
+    return True
 
 
 def _reason(error: Any) -> str:

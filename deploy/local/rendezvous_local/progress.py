@@ -1,5 +1,6 @@
 """Says on stderr how long a slow step has been going on."""
 
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -37,7 +38,10 @@ class Progress:
         """Call about once a second while the step lasts."""
         now = time.monotonic()
         if self._live:
-            self._write(f"\r\x1b[2K{self._what} … {now - self._started:.0f} s{self._note}")
+            line = f"{self._what} … {now - self._started:.0f} s{self._note}"
+            self._write(
+                f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}"
+            )  # a wrapped line cannot be redrawn
         elif now - self._last_line >= PLAIN_LINE_SECONDS:
             self._last_line = now
             self._write(f"{self._what}: {now - self._started:.0f} s so far\n")
