@@ -14,13 +14,25 @@ from kube_rendezvous_operator.core.observation import (
     Severity,
 )
 from kube_rendezvous_operator.core.progress import only_progress
+from kube_rendezvous_operator.core.surroundings import (
+    NOTHING_KNOWN,
+    ObservedContainer,
+    ObservedNode,
+    ObservedPod,
+    Surroundings,
+)
 
 __all__ = [
+    "NOTHING_KNOWN",
     "Announcement",
     "Decision",
     "Expulsion",
+    "ObservedContainer",
     "ObservedMember",
+    "ObservedNode",
+    "ObservedPod",
     "Severity",
+    "Surroundings",
     "decide",
     "only_progress",
 ]

@@ -54,7 +54,7 @@ def settle_closing(
 def _after_member_closed(was: Closed, reopen: Reopen, liveness: Liveness) -> Closing:
     if reopen is Reopen.NEVER:
         return Closing(replace(was, reopens_on_join=False))
-    if not liveness.alive:
+    if not any(True for _ in liveness.present):
         return Closing(replace(was, reopens_on_join=True))
     if was.reopens_on_join:
         return _reopen(f"every earlier member is gone and {min(liveness.alive)} joined")

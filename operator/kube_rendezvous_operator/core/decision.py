@@ -26,12 +26,14 @@ from kube_rendezvous_operator.core.observation import (
     Severity,
 )
 from kube_rendezvous_operator.core.ranking import assign_ranks
+from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 
 NOT_ARRIVED = "NotArrived"
 
 
 def decide(
-    rendezvous: Rendezvous, members: Sequence[ObservedMember], now: datetime, members_in_cluster: int = 0
+    rendezvous: Rendezvous, members: Sequence[ObservedMember], now: datetime, members_in_cluster: int = 0,
+    surroundings: Surroundings = NOTHING_KNOWN,
 ) -> Decision:
     """Decide what to write for one Rendezvous.
 
@@ -41,24 +43,25 @@ def decide(
         members: every observed Member that names the Rendezvous, in any order.
         now: wall clock, UTC.
         members_in_cluster: how many members share the API server, over all rendezvous.
+        surroundings: pods and nodes, as far as they are known.
     """
     before = rendezvous.status
     interval = heartbeat_interval(
         rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, max(members_in_cluster, len(members))
     )
     # Until a shorter interval is published, nobody can keep to it.
-    liveness = judge(rendezvous, members, max(interval, before.heartbeat_seconds))
+    liveness = judge(rendezvous, members, max(interval, before.heartbeat_seconds), surroundings)
     ranked = set(before.ranks)
-    ranked_losses = [loss for loss in liveness.losses if loss.name in ranked]
+    ranked_losses = [loss for loss in (*liveness.losses, *liveness.departing) if loss.name in ranked]
     closing = settle_closing(rendezvous, members, liveness, now)
-    crowd = sort_crowd(rendezvous, liveness)
+    crowd = sort_crowd(rendezvous, liveness, surroundings, now)
     if closing.closed is None:
         formation = plan_formation(rendezvous, crowd, ranked_losses, closing.reopened, now)
     else:
         formation = Formation(None)
 
     status = _new_status(rendezvous, closing.closed, formation, crowd, interval, now)
-    expulsions = tuple(_expulsions(liveness, crowd, formation))
+    expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     newly_closed = closing.closed is not None and (
         before.closed is None or before.closed.reason != closing.closed.reason
     )
@@ -67,7 +70,7 @@ def decide(
         status=status,
         expel_first=() if newly_closed else expulsions,
         expel_after=expulsions if newly_closed else (),
-        announcements=tuple(_announcements(before, status, closing, liveness.losses, formation)),
+        announcements=tuple(_announcements(before, status, closing, liveness, formation)),
         wake_after=_wake_after(status, liveness, now),
         verdict=describe(status),
         doubtful_losses=tuple(
@@ -122,7 +125,9 @@ def _publish(
     )
 
 
-def _expulsions(liveness: Liveness, crowd: Crowd, formation: Formation) -> Iterable[Expulsion]:
+def _expulsions(
+    before: RendezvousStatus, liveness: Liveness, crowd: Crowd, formation: Formation
+) -> Iterable[Expulsion]:
     """Whose Member object goes: the lost, and members of the old round that a new one was published without.
 
     One of those that has arrived in time is a spare from now on and keeps its object: only of one that may still
@@ -134,7 +139,8 @@ def _expulsions(liveness: Liveness, crowd: Crowd, formation: Formation) -> Itera
     for stranger in liveness.strangers:
         yield Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=True)
     if formation.chosen:
-        for member in crowd.running:
+        departing = [d.member for d in liveness.departing if d.member is not None and d.name in before.ranks]
+        for member in (*crowd.running, *(m for m in departing if m.after_round < before.round)):
             yield Expulsion(member, NOT_ARRIVED, doubtful=False)
 
 
@@ -142,18 +148,14 @@ def _announcements(
     before: RendezvousStatus,
     after: RendezvousStatus,
     closing: Closing,
-    losses: Sequence[Loss],
+    liveness: Liveness,
     formation: Formation,
 ) -> Iterable[Announcement]:
     yield from closing.announcements
-    ranked = set(before.ranks)
     if closing.closed is None:
-        for loss in losses:
-            # A name without an object was announced when its object went, unless that is what starts all this.
-            told = before.forming is not None and before.forming.interrupts
-            if loss.name in ranked and (loss.member is not None or not told):
-                severity = Severity.NORMAL if loss.reason == LEFT else Severity.WARNING
-                yield Announcement(severity, loss.reason, loss.message)
+        for loss in _news(before, liveness):
+            severity = Severity.NORMAL if loss.reason == LEFT else Severity.WARNING
+            yield Announcement(severity, loss.reason, loss.message)
     if formation.chosen and after.bootstrap_store is not None:
         store = after.bootstrap_store
         text = f"Round {after.round} stands with {after.world_size} nodes, rank 0 is {store.member}"
@@ -161,6 +163,14 @@ def _announcements(
     stalled = newly_true(STALLED, before.conditions, after.conditions)
     if stalled is not None:
         yield Announcement(Severity.WARNING, "Stalled", stalled.message)
+
+
+def _news(before: RendezvousStatus, liveness: Liveness) -> Iterable[Loss]:
+    """Losses of ranked members that were not announced yet. One whose object goes is seen once; a departing member,
+    or a name without an object, again and again: those are news only while nobody has been told to stop."""
+    told = before.forming is not None and before.forming.interrupts
+    yield from (loss for loss in liveness.losses if loss.name in before.ranks and (loss.member or not told))
+    yield from (loss for loss in liveness.departing if loss.name in before.ranks and not told)
 
 
 def _wake_after(status: RendezvousStatus, liveness: Liveness, now: datetime) -> float | None:

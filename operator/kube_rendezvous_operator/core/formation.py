@@ -16,7 +16,9 @@ from datetime import datetime, timedelta
 
 from kube_rendezvous.resources import Forming, LateJoiners, Member, Rendezvous, RendezvousSpec
 from kube_rendezvous_operator.core.liveness import Liveness, Loss
+from kube_rendezvous_operator.core.pod_liveness import holdup_of, on_their_way
 from kube_rendezvous_operator.core.ranking import place_key
+from kube_rendezvous_operator.core.surroundings import ObservedPod, Surroundings
 
 FIRST_ROUND = "FirstRound"
 REOPENED = "Reopened"
@@ -54,11 +56,15 @@ class Crowd:
         arrived: members of the current round that wait for the next one, by rank.
         running: members of the current round that do not, by rank.
         newcomers: members of no round, in the order in which they may have a place.
+        coming: pods that may still join.
+        pods_known: some pod is labelled for this rendezvous, so that "nobody is coming" can be known.
     """
 
     arrived: tuple[Member, ...]
     running: tuple[Member, ...]
     newcomers: tuple[Member, ...]
+    coming: tuple[ObservedPod, ...] = ()
+    pods_known: bool = False
 
     @property
     def waiting(self) -> int:
@@ -69,7 +75,9 @@ class Crowd:
         return len(self.arrived) + len(self.running)
 
 
-def sort_crowd(rendezvous: Rendezvous, liveness: Liveness) -> Crowd:
+def sort_crowd(
+    rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings, now: datetime
+) -> Crowd:
     """Sort the living members. A member waits while it is not in `ranks`, or its `afterRound` >= `status.round`."""
     status = rendezvous.status
     ranked = [liveness.alive[name] for name in status.ranks if name in liveness.alive]
@@ -85,6 +93,8 @@ def sort_crowd(rendezvous: Rendezvous, liveness: Liveness) -> Crowd:
         arrived=tuple(m for m in ranked if m.after_round >= status.round),
         running=tuple(m for m in ranked if m.after_round < status.round),
         newcomers=tuple(newcomers),
+        coming=on_their_way(surroundings, liveness.present, now),
+        pods_known=bool(surroundings.pods),
     )
 
 
@@ -118,12 +128,12 @@ def plan_formation(
     if forming is None:
         return Formation(None)
     if _gathers(forming):
-        return Formation(replace(forming, arrived=crowd.waiting))
+        return Formation(replace(forming, arrived=crowd.waiting, waiting_for=_missing(crowd.coming)))
     forming = replace(
         forming,
         arrived=crowd.waiting,
         required=sizes.required,
-        waiting_for=tuple(m.name for m in crowd.running[:_NAMES_SHOWN]),
+        waiting_for=_missing(crowd.coming, crowd.running),
     )
     return _complete_or_wait(rendezvous, crowd, forming, sizes, now)
 
@@ -176,7 +186,8 @@ def _growth(
     gathering = ongoing or beginning
     deadline = gathering.deadline or now + timedelta(seconds=rendezvous.spec.last_call_seconds)
     message = f"The world can grow from {world} to {grown} nodes"
-    if grown < sizes.full and now < deadline:
+    nobody_else = crowd.pods_known and not crowd.coming
+    if grown < sizes.full and now < deadline and not nobody_else:
         return replace(gathering, message=message, deadline=deadline)
     # From now on the old members are waited for, and only that counts as delay.
     return replace(gathering, message=message, interrupts=True, since=now, deadline=None)
@@ -212,5 +223,14 @@ def _complete_or_wait(
 
 
 def _nobody_else_is_coming(crowd: Crowd) -> bool:
-    """Every living member of the old round has arrived. With no old round alive nobody can know: last call runs."""
-    return crowd.old > 0 and not crowd.running
+    """Every living member of the old round has arrived and no labelled pod is on its way.
+
+    With no pod labelled and no old round alive nobody can know: last call runs, as in torch.
+    """
+    return (crowd.old > 0 or crowd.pods_known) and not crowd.running and not crowd.coming
+
+
+def _missing(coming: Sequence[ObservedPod], running: Sequence[Member] = ()) -> tuple[str, ...]:
+    """Whom a formation waits for: members that have to join again, then pods with what holds them."""
+    names = (*(member.name for member in running), *(holdup_of(pod) for pod in coming))
+    return names[:_NAMES_SHOWN]

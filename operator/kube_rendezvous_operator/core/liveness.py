@@ -1,7 +1,7 @@
 """Who is lost.
 
 Design section 4: lost = left, superseded by a newer incarnation in the same pod and slot, silent for three heartbeat
-intervals by the operator's own clock, or gone altogether.
+intervals by the operator's own clock, gone altogether, or lost with its pod (`pod_liveness`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from kube_rendezvous.resources import Member, Rendezvous
 from kube_rendezvous_operator.core.heartbeat import silence_limit
 from kube_rendezvous_operator.core.observation import ObservedMember
+from kube_rendezvous_operator.core.pod_liveness import judge_pod
+from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 
 LEFT = "MemberLeft"
 SUPERSEDED = "MemberSuperseded"
@@ -43,39 +45,59 @@ class Liveness:
     Args:
         alive: by name.
         losses: members of this Rendezvous that are lost, ranked or not.
+        departing: members of this Rendezvous that still live but have to go: no new round takes them.
         strangers: Members that name this Rendezvous but belong to another object of that name.
         next_silence: seconds until the first of the living would be silent for too long; None: nobody lives.
     """
 
     alive: Mapping[str, Member]
     losses: tuple[Loss, ...]
+    departing: tuple[Loss, ...]
     strangers: tuple[Member, ...]
     next_silence: float | None
 
+    @property
+    def present(self) -> Iterable[Member]:
+        """The living, departing ones included."""
+        yield from self.alive.values()
+        yield from (loss.member for loss in self.departing if loss.member is not None)
 
-def judge(rendezvous: Rendezvous, members: Sequence[ObservedMember], interval_seconds: int) -> Liveness:
+
+def judge(
+    rendezvous: Rendezvous,
+    members: Sequence[ObservedMember],
+    interval_seconds: int,
+    surroundings: Surroundings = NOTHING_KNOWN,
+) -> Liveness:
     """Tell the living from the lost.
 
     Args:
         rendezvous: whose members are judged; its `ranks` tell which names must be there.
         members: all observed Members that name it.
         interval_seconds: the heartbeat interval in force.
+        surroundings: pods and nodes, as far as they are known.
     """
     own = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
     newest = _newest_in_place(m.member for m in own if not m.deleted)
     limit = silence_limit(interval_seconds)
     alive: dict[str, Member] = {}
     losses: list[Loss] = []
+    departing: list[Loss] = []
     next_silence: float | None = None
     for observed in own:
         loss = _loss(observed, newest, limit)
         if loss is not None:
             losses.append(loss)
             continue
-        alive[observed.member.name] = observed.member
         remaining = limit - observed.silence
         next_silence = remaining if next_silence is None else min(next_silence, remaining)
-    known = alive.keys() | {loss.name for loss in losses}
+        verdict = judge_pod(observed.member, surroundings)
+        if verdict is None:
+            alive[observed.member.name] = observed.member
+        else:
+            loss = Loss(observed.member.name, verdict.reason, verdict.message, observed.member)
+            (departing if verdict.departing else losses).append(loss)
+    known = alive.keys() | {loss.name for loss in (*losses, *departing)}
     losses.extend(
         Loss(name, DELETED, f"{name}: its RendezvousMember object is gone", None, gone=True, doubtful=True)
         for name in rendezvous.status.ranks
@@ -84,7 +106,7 @@ def judge(rendezvous: Rendezvous, members: Sequence[ObservedMember], interval_se
     strangers = tuple(
         m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted
     )
-    return Liveness(alive, tuple(losses), strangers, next_silence)
+    return Liveness(alive, tuple(losses), tuple(departing), strangers, next_silence)
 
 
 def _loss(observed: ObservedMember, newest: Mapping[tuple[str, str], Member], limit: float) -> Loss | None:

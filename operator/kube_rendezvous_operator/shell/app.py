@@ -14,6 +14,8 @@ import kopf
 
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
+from kube_rendezvous_operator.core import Surroundings
+from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.reconciler import Reconciler
@@ -49,8 +51,14 @@ class Operator:
         self._members: dict[str | None, MemberCache] = {
             scope: MemberCache(self._connection, scope, self._queue.wake) for scope in self._namespaces or (None,)
         }
+        self._pods: dict[str | None, PodCache] = {
+            scope: PodCache(self._connection, scope, self._queue.wake) for scope in self._members
+        }
+        self._nodes = NodeCache(self._connection, self._wake_all)
         self._events = EventPoster(self._connection)
-        reconciler = Reconciler(self._connection, self._rendezvous, self._members_of, self._events.post)
+        reconciler = Reconciler(
+            self._connection, self._rendezvous, self._members_of, self._surroundings_of, self._events.post
+        )
         self._workers = Workers(self._queue, reconciler, workers)
         self.registry = kopf.OperatorRegistry()
         self._register()
@@ -70,8 +78,20 @@ class Operator:
             stop_flag=stop,
         )
 
+    @property
+    def _informers(self) -> tuple[MemberCache | PodCache | NodeCache, ...]:
+        return (*self._members.values(), *self._pods.values(), self._nodes)
+
     def _members_of(self, namespace: str) -> MemberCache:
         return self._members[namespace if self._namespaces else None]
+
+    def _surroundings_of(self, key: Key) -> Surroundings:
+        pods = self._pods[key[0] if self._namespaces else None]
+        return Surroundings(pods.pods(key), pods.gone(), self._nodes.nodes())
+
+    def _wake_all(self) -> None:
+        for key in self._rendezvous.keys():
+            self._queue.wake(key)
 
     def _register(self) -> None:
         kopf.on.login(registry=self.registry)(kopf.login_via_client)
@@ -85,8 +105,8 @@ class Operator:
         settings.peering.standalone = True
         settings.networking.error_backoffs = _EndlessBackoffs()
         settings.watching.server_timeout = 300
-        for cache in self._members.values():
-            cache.start()
+        for informer in self._informers:
+            informer.start()
         # Nothing is decided before the Members are known: with none known, everybody would look lost.
         for scope, cache in self._members.items():
             while not await asyncio.to_thread(cache.synced.wait, 10.0):
@@ -100,7 +120,7 @@ class Operator:
         self._workers.start()
 
     async def _stop(self, **_: Any) -> None:
-        for stop in (self._workers.stop, self._events.stop, *(cache.stop for cache in self._members.values())):
+        for stop in (self._workers.stop, self._events.stop, *(cache.stop for cache in self._informers)):
             await asyncio.to_thread(stop)
 
     async def _seen(self, event: Any, **_: Any) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, status_to_json
 from kube_rendezvous.resources.names import collection_path, object_path
-from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, decide, only_progress
+from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, Surroundings, decide, only_progress
 from kube_rendezvous_operator.core.liveness import LEFT
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
@@ -33,6 +33,7 @@ class Reconciler:
         connection: to the API server.
         rendezvous: the newest versions.
         members: finds the cache that covers a namespace.
+        surroundings: what is known of the pods and nodes of a Rendezvous.
         announce: posts an Event.
     """
 
@@ -41,11 +42,13 @@ class Reconciler:
         connection: Connection,
         rendezvous: RendezvousCache,
         members: Callable[[str], MemberCache],
+        surroundings: Callable[[Key], Surroundings],
         announce: Callable[[Rendezvous, Announcement], None],
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
         self._members = members
+        self._surroundings = surroundings
         self._announce = announce
         self._verdicts: dict[Key, str] = {}
         self._written: dict[Key, float] = {}
@@ -80,7 +83,7 @@ class Reconciler:
     def _decide(self, key: Key, rendezvous: Rendezvous) -> Decision:
         began = time.perf_counter()
         members = self._members(key[0])
-        decision = decide(rendezvous, members.observed(key), datetime.now(UTC), len(members))
+        decision = decide(rendezvous, members.observed(key), datetime.now(UTC), len(members), self._surroundings(key))
         self.decide_seconds = time.perf_counter() - began
         return decision
 

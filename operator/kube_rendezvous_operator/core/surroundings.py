@@ -1,0 +1,75 @@
+"""What the cluster says about the places where members run: pods and nodes, as far as the operator may see them."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedContainer:
+    """The container of a pod in which the member runs (see `shell.pod_reading` for which one that is).
+
+    Args:
+        running_since: start of the instance that runs now, by the node's clock; None: none runs.
+        terminated_at: end of the newest instance, by the node's clock, if none runs; None otherwise.
+        ending: how it ended, for people ("exit code 137 (OOMKilled)").
+    """
+
+    running_since: datetime | None = None
+    terminated_at: datetime | None = None
+    ending: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPod:
+    """A pod with the label `rendezvous.dev/name`.
+
+    Args:
+        phase: Pending, Running, Succeeded, Failed or Unknown.
+        deleting: it has a deletionTimestamp.
+        disruption: reason and message of a true `DisruptionTarget` condition; "" if there is none.
+        holdup: what keeps it from running, for people ("ImagePullBackOff: …"); "" if nothing does.
+    """
+
+    name: str
+    uid: str
+    phase: str
+    node_name: str = ""
+    deleting: bool = False
+    disruption: str = ""
+    holdup: str = ""
+    container: ObservedContainer = field(default_factory=ObservedContainer)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedNode:
+    """A node of the cluster.
+
+    Args:
+        draining: the taint that says that its pods must go; "" if there is none.
+        gone: it was seen and is deleted.
+    """
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    draining: str = ""
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All that is known around one Rendezvous.
+
+    Args:
+        pods: pods labelled for it, by UID.
+        gone_pods: UIDs of such pods that were seen and are deleted.
+        nodes: by name; None: the operator may not see nodes.
+    """
+
+    pods: Mapping[str, ObservedPod] = field(default_factory=dict)
+    gone_pods: Container[str] = frozenset()
+    nodes: Mapping[str, ObservedNode] | None = None
+
+
+NOTHING_KNOWN = Surroundings()
+"""No pod is labelled, nodes are not visible: heartbeats alone decide."""

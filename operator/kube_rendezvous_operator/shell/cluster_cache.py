@@ -1,0 +1,164 @@
+"""Informers for labelled Pods and for Nodes: what surrounds the members. Both are optional: without the right to see
+them the operator works by heartbeats alone, and says so once."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
+from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous_operator.core import ObservedNode, ObservedPod
+from kube_rendezvous_operator.shell.member_cache import Key
+from kube_rendezvous_operator.shell.pod_reading import NAME_LABEL, read_node, read_pod
+
+_log = logging.getLogger(__name__)
+
+_GONE_REMEMBERED = 10_000
+
+
+class _OptionalInformer:
+    """A watch that may be refused."""
+
+    what: str
+    loss: str
+
+    def __init__(self, connection: Connection, path: str, selector: dict[str, str], name: str) -> None:
+        self._lock = threading.Lock()
+        self._said_refused = False
+        self.synced = threading.Event()
+        self._watcher = Watcher(connection, path, selector, self, name=name, retry_limit=30.0)  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._watcher.stop()
+
+    def connected(self) -> None:
+        """See `WatchListener`."""
+
+    def troubled(self, failure: ApiFailureError) -> None:
+        """See `WatchListener`."""
+        if isinstance(failure, ApiRefusedError) and not self._said_refused:
+            self._said_refused = True
+            _log.warning("%s cannot be watched, so %s: %s", self.what, self.loss, failure)
+
+
+class PodCache(_OptionalInformer):
+    """Pods with the label `rendezvous.dev/name`, of one namespace or (None) of the cluster. Thread-safe."""
+
+    what = "Pods"
+    loss = "a lost pod is noticed by its heartbeat only"
+
+    def __init__(self, connection: Connection, namespace: str | None, wake: Callable[[Key], None]) -> None:
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        super().__init__(
+            connection, f"/api/v1{scope}/pods", {"labelSelector": NAME_LABEL}, f"pods-{namespace or 'all'}"
+        )
+        self._wake = wake
+        self._by_key: dict[Key, dict[str, ObservedPod]] = {}
+        self._key_of: dict[str, Key] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def pods(self, key: Key) -> dict[str, ObservedPod]:
+        """The pods of one Rendezvous, by UID."""
+        with self._lock:
+            return dict(self._by_key.get(key, {}))
+
+    def gone(self) -> Container[str]:
+        """UIDs of pods whose end was seen; a live view."""
+        return self._gone.keys()
+
+    def relisted(self, objects: list[Object]) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            there = {obj["metadata"]["uid"] for obj in objects}
+            woken = {self._drop(uid) for uid in list(self._key_of) if uid not in there}
+            woken |= {key for key in map(self._take, objects) if key is not None}
+        self.synced.set()
+        for key in woken:
+            self._wake(key)
+
+    def changed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            key = self._take(obj)
+        if key is not None:
+            self._wake(key)
+
+    def removed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        uid = obj["metadata"]["uid"]
+        with self._lock:
+            key = self._drop(uid) if uid in self._key_of else None
+        if key is not None:
+            self._wake(key)
+
+    def _take(self, obj: Object) -> Key | None:
+        """Store a pod; return whose it is if something about it changed."""
+        meta = obj["metadata"]
+        pod, key = read_pod(obj), (meta["namespace"], meta["labels"][NAME_LABEL])
+        pods = self._by_key.setdefault(key, {})
+        if pods.get(pod.uid) == pod:
+            return None
+        pods[pod.uid] = pod
+        self._key_of[pod.uid] = key
+        return key
+
+    def _drop(self, uid: str) -> Key:
+        key = self._key_of.pop(uid)
+        pods = self._by_key[key]
+        del pods[uid]
+        if not pods:
+            del self._by_key[key]
+        self._gone[uid] = None
+        if len(self._gone) > _GONE_REMEMBERED:
+            self._gone.popitem(last=False)
+        return key
+
+
+class NodeCache(_OptionalInformer):
+    """All nodes: their labels and whether they must be left. Thread-safe."""
+
+    what = "Nodes"
+    loss = "ranks do not follow the topology and drained nodes are noticed by their pods only"
+
+    def __init__(self, connection: Connection, wake_all: Callable[[], None]) -> None:
+        super().__init__(connection, "/api/v1/nodes", {}, "nodes")
+        self._wake_all = wake_all
+        self._nodes: dict[str, ObservedNode] = {}
+
+    def nodes(self) -> Mapping[str, ObservedNode] | None:
+        """By name, a live view: there may be thousands. None while they are not known."""
+        return MappingProxyType(self._nodes) if self.synced.is_set() else None
+
+    def relisted(self, objects: list[Object]) -> None:
+        """See `WatchListener`."""
+        there = {node.name: node for node in map(read_node, objects)}
+        with self._lock:
+            gone = {name: replace(node, gone=True) for name, node in self._nodes.items() if name not in there}
+            self._nodes = {**gone, **there}
+        self.synced.set()
+        self._wake_all()
+
+    def changed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        self._put(read_node(obj))
+
+    def removed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        self._put(read_node(obj, gone=True))
+
+    def _put(self, node: ObservedNode) -> None:
+        with self._lock:
+            before = self._nodes.get(node.name)
+            self._nodes[node.name] = node
+        # Nodes report every few seconds; only what the core looks at is worth a look at every rendezvous.
+        if before is None or (before.draining, before.gone) != (node.draining, node.gone):
+            self._wake_all()
