@@ -90,7 +90,7 @@ class Operator:
         return Surroundings(pods.pods(key), pods.gone(), self._nodes.nodes())
 
     def _wake_all(self) -> None:
-        for key in self._rendezvous.keys():
+        for key in self._rendezvous.all_keys():
             self._queue.wake(key)
 
     def _register(self) -> None:

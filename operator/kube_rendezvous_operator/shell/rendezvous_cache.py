@@ -54,7 +54,7 @@ class RendezvousCache:
             del self._known[key]
             return True
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         """All that are known."""
         with self._lock:
             return list(self._known)
