@@ -38,6 +38,7 @@ from kube_rendezvous.membership.standing import (
     Place,
     Standing,
     Waiting,
+    holds_a_place,
     is_superseded,
 )
 from kube_rendezvous.membership.waiting_report import NO_OPERATOR, UNOBSERVED_SECONDS, WaitingReport
@@ -174,7 +175,11 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         return 0 if session is None else session.nodes_waiting()
 
     def shutdown(self) -> bool:
-        """See base class: leaves, and closes the rendezvous as torch does. Safe to call twice."""
+        """See base class: leaves, and closes the rendezvous as torch does. Safe to call twice.
+
+        One that has no place in the newest round only leaves: a spare that gives up, or a node whose join timed out,
+        must not end a run that goes on without it.
+        """
         if self._ended:
             return True
         self._ended = True
@@ -185,8 +190,10 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         try:
             if session.me.name and session.rendezvous is not None and not session.me.expelled:
                 reason = f"shut down by {session.me.name} after round {session.me.held_round}"
-                session.say_goodbye(close_reason=reason, leaving=True, deadline=deadline)
-                self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))
+                closes = holds_a_place(session.rendezvous, session.me)
+                session.say_goodbye(close_reason=reason if closes else None, leaving=True, deadline=deadline)
+                if closes:
+                    self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))
             return True
         except ApiFailureError as failure:
             _log.warning("%s: could not say that we leave: %s", self._what, explain_refusal(failure, self._namespace))
@@ -216,12 +223,14 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         while True:
             place = self._settle(session, deadline)
             session.took(place)
+            # A place was found in time, perhaps after long standby: what follows is a wait of its own.
+            deadline = time.monotonic() + self._settings.join_timeout
             listening = None
             if place.rank == 0:
                 # Given away: the next re-join needs another socket.
                 listening, self._listening = self._listening, None
 
-            def given_up(place: Place = place) -> bool:
+            def given_up(place: Place = place, deadline: float = deadline) -> bool:
                 return time.monotonic() >= deadline or is_superseded(session.rendezvous, place)
 
             store = self._open_store(place, listening, timeout=self._settings.read_timeout, given_up=given_up)

@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         log_format=kopf.LogFormat.JSON if options.log_format == "json" else kopf.LogFormat.FULL,
     )
     # "Handler succeeded" for each event of each object says nothing; what the operator does, it logs itself.
-    logging.getLogger("kopf.objects").setLevel(max(level, logging.WARNING))
+    for chatty in ("kopf.objects", "aiohttp.access"):
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
     from kube_rendezvous.cluster.credentials import CredentialsError
     from kube_rendezvous_operator.shell.app import Operator
 

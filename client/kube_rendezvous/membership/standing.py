@@ -140,6 +140,13 @@ def nodes_waiting(rendezvous: Rendezvous | None, me: Standpoint) -> int:
     return 0
 
 
+def holds_a_place(rendezvous: Rendezvous | None, me: Standpoint) -> bool:
+    """Whether the member has taken a place in the newest round."""
+    if rendezvous is None or rendezvous.uid != me.rendezvous_uid or me.held_round == 0:
+        return False
+    return me.name in rendezvous.status.ranks
+
+
 def is_superseded(rendezvous: Rendezvous | None, place: Place) -> bool:
     """Whether a place is not worth going to any more: its round is replaced, or being replaced."""
     if rendezvous is None:

@@ -1,11 +1,14 @@
 """The newest version of each Rendezvous: from kopf's events, and from the answers to our own writes."""
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 from kube_rendezvous.resources import Rendezvous, parse_rendezvous
 from kube_rendezvous_operator.shell.member_cache import Key
+
+_GONE_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,13 @@ class KnownRendezvous:
 
 
 class RendezvousCache:
-    """Never goes back: an event that is older than the answer to our own write changes nothing. Thread-safe."""
+    """Never goes back: an event that is older than the answer to our own write changes nothing, and the answer to a
+    write that was under way when the object was deleted does not raise it. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[Key, KnownRendezvous] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     def get(self, key: Key) -> KnownRendezvous | None:
         """The newest version; None if there is none, as far as we know."""
@@ -37,6 +42,8 @@ class RendezvousCache:
         rendezvous = parse_rendezvous(raw)
         key = (rendezvous.namespace, rendezvous.name)
         with self._lock:
+            if rendezvous.uid in self._gone:
+                return False
             known = self._known.get(key)
             if known is not None and known.rendezvous.uid == rendezvous.uid:
                 newer = int(rendezvous.resource_version) - int(known.rendezvous.resource_version)
@@ -46,9 +53,14 @@ class RendezvousCache:
             return True
 
     def remove(self, key: Key, uid: str | None = None) -> bool:
-        """Forget an object (of this UID, if given); return whether it was known."""
+        """Forget an object that is gone (of this UID, if given); return whether it was known."""
         with self._lock:
             known = self._known.get(key)
+            gone = uid if uid is not None else known.rendezvous.uid if known is not None else None
+            if gone is not None:
+                self._gone[gone] = None
+                if len(self._gone) > _GONE_REMEMBERED:
+                    self._gone.popitem(last=False)
             if known is None or (uid is not None and known.rendezvous.uid != uid):
                 return False
             del self._known[key]
