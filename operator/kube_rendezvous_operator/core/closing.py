@@ -56,7 +56,7 @@ def _after_member_closed(was: Closed, reopen: Reopen, liveness: Liveness) -> Clo
         return Closing(replace(was, reopens_on_join=False))
     if not any(True for _ in liveness.present):
         return Closing(replace(was, reopens_on_join=True))
-    if was.reopens_on_join:
+    if was.reopens_on_join and liveness.alive:  # one that has to go opens nothing
         return _reopen(f"every earlier member is gone and {min(liveness.alive)} joined")
     return Closing(was)
 

@@ -45,6 +45,8 @@ def judge_pod(member: Member, surroundings: Surroundings) -> PodVerdict | None:
     if member.pod_uid in surroundings.gone_pods:
         return PodVerdict(POD_DELETED, f"{name}: its pod {member.pod_name} was deleted", departing=False)
     pod = surroundings.pods.get(member.pod_uid) if member.pod_uid else None
+    if pod is not None and pod.grace_over:
+        return PodVerdict(POD_DELETED, f"{name}: its pod {pod.name} was deleted", departing=False)
     if pod is not None:
         verdict = _judge_labelled(member, pod)
         if verdict is not None:

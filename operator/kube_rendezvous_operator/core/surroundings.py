@@ -27,6 +27,8 @@ class ObservedPod:
     Args:
         phase: Pending, Running, Succeeded, Failed or Unknown.
         deleting: it has a deletionTimestamp.
+        grace_over: and no grace is left: deleted by force, or its containers have ended. (A finalizer, such as every
+            pod of a Job has, may keep the object for longer.)
         disruption: reason and message of a true `DisruptionTarget` condition; "" if there is none.
         holdup: what keeps it from running, for people ("ImagePullBackOff: …"); "" if nothing does.
     """
@@ -36,6 +38,7 @@ class ObservedPod:
     phase: str
     node_name: str = ""
     deleting: bool = False
+    grace_over: bool = False
     disruption: str = ""
     holdup: str = ""
     container: ObservedContainer = field(default_factory=ObservedContainer)

@@ -79,8 +79,9 @@ class PodCache(_OptionalInformer):
         """See `WatchListener`."""
         with self._lock:
             there = {obj["metadata"]["uid"] for obj in objects}
-            woken = {self._drop(uid) for uid in list(self._key_of) if uid not in there}
-            woken |= {key for key in map(self._take, objects) if key is not None}
+            woken = {self._bury(uid) for uid in list(self._key_of) if uid not in there}
+            for obj in objects:
+                woken |= self._take(obj)
         self.synced.set()
         for key in woken:
             self._wake(key)
@@ -88,39 +89,47 @@ class PodCache(_OptionalInformer):
     def changed(self, obj: Object) -> None:
         """See `WatchListener`."""
         with self._lock:
-            key = self._take(obj)
-        if key is not None:
+            keys = self._take(obj)
+        for key in keys:
             self._wake(key)
 
     def removed(self, obj: Object) -> None:
         """See `WatchListener`."""
-        uid = obj["metadata"]["uid"]
+        meta = obj["metadata"]
         with self._lock:
-            key = self._drop(uid) if uid in self._key_of else None
+            # Without a deletionTimestamp it has only lost the label: it lives, and we know nothing more of it.
+            bury = self._bury if "deletionTimestamp" in meta else self._forget
+            key = bury(meta["uid"]) if meta["uid"] in self._key_of else None
         if key is not None:
             self._wake(key)
 
-    def _take(self, obj: Object) -> Key | None:
-        """Store a pod; return whose it is if something about it changed."""
+    def _take(self, obj: Object) -> set[Key]:
+        """Store a pod; return whose it is, and whose it was, if something about it changed."""
         meta = obj["metadata"]
         pod, key = read_pod(obj), (meta["namespace"], meta["labels"][NAME_LABEL])
+        before = self._key_of.get(pod.uid, key)
+        if before != key:
+            self._forget(pod.uid)
         pods = self._by_key.setdefault(key, {})
         if pods.get(pod.uid) == pod:
-            return None
+            return set()
         pods[pod.uid] = pod
         self._key_of[pod.uid] = key
-        return key
+        return {before, key}
 
-    def _drop(self, uid: str) -> Key:
+    def _forget(self, uid: str) -> Key:
         key = self._key_of.pop(uid)
         pods = self._by_key[key]
         del pods[uid]
         if not pods:
             del self._by_key[key]
+        return key
+
+    def _bury(self, uid: str) -> Key:
         self._gone[uid] = None
         if len(self._gone) > _GONE_REMEMBERED:
             self._gone.popitem(last=False)
-        return key
+        return self._forget(uid)
 
 
 class NodeCache(_OptionalInformer):
@@ -142,8 +151,8 @@ class NodeCache(_OptionalInformer):
         """See `WatchListener`."""
         there = {node.name: node for node in map(read_node, objects)}
         with self._lock:
-            gone = {name: replace(node, gone=True) for name, node in self._nodes.items() if name not in there}
-            self._nodes = {**gone, **there}
+            gone = [replace(node, gone=True) for name, node in self._nodes.items() if name not in there]
+            self._nodes = {**{node.name: node for node in gone[-_GONE_REMEMBERED:]}, **there}
         self.synced.set()
         self._wake_all()
 

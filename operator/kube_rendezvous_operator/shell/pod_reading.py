@@ -17,7 +17,6 @@ _DRAINING_TAINTS = frozenset(
         "node.kubernetes.io/out-of-service",
         "node.cloudprovider.kubernetes.io/shutdown",
         "ToBeDeletedByClusterAutoscaler",
-        "DeletionCandidateOfClusterAutoscaler",
         "karpenter.sh/disrupted",
         "karpenter.sh/disruption",
         "cloud.google.com/impending-node-termination",
@@ -27,7 +26,8 @@ _DRAINING_TAINTS = frozenset(
         "aws-node-termination-handler/asg-lifecycle-termination",
     }
 )
-"""What autoscalers and clouds put on a node whose pods must go. (`kubectl drain` evicts; that shows on the pods.)"""
+"""What autoscalers and clouds put on a node whose pods must go. (`kubectl drain` evicts; that shows on the pods. A mere
+candidate for removal, as the cluster autoscaler marks an idle node for ten minutes, need not go.)"""
 
 
 def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
@@ -42,6 +42,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         phase=status.get("phase", "Pending"),
         node_name=spec.get("nodeName", ""),
         deleting="deletionTimestamp" in meta,
+        grace_over="deletionTimestamp" in meta and meta.get("deletionGracePeriodSeconds") == 0,
         disruption=_sentence(disruption) if disruption.get("status") == "True" else "",
         holdup=_holdup(status, conditions, container),
         container=_read_container(container),

@@ -1,0 +1,192 @@
+"""What the operator remembers of pods and nodes, and whom their changes wake."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError, Connection
+from kube_rendezvous_operator.shell import cluster_cache
+from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
+from kube_rendezvous_operator.shell.member_cache import Key
+
+RUN: Key = ("team-a", "run")
+OTHER: Key = ("team-a", "other")
+
+
+def pod(uid: str, name: str = "run", phase: str = "Running", **meta: Any) -> dict[str, Any]:
+    """A pod with the label."""
+    labels = {"rendezvous.dev/name": name}
+    return {
+        "metadata": {"name": f"pod-{uid}", "namespace": "team-a", "uid": uid, "labels": labels, **meta},
+        "spec": {"containers": [{"name": "trainer"}]},
+        "status": {"phase": phase},
+    }
+
+
+def ending(uid: str) -> dict[str, Any]:
+    """The last version of a pod that was deleted."""
+    return pod(uid, deletionTimestamp="2026-03-01T12:00:00Z", deletionGracePeriodSeconds=0)
+
+
+def node(name: str, *taints: str, heartbeat: int = 0, **labels: str) -> dict[str, Any]:
+    """A node that reported at its n-th heartbeat."""
+    return {
+        "metadata": {"name": name, "labels": labels, "resourceVersion": str(heartbeat)},
+        "spec": {"taints": [{"key": key} for key in taints]},
+        "status": {"conditions": [{"type": "Ready", "lastHeartbeatTime": f"2026-03-01T12:00:{heartbeat:02}Z"}]},
+    }
+
+
+@pytest.fixture
+def connection() -> Connection:
+    """Never used: the caches are told by the test what their watch would tell them."""
+    return object()  # type: ignore[return-value]
+
+
+@pytest.fixture
+def woken() -> list[Key]:
+    """Every key that was woken."""
+    return []
+
+
+@pytest.fixture
+def pods(connection: Connection, woken: list[Key]) -> PodCache:
+    """An informer for the pods of the whole cluster."""
+    return PodCache(connection, None, woken.append)
+
+
+@pytest.fixture
+def wakes() -> list[str]:
+    """One entry for each time that all were woken."""
+    return []
+
+
+@pytest.fixture
+def nodes(connection: Connection, wakes: list[str]) -> NodeCache:
+    """An informer for nodes."""
+    return NodeCache(connection, lambda: wakes.append("all"))
+
+
+# Pods -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pod_belongs_to_the_rendezvous_that_its_label_names(pods: PodCache, woken: list[Key]) -> None:
+    pods.relisted([pod("1"), pod("2"), pod("3", "other")])
+    assert (set(pods.pods(RUN)), set(pods.pods(OTHER)), set(woken)) == ({"1", "2"}, {"3"}, {RUN, OTHER})
+    assert pods.pods(("team-b", "run")) == {}
+    assert pods.synced.is_set()
+
+
+def test_an_unchanged_pod_wakes_nobody(pods: PodCache, woken: list[Key]) -> None:
+    pods.relisted([pod("1")])
+    woken.clear()
+    pods.changed(pod("1", resourceVersion="9", annotations={"note": "nobody reads this"}))
+    pods.relisted([pod("1")])
+    assert woken == []
+    pods.changed(pod("1", phase="Failed"))
+    assert woken == [RUN]
+
+
+def test_the_end_of_a_pod_is_remembered(pods: PodCache, woken: list[Key]) -> None:
+    pods.relisted([pod("1"), pod("2")])
+    woken.clear()
+    pods.removed(ending("1"))
+    assert (set(pods.pods(RUN)), "1" in pods.gone(), "2" in pods.gone(), woken) == ({"2"}, True, False, [RUN])
+
+
+def test_the_end_of_an_unknown_pod_is_nothing(pods: PodCache, woken: list[Key]) -> None:
+    pods.removed(ending("1"))
+    assert (woken, "1" in pods.gone()) == ([], False)
+
+
+def test_a_relist_finds_who_vanished_while_the_watch_was_cut(pods: PodCache, woken: list[Key]) -> None:
+    pods.relisted([pod("1"), pod("2", "other")])
+    woken.clear()
+    pods.relisted([pod("2", "other")])
+    assert (pods.pods(RUN), "1" in pods.gone(), woken) == ({}, True, [RUN])
+
+
+def test_a_pod_that_loses_its_label_is_forgotten_but_not_gone(pods: PodCache, woken: list[Key]) -> None:
+    pods.relisted([pod("1")])
+    woken.clear()
+    pods.removed(pod("1"))  # so the API server tells a watch by label: the object as it was, and not being deleted
+    assert (pods.pods(RUN), "1" in pods.gone(), woken) == ({}, False, [RUN])
+
+
+def test_a_pod_whose_label_is_changed_belongs_to_the_other_rendezvous(pods: PodCache, woken: list[Key]) -> None:
+    pods.relisted([pod("1")])
+    woken.clear()
+    pods.changed(pod("1", "other"))
+    assert (pods.pods(RUN), set(pods.pods(OTHER)), set(woken)) == ({}, {"1"}, {RUN, OTHER})
+    pods.removed(ending("1"))
+    assert (pods.pods(RUN), pods.pods(OTHER), "1" in pods.gone()) == ({}, {}, True)
+
+
+def test_the_memory_of_gone_pods_is_bounded(pods: PodCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_cache, "_GONE_REMEMBERED", 3)
+    pods.relisted([pod(str(n)) for n in range(5)])
+    pods.relisted([])
+    assert [uid for uid in "01234" if uid in pods.gone()] == ["2", "3", "4"]
+
+
+# Nodes ------------------------------------------------------------------------------------------------------------
+
+
+def test_nodes_are_unknown_until_they_were_listed(nodes: NodeCache) -> None:
+    assert nodes.nodes() is None
+    nodes.relisted([])
+    assert nodes.nodes() == {}
+
+
+def test_a_nodes_heartbeat_wakes_nobody(nodes: NodeCache, wakes: list[str]) -> None:
+    nodes.relisted([node("n1")])
+    wakes.clear()
+    for beat in range(1, 9):
+        nodes.changed(node("n1", heartbeat=beat))
+    assert wakes == []
+
+
+def test_a_draining_taint_wakes_everybody(nodes: NodeCache, wakes: list[str]) -> None:
+    nodes.relisted([node("n1")])
+    wakes.clear()
+    nodes.changed(node("n1", "karpenter.sh/disrupted"))
+    known = nodes.nodes()
+    assert known is not None
+    assert (known["n1"].draining, wakes) == ("karpenter.sh/disrupted", ["all"])
+
+
+def test_the_end_of_a_node_is_remembered_until_one_of_its_name_comes(nodes: NodeCache, wakes: list[str]) -> None:
+    nodes.relisted([node("n1"), node("n2")])
+    nodes.removed(node("n1"))
+    nodes.relisted([node("n3")])
+    known = nodes.nodes()
+    assert known is not None
+    assert {name: it.gone for name, it in known.items()} == {"n1": True, "n2": True, "n3": False}
+    nodes.changed(node("n1"))
+    assert not (nodes.nodes() or {})["n1"].gone
+    assert len(wakes) == 4
+
+
+# Without the right ------------------------------------------------------------------------------------------------
+
+FORBIDDEN = ApiRefusedError("GET /api/v1/pods", 403, "Forbidden", 'User "operator" cannot list resource "pods"')
+
+
+def test_a_refused_watch_says_so_once(pods: PodCache, nodes: NodeCache, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            pods.troubled(FORBIDDEN)
+        nodes.troubled(FORBIDDEN)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert "a lost pod is noticed by its heartbeat only" in said[0]
+    assert 'cannot list resource "pods"' in said[0]
+    assert said[1].startswith("Nodes cannot be watched")
+
+
+def test_an_api_server_that_is_away_is_no_refusal(pods: PodCache, caplog: pytest.LogCaptureFixture) -> None:
+    pods.relisted([pod("1")])
+    with caplog.at_level(logging.WARNING):
+        pods.troubled(ApiUnavailableError("GET /api/v1/pods", 0, "", "no answer"))
+    assert (caplog.records, set(pods.pods(RUN))) == ([], {"1"})

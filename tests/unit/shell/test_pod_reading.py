@@ -1,0 +1,268 @@
+"""What the operator reads from Pods and Nodes as the API server shows them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kube_rendezvous_operator.core import ObservedContainer
+from kube_rendezvous_operator.shell.pod_reading import read_node, read_pod
+
+STARTED = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
+ENDED = datetime(2026, 3, 1, 12, 7, 9, tzinfo=UTC)
+
+RUNNING = {"running": {"startedAt": "2026-03-01T12:00:05Z"}}
+KILLED = {
+    "terminated": {
+        "containerID": "containerd://5b1d",
+        "exitCode": 137,
+        "reason": "OOMKilled",
+        "startedAt": "2026-03-01T12:00:05Z",
+        "finishedAt": "2026-03-01T12:07:09Z",
+    }
+}
+
+
+def container(state: dict[str, Any], name: str = "trainer", **fields: Any) -> dict[str, Any]:
+    """An entry of `containerStatuses`."""
+    return {
+        "name": name,
+        "image": "registry.example/trainer:1",
+        "imageID": "",
+        "ready": "running" in state,
+        "restartCount": 0,
+        "started": "running" in state,
+        "state": state,
+        "lastState": {},
+    } | fields
+
+
+def condition(kind: str, status: str, reason: str = "", message: str = "") -> dict[str, Any]:
+    """An entry of `conditions`."""
+    times = {"lastProbeTime": None, "lastTransitionTime": "2026-03-01T12:00:00Z"}
+    return {"type": kind, "status": status, "reason": reason, "message": message, **times}
+
+
+def pod(
+    phase: str,
+    *statuses: dict[str, Any],
+    conditions: tuple[dict[str, Any], ...] = (),
+    containers: tuple[str, ...] = ("trainer",),
+    annotations: dict[str, str] | None = None,
+    **meta: Any,
+) -> dict[str, Any]:
+    """A Pod of an Indexed Job."""
+    status: dict[str, Any] = {"phase": phase, "qosClass": "Burstable", "conditions": list(conditions)}
+    if statuses:
+        status["containerStatuses"] = list(statuses)
+    return {
+        "metadata": {
+            "name": "trainer-3-x7k2p",
+            "namespace": "team-a",
+            "uid": "0d4f1b0e-6a0a-4d26-8f0b-5c8b4e9d8f11",
+            "resourceVersion": "4711",
+            "creationTimestamp": "2026-03-01T11:59:58Z",
+            "labels": {"rendezvous.dev/name": "run", "batch.kubernetes.io/job-completion-index": "3"},
+            "annotations": annotations or {},
+            "finalizers": ["batch.kubernetes.io/job-tracking"],
+            **meta,
+        },
+        "spec": {
+            "nodeName": "worker-7",
+            "containers": [{"name": name, "image": "registry.example/trainer:1"} for name in containers],
+            "restartPolicy": "OnFailure",
+        },
+        "status": status,
+    }
+
+
+UNSCHEDULABLE = condition(
+    "PodScheduled", "False", "Unschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+)
+SCHEDULED = condition("PodScheduled", "True")
+
+
+def test_a_running_pod() -> None:
+    seen = read_pod(pod("Running", container(RUNNING), conditions=(SCHEDULED, condition("Ready", "True"))))
+    assert (seen.name, seen.uid, seen.phase, seen.node_name) == (
+        "trainer-3-x7k2p",
+        "0d4f1b0e-6a0a-4d26-8f0b-5c8b4e9d8f11",
+        "Running",
+        "worker-7",
+    )
+    assert (seen.deleting, seen.grace_over, seen.disruption) == (False, False, "")
+    assert seen.container == ObservedContainer(running_since=STARTED)
+
+
+@pytest.mark.parametrize(
+    ("obj", "holdup"),
+    [
+        pytest.param(
+            pod("Pending", conditions=(UNSCHEDULABLE,)),
+            "Pending: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+            id="no node has room",
+        ),
+        pytest.param(
+            pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated"),)),
+            "Pending: SchedulingGated",
+            id="gated, without a message",
+        ),
+        pytest.param(
+            pod(
+                "Pending",
+                container({"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x"'}}),
+                conditions=(SCHEDULED,),
+            ),
+            'ImagePullBackOff: Back-off pulling image "x"',
+            id="the image cannot be pulled",
+        ),
+        pytest.param(
+            pod("Pending", container({"waiting": {"reason": "ContainerCreating"}}), conditions=(SCHEDULED,)),
+            "ContainerCreating",
+            id="being created",
+        ),
+        pytest.param(
+            pod(
+                "Running",
+                container(
+                    {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}},
+                    restartCount=4,
+                    lastState=KILLED,
+                ),
+                conditions=(SCHEDULED,),
+            ),
+            "CrashLoopBackOff: back-off 40s restarting failed container",
+            id="it crashes again and again",
+        ),
+        pytest.param(pod("Pending", conditions=(SCHEDULED,)), "Pending", id="its kubelet has said nothing yet"),
+        pytest.param(pod("Running", container(RUNNING)), "running, not joined yet", id="it runs"),
+    ],
+)
+def test_what_holds_a_pod(obj: dict[str, Any], holdup: str) -> None:
+    assert read_pod(obj).holdup == holdup
+
+
+@pytest.mark.parametrize(
+    ("status", "observed"),
+    [
+        pytest.param(container(RUNNING), ObservedContainer(running_since=STARTED), id="running"),
+        pytest.param(
+            container(RUNNING, restartCount=1, lastState=KILLED),
+            ObservedContainer(running_since=STARTED),
+            id="restarted: the running instance counts",
+        ),
+        pytest.param(
+            container(KILLED),
+            ObservedContainer(terminated_at=ENDED, ending="exit code 137, OOMKilled"),
+            id="ended a moment ago",
+        ),
+        pytest.param(
+            container({"waiting": {"reason": "CrashLoopBackOff"}}, lastState=KILLED),
+            ObservedContainer(terminated_at=ENDED, ending="exit code 137, OOMKilled"),
+            id="waits to be restarted",
+        ),
+        pytest.param(
+            container({"terminated": {"exitCode": 143, "signal": 15, "finishedAt": "2026-03-01T12:07:09Z"}}),
+            ObservedContainer(terminated_at=ENDED, ending="exit code 143, signal 15"),
+            id="a signal without a reason",
+        ),
+        pytest.param(
+            container({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "finishedAt": None}}),
+            ObservedContainer(ending="exit code 137, ContainerStatusUnknown"),
+            id="nobody knows when it ended",
+        ),
+        pytest.param(container({"waiting": {"reason": "PodInitializing"}}), ObservedContainer(), id="never ran"),
+    ],
+)
+def test_the_container(status: dict[str, Any], observed: ObservedContainer) -> None:
+    assert read_pod(pod("Running", status)).container == observed
+
+
+def test_a_failed_pod() -> None:
+    seen = read_pod(pod("Failed", container(KILLED)))
+    assert (seen.phase, seen.container.ending) == ("Failed", "exit code 137, OOMKilled")
+
+
+def test_an_evicted_pod_says_who_evicts_it() -> None:
+    message = "Eviction API: evicting"
+    obj = pod(
+        "Running",
+        container(RUNNING),
+        conditions=(condition("DisruptionTarget", "True", "EvictionByEvictionAPI", message),),
+        deletionTimestamp="2026-03-01T12:08:00Z",
+        deletionGracePeriodSeconds=30,
+    )
+    seen = read_pod(obj)
+    assert (seen.disruption, seen.deleting, seen.grace_over) == (
+        "EvictionByEvictionAPI: Eviction API: evicting",
+        True,
+        False,
+    )
+
+
+def test_a_disruption_that_did_not_come_about_is_none() -> None:
+    assert read_pod(pod("Running", conditions=(condition("DisruptionTarget", "False", "x"),))).disruption == ""
+
+
+def test_a_pod_without_grace_left_is_as_good_as_gone() -> None:
+    seen = read_pod(pod("Running", deletionTimestamp="2026-03-01T12:08:00Z", deletionGracePeriodSeconds=0))
+    assert (seen.deleting, seen.grace_over) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "since"),
+    [
+        pytest.param(
+            {}, datetime(2026, 3, 1, 11, tzinfo=UTC), id="the first of the spec, whatever order the status has"
+        ),
+        pytest.param({"kubectl.kubernetes.io/default-container": "trainer"}, STARTED, id="the one kubectl would take"),
+        pytest.param({"kubectl.kubernetes.io/default-container": "typo"}, None, id="one that is not there"),
+    ],
+)
+def test_of_several_containers_one_is_the_members(annotations: dict[str, str], since: datetime | None) -> None:
+    proxy = container({"running": {"startedAt": "2026-03-01T11:00:00Z"}}, name="proxy")
+    obj = pod("Running", container(RUNNING), proxy, containers=("proxy", "trainer"), annotations=annotations)
+    assert read_pod(obj).container.running_since == since
+
+
+def test_a_pod_fresh_from_its_creation() -> None:
+    seen = read_pod({"metadata": {"name": "a", "uid": "u"}, "spec": {"containers": [{"name": "c"}]}})
+    assert (seen.phase, seen.node_name, seen.container) == ("Pending", "", ObservedContainer())
+
+
+# Nodes ------------------------------------------------------------------------------------------------------------
+
+
+def node(*taints: str, **spec: Any) -> dict[str, Any]:
+    """A Node with these taints."""
+    entries = [{"key": key, "effect": "NoSchedule"} for key in taints]
+    return {
+        "metadata": {"name": "worker-7", "labels": {"topology.kubernetes.io/zone": "a"}},
+        "spec": {"podCIDR": "10.244.7.0/24", **({"taints": entries} if entries else {}), **spec},
+        "status": {"conditions": [condition("Ready", "True")]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("obj", "draining"),
+    [
+        pytest.param(node(), "", id="no taint"),
+        pytest.param(node("node.kubernetes.io/unschedulable", unschedulable=True), "", id="cordoned: pods may stay"),
+        pytest.param(node("nvidia.com/gpu"), "", id="reserved"),
+        pytest.param(node("node.kubernetes.io/unreachable"), "", id="unreachable: heartbeats will tell"),
+        pytest.param(node("DeletionCandidateOfClusterAutoscaler"), "", id="a mere candidate"),
+        pytest.param(node("nvidia.com/gpu", "karpenter.sh/disrupted"), "karpenter.sh/disrupted", id="karpenter"),
+        pytest.param(node("ToBeDeletedByClusterAutoscaler"), "ToBeDeletedByClusterAutoscaler", id="autoscaler"),
+        pytest.param(
+            node("aws-node-termination-handler/spot-itn"), "aws-node-termination-handler/spot-itn", id="spot notice"
+        ),
+    ],
+)
+def test_the_taint_that_says_that_pods_must_go(obj: dict[str, Any], draining: str) -> None:
+    seen = read_node(obj)
+    assert (seen.name, seen.labels, seen.draining, seen.gone) == (
+        "worker-7",
+        {"topology.kubernetes.io/zone": "a"},
+        draining,
+        False,
+    )
