@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Protocol
 from kube_rendezvous.api import (
     RendezvousClosedError,
     RendezvousConnectionError,
+    RendezvousGracefulExitError,
     RendezvousHandler,
     RendezvousInfo,
     RendezvousParameters,
@@ -36,6 +37,7 @@ from kube_rendezvous.membership.standing import (
     MustJoin,
     MustRejoin,
     Place,
+    SentHome,
     Standing,
     Waiting,
     holds_a_place,
@@ -259,10 +261,12 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         report = WaitingReport(self._what)
         while True:
             where = session.standing()
-            if isinstance(where, Place) or (until_member and isinstance(where, Waiting | MustRejoin | ClosedForUs)):
+            if isinstance(where, Place) or (until_member and isinstance(where, Waiting | MustRejoin | ClosedForUs | SentHome)):
                 return where
             if isinstance(where, ClosedForUs):
                 raise RendezvousClosedError(f"{self._what} is closed: {where.why}")
+            if isinstance(where, SentHome):
+                raise RendezvousGracefulExitError(f"{self._what} does not need this node: {where.why}")
             if isinstance(where, MustJoin):
                 self._compare_with_wish(session.rendezvous)
                 _log.debug("%s: joining, because %s", self._what, where.why)

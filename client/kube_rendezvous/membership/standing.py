@@ -37,6 +37,13 @@ class ClosedForUs:
 
 
 @dataclass(frozen=True, slots=True)
+class SentHome:
+    """There are spares enough: end without an error."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MustJoin:
     """There is no valid Member object for us: join (again) as a new incarnation."""
 
@@ -57,7 +64,7 @@ class MustCreate:
     by_client: bool
 
 
-Standing = Place | Waiting | ClosedForUs | MustJoin | MustRejoin | MustCreate
+Standing = Place | Waiting | ClosedForUs | SentHome | MustJoin | MustRejoin | MustCreate
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,8 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
     if me.held_round > me.after_round:
         return MustRejoin(me.held_round)
     rank = _rank_of(me.name, status) if status.round > me.after_round else None
+    if me.name in status.surplus:
+        return SentHome(f"round {status.round} stands, and {len(status.spares)} spares (spec.standby.max) stand by")
     if rank is None or status.bootstrap_store is None:
         return _waiting(rendezvous)
     if _is_replaced(status):

@@ -14,6 +14,7 @@ from kube_rendezvous.resources.names import (
     RENDEZVOUS_PLURAL,
     VERSION,
 )
+from kube_rendezvous.resources.ranking_spec import LabelSelector, Operator, Ranking, Requirement
 from kube_rendezvous.resources.rendezvous import (
     BootstrapStore,
     Closed,
@@ -43,14 +44,18 @@ __all__ = [
     "Closed",
     "Condition",
     "Forming",
+    "LabelSelector",
     "LateJoiners",
     "MalformedMemberError",
     "Member",
+    "Operator",
     "PastRound",
+    "Ranking",
     "Rendezvous",
     "RendezvousSpec",
     "RendezvousStatus",
     "Reopen",
+    "Requirement",
     "State",
     "member_manifest",
     "parse_member",

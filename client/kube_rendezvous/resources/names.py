@@ -13,6 +13,9 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 CLIENT_MANAGER = "kube-rendezvous-client"
 """Value of the managed-by label on a Rendezvous that a client made because it found none."""
 
+TRUST_ANNOTATION = "rendezvous.dev/trusted-places"
+"""Annotation on a Rendezvous: places (`node/NAME`, `slot/N`, comma-separated) that are not quarantined."""
+
 
 def collection_path(plural: str, namespace: str | None = None) -> str:
     """Path of all objects of one of the resources, in one namespace or (None) in the whole cluster."""

@@ -6,7 +6,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from kube_rendezvous.resources.names import MANAGED_BY_LABEL
+from kube_rendezvous.resources.failure_policy import (
+    FailurePolicy,
+    QuarantinedPlace,
+    RecentLoss,
+    failure_policy_to_json,
+    losses_to_json,
+    parse_failure_policy,
+    parse_losses,
+    parse_quarantined,
+    quarantined_to_json,
+)
+from kube_rendezvous.resources.names import MANAGED_BY_LABEL, TRUST_ANNOTATION
+from kube_rendezvous.resources.ranking_spec import Ranking, parse_ranking, ranking_to_json
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 
 
@@ -46,6 +58,9 @@ class RendezvousSpec:
     late_joiners: LateJoiners = LateJoiners.RESTART
     reopen: Reopen = Reopen.WHEN_EMPTY
     closed: bool = False
+    max_spares: int | None = None
+    failure_policy: FailurePolicy = field(default_factory=FailurePolicy)
+    ranking: Ranking = field(default_factory=Ranking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +133,26 @@ class PastRound:
 
 @dataclass(frozen=True, slots=True)
 class RendezvousStatus:
-    """The answer, written by the operator alone, all of a round in one write."""
+    """The answer, written by the operator alone, all of a round in one write.
+
+    ``spares`` stand by (the first of them by name); ``surplus`` are to go home; ``opened_after`` is the newest round
+    when the rendezvous was last opened.
+    """
 
     observed_generation: int = 0
     state: State = State.WAITING
     round: int = 0
     ranks: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     bootstrap_store: BootstrapStore | None = None
     forming: Forming | None = None
     standby: int = 0
+    spares: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+    opened_after: int = 0
+    recent_losses: tuple[RecentLoss, ...] = ()
+    quarantined: tuple[QuarantinedPlace, ...] = ()
     closed: Closed | None = None
     heartbeat_seconds: int = 0
     conditions: tuple[Condition, ...] = ()
@@ -151,6 +176,7 @@ class Rendezvous:
     spec: RendezvousSpec
     status: RendezvousStatus = field(default_factory=RendezvousStatus)
     managed_by: str = ""
+    trusted_places: frozenset[str] = frozenset()
     being_deleted: bool = False
 
 
@@ -169,9 +195,14 @@ def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
         generation=int(meta.get("generation", 1)),
         spec=_parse_spec(obj["spec"]),
         status=_parse_status(obj.get("status") or {}),
+        trusted_places=_trusted(meta.get("annotations") or {}),
         managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
         being_deleted="deletionTimestamp" in meta,
     )
+
+
+def _trusted(annotations: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(place.strip() for place in annotations.get(TRUST_ANNOTATION, "").split(",") if place.strip())
 
 
 def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:
@@ -184,12 +215,15 @@ def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:
         late_joiners=LateJoiners(spec.get("lateJoiners", LateJoiners.RESTART)),
         reopen=Reopen(spec.get("reopen", Reopen.WHEN_EMPTY)),
         closed=bool(spec.get("closed", False)),
+        max_spares=(spec.get("standby") or {}).get("max"),
+        failure_policy=parse_failure_policy(spec.get("failurePolicy") or {}),
+        ranking=parse_ranking(spec.get("ranking") or {}),
     )
 
 
 def spec_to_json(spec: RendezvousSpec) -> dict[str, Any]:
     """The spec as a manifest has it."""
-    return {
+    out: dict[str, Any] = {
         "minNodes": spec.min_nodes,
         "maxNodes": spec.max_nodes,
         "nodeUnit": spec.node_unit,
@@ -199,6 +233,13 @@ def spec_to_json(spec: RendezvousSpec) -> dict[str, Any]:
         "reopen": str(spec.reopen),
         "closed": spec.closed,
     }
+    if spec.max_spares is not None:
+        out["standby"] = {"max": spec.max_spares}
+    if policy := failure_policy_to_json(spec.failure_policy):
+        out["failurePolicy"] = policy
+    if ranking := ranking_to_json(spec.ranking):
+        out["ranking"] = ranking
+    return out
 
 
 def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
@@ -209,9 +250,15 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         round=int(status.get("round", 0)),
         ranks=tuple(status.get("ranks") or ()),
         slots=tuple(status.get("slots") or ()),
+        domains=tuple(status.get("domains") or ()),
         bootstrap_store=BootstrapStore(store["member"], store["address"], int(store["port"])) if store else None,
         forming=_parse_forming(forming) if forming else None,
         standby=int(status.get("standby", 0)),
+        spares=tuple(status.get("spares") or ()),
+        surplus=tuple(status.get("surplus") or ()),
+        opened_after=int(status.get("openedAfter", 0)),
+        recent_losses=parse_losses(status.get("recentLosses")),
+        quarantined=parse_quarantined(status.get("quarantined")),
         closed=_parse_closed(closed) if closed else None,
         heartbeat_seconds=int(status.get("heartbeatSeconds", 0)),
         conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
@@ -285,6 +332,9 @@ def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
         "conditions": [_condition_to_json(c) for c in status.conditions],
         "history": [_past_round_to_json(r) for r in status.history],
     }
+    out |= {key: value for key, value in _only_if_used(status).items() if value}
+    if status.domains:
+        out["domains"] = list(status.domains)
     if status.bootstrap_store is not None:
         store = status.bootstrap_store
         out["bootstrapStore"] = {"member": store.member, "address": store.address, "port": store.port}
@@ -299,6 +349,17 @@ def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
             "reopensOnJoin": status.closed.reopens_on_join,
         }
     return out
+
+
+def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
+    """Fields that most rendezvous never need: left out while they are empty, each write goes to every member."""
+    return {
+        "spares": list(status.spares),
+        "surplus": list(status.surplus),
+        "openedAfter": status.opened_after,
+        "recentLosses": losses_to_json(status.recent_losses),
+        "quarantined": quarantined_to_json(status.quarantined),
+    }
 
 
 def _forming_to_json(forming: Forming) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from kube_rendezvous.resources import Closed, Condition, Forming, RendezvousStat
 FORMED = "Formed"
 STALLED = "Stalled"
 CLOSED = "Closed"
+QUARANTINED = "Quarantined"
 
 STALLED_AFTER_SECONDS = 30.0
 """A formation with too few members for this long is reported as stalled."""
@@ -79,7 +80,7 @@ def set_conditions(
     formed = status.closed is None and status.round > 0 and not _interrupted(status.forming)
     reason = "Closed" if status.closed else "RoundFormed" if formed else str(state_of(None, status.forming))
     stalled = is_stalled(status.forming, now)
-    return (
+    conditions = (
         condition(FORMED, formed, reason, sentence),
         condition(
             STALLED,
@@ -94,6 +95,11 @@ def set_conditions(
             sentence if status.closed else "The rendezvous is open.",
         ),
     )
+    if not status.quarantined and QUARANTINED not in earlier:
+        return conditions
+    left_out = "; ".join(place.message for place in status.quarantined)
+    reason = "PlacesLeftOut" if left_out else "NobodyLeftOut"
+    return (*conditions, condition(QUARANTINED, bool(left_out), reason, left_out or "No place is left out."))
 
 
 def newly_true(kind: str, before: Sequence[Condition], after: Sequence[Condition]) -> Condition | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from kube_rendezvous.resources import BootstrapStore, Closed, Forming, Member, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources import BootstrapStore, Forming, Member, Rendezvous, RendezvousStatus
 from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
@@ -14,7 +14,8 @@ from kube_rendezvous_operator.core.conditions import (
     set_conditions,
     state_of,
 )
-from kube_rendezvous_operator.core.formation import Crowd, Formation, plan_formation, sort_crowd
+from kube_rendezvous_operator.core.failure_policy import Blame, exhausted, settle_blame
+from kube_rendezvous_operator.core.formation import Crowd, Formation, WorldSizes, plan_formation, sort_crowd
 from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS, Liveness, Loss, judge
@@ -26,6 +27,7 @@ from kube_rendezvous_operator.core.observation import (
     Severity,
 )
 from kube_rendezvous_operator.core.ranking import assign_ranks
+from kube_rendezvous_operator.core.standby import settle_standby
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 
 NOT_ARRIVED = "NotArrived"
@@ -54,13 +56,17 @@ def decide(
     ranked = set(before.ranks)
     ranked_losses = [loss for loss in (*liveness.losses, *liveness.departing) if loss.name in ranked]
     closing = settle_closing(rendezvous, members, liveness, now)
-    crowd = sort_crowd(rendezvous, liveness, surroundings, now)
+    blame = settle_blame(rendezvous, ranked_losses, now)
+    crowd = sort_crowd(rendezvous, liveness, surroundings, blame, now)
+    formation = Formation(None)
     if closing.closed is None:
         formation = plan_formation(rendezvous, crowd, ranked_losses, closing.reopened, now)
-    else:
-        formation = Formation(None)
+        enough = exhausted(rendezvous, replace(before, forming=formation.forming), now)
+        if enough is not None:
+            closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
+            formation = Formation(None)
 
-    status = _new_status(rendezvous, closing.closed, formation, crowd, interval, now)
+    status = _new_status(rendezvous, closing, formation, crowd, blame, interval, now)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     newly_closed = closing.closed is not None and (
         before.closed is None or before.closed.reason != closing.closed.reason
@@ -70,7 +76,7 @@ def decide(
         status=status,
         expel_first=() if newly_closed else expulsions,
         expel_after=expulsions if newly_closed else (),
-        announcements=tuple(_announcements(before, status, closing, liveness, formation)),
+        announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
         wake_after=_wake_after(status, liveness, now),
         verdict=describe(status),
         doubtful_losses=tuple(
@@ -84,9 +90,10 @@ def decide(
 
 def _new_status(
     rendezvous: Rendezvous,
-    closed: Closed | None,
+    closing: Closing,
     formation: Formation,
     crowd: Crowd,
+    blame: Blame,
     interval: int,
     now: datetime,
 ) -> RendezvousStatus:
@@ -95,16 +102,28 @@ def _new_status(
         before,
         observed_generation=rendezvous.generation,
         forming=formation.forming,
-        closed=closed,
+        closed=closing.closed,
         heartbeat_seconds=interval,
+        opened_after=before.round if closing.reopened else before.opened_after,
+        recent_losses=blame.losses,
+        quarantined=blame.quarantined,
     )
     if formation.forming is not None and formation.chosen:
         status = _publish(status, formation.forming, formation.chosen, now)
-    ranked = set(status.ranks)
-    spares = sum(1 for member in (*crowd.arrived, *crowd.newcomers) if member.name not in ranked)
-    standby = spares if status.round > 0 and closed is None else 0
-    status = replace(status, standby=standby, state=state_of(closed, status.forming))
+    status = _with_standby(rendezvous, status, crowd)
+    status = replace(status, state=state_of(status.closed, status.forming))
     return replace(status, conditions=set_conditions(status, rendezvous.generation, now))
+
+
+def _with_standby(rendezvous: Rendezvous, status: RendezvousStatus, crowd: Crowd) -> RendezvousStatus:
+    ranked = set(status.ranks)
+    unranked = [member for member in (*crowd.arrived, *crowd.newcomers) if member.name not in ranked]
+    if status.round == 0 or status.closed is not None:
+        return replace(status, standby=0, spares=(), surplus=())
+    free = max(0, WorldSizes.of(rendezvous.spec).full - status.world_size)
+    interrupted = status.forming is not None and status.forming.interrupts
+    standby = settle_standby(unranked, free, rendezvous.spec.max_spares, interrupted)
+    return replace(status, standby=standby.count, spares=standby.spares, surplus=standby.surplus)
 
 
 def _publish(
@@ -150,6 +169,7 @@ def _announcements(
     closing: Closing,
     liveness: Liveness,
     formation: Formation,
+    blame: Blame,
 ) -> Iterable[Announcement]:
     yield from closing.announcements
     if closing.closed is None:
@@ -160,6 +180,8 @@ def _announcements(
         store = after.bootstrap_store
         text = f"Round {after.round} stands with {after.world_size} nodes, rank 0 is {store.member}"
         yield Announcement(Severity.NORMAL, "RoundFormed", f"{text} ({after.history[0].reason})")
+    for place in blame.news:
+        yield Announcement(Severity.WARNING, "Quarantined", place.message)
     stalled = newly_true(STALLED, before.conditions, after.conditions)
     if stalled is not None:
         yield Announcement(Severity.WARNING, "Stalled", stalled.message)

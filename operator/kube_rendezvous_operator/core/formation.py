@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kube_rendezvous.resources import Forming, LateJoiners, Member, Rendezvous, RendezvousSpec
+from kube_rendezvous_operator.core.failure_policy import Blame
 from kube_rendezvous_operator.core.liveness import Liveness, Loss
 from kube_rendezvous_operator.core.pod_liveness import holdup_of, on_their_way
 from kube_rendezvous_operator.core.ranking import place_key
@@ -76,9 +77,12 @@ class Crowd:
 
 
 def sort_crowd(
-    rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings, now: datetime
+    rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings, blame: Blame, now: datetime
 ) -> Crowd:
-    """Sort the living members. A member waits while it is not in `ranks`, or its `afterRound` >= `status.round`."""
+    """Sort the living members. A member waits while it is not in `ranks`, or its `afterRound` >= `status.round`.
+
+    One at a quarantined place may go on with its round, but does not count among those who wait.
+    """
     status = rendezvous.status
     ranked = [liveness.alive[name] for name in status.ranks if name in liveness.alive]
     ranked_names = set(status.ranks)
@@ -86,11 +90,11 @@ def sort_crowd(
         slot for name, slot in zip(status.ranks, status.slots, strict=False) if slot and name not in liveness.alive
     }
     newcomers = sorted(
-        (member for name, member in liveness.alive.items() if name not in ranked_names),
+        (m for name, m in liveness.alive.items() if name not in ranked_names and not blame.holds(m)),
         key=lambda m: (m.slot not in vacated_slots, int(m.created.timestamp()), place_key(m)),
     )
     return Crowd(
-        arrived=tuple(m for m in ranked if m.after_round >= status.round),
+        arrived=tuple(m for m in ranked if m.after_round >= status.round and not blame.holds(m)),
         running=tuple(m for m in ranked if m.after_round < status.round),
         newcomers=tuple(newcomers),
         coming=on_their_way(surroundings, liveness.present, now),

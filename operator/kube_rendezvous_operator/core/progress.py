@@ -21,6 +21,7 @@ def _without_progress(status: RendezvousStatus) -> RendezvousStatus:
     return replace(
         status,
         standby=0,
+        spares=(),
         forming=replace(forming, arrived=0, waiting_for=(), message="") if forming else None,
         conditions=tuple(replace(condition, message="") for condition in status.conditions),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous.resources import Closed, Reopen, RendezvousStatus, State
+from kube_rendezvous.resources import Closed, RendezvousStatus, Reopen, State
 from kube_rendezvous_operator.core import (
     Decision,
     ObservedContainer,
@@ -15,7 +15,7 @@ from kube_rendezvous_operator.core import (
     decide,
 )
 from kube_rendezvous_operator.core.closing import BY_MEMBER
-from unit.core.builders import NOW, at, crowd, rendezvous, seen, stands, then, told
+from unit.core.builders import NOW, at, rendezvous, seen, stands, then, told
 
 Pods = Sequence[ObservedPod]
 

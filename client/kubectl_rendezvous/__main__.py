@@ -1,0 +1,7 @@
+"""`python -m kubectl_rendezvous`."""
+
+import sys
+
+from kubectl_rendezvous.cli import main
+
+sys.exit(main())

@@ -1,0 +1,40 @@
+"""Numbers, spans of time and lists as people write them."""
+
+import re
+from collections.abc import Sequence
+
+_NAMES_SHOWN = 5
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def span(seconds: float) -> str:
+    """A span of time with its two largest units, as kubectl writes ages: 4s, 5m3s, 2h10m, 3d."""
+    total = int(max(0.0, seconds))
+    if 0 < seconds < 10 and seconds != total:
+        return f"{seconds:.1f}s"
+    days, hours, minutes, rest = total // 86400, total // 3600 % 24, total // 60 % 60, total % 60
+    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")]
+    first = next((i for i, (number, _) in enumerate(parts) if number), 3)
+    return "".join(f"{number}{unit}" for number, unit in parts[first : first + 2] if number) or "0s"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 pod``, ``2 pods``, ``no pods``."""
+    return f"{number or 'no'} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str], shown: int = _NAMES_SHOWN) -> str:
+    """Names separated by commas, the first few of them."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def as_sentence(text: str) -> str:
+    """With a full stop at its end."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def printable(text: str) -> str:
+    """Without what would steer the reader's terminal: names and messages come from anybody in the cluster."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

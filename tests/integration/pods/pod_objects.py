@@ -1,0 +1,139 @@
+"""Pods and Nodes as objects: made as a Job makes them, changed as a kubelet, a scheduler and a cloud change them.
+
+No kubelet runs behind the local API server, so nobody contradicts.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.membership.identity import Identity
+
+_CONTAINER = "trainer"
+_NODES = "/api/v1/nodes"
+
+
+class PodObjects:
+    """The pods of one namespace.
+
+    Args:
+        connection: of somebody with every right.
+        namespace: where they are.
+    """
+
+    def __init__(self, connection: Connection, namespace: str) -> None:
+        self._connection = connection
+        self._path = f"/api/v1/namespaces/{namespace}/pods"
+
+    def create(self, name: str, run: str | None, node: str = "") -> str:
+        """Create a pod that waits to be scheduled, or to be started on that node.
+
+        Args:
+            name: of the pod.
+            run: the Rendezvous that its label names; None: it has no label.
+            node: on which it is to run.
+
+        Returns:
+            Its UID.
+        """
+        container = {"name": _CONTAINER, "image": "registry.example/trainer:1"}
+        body = {
+            "metadata": {"name": name, "labels": {"rendezvous.dev/name": run} if run is not None else {}},
+            "spec": {"containers": [container], "terminationGracePeriodSeconds": 30, "nodeName": node or None},
+        }
+        return str(self._connection.request("POST", self._path, body=body)["metadata"]["uid"])
+
+    def run(self, name: str, run: str | None, node: str = "worker-1") -> Identity:
+        """Create a pod whose container has run for some seconds.
+
+        Returns:
+            Who a process in it would find itself to be.
+        """
+        uid = self.create(name, run, node)
+        self.set_container(name, running(whole_second() - timedelta(seconds=5)))
+        return Identity(name, name, uid, node, name.rpartition("-")[2], "127.0.0.1")
+
+    def set_container(self, name: str, state: Mapping[str, Any], phase: str = "Running", **fields: Any) -> None:
+        """Report its container's state."""
+        status = {
+            "name": _CONTAINER,
+            "image": "registry.example/trainer:1",
+            "imageID": "",
+            "ready": "running" in state,
+            "restartCount": 0,
+            "state": state,
+        }
+        self.set_status(name, phase=phase, containerStatuses=[status | fields])
+
+    def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
+        """Report a condition."""
+        condition = {"type": kind, "status": status, "reason": reason, "message": message}
+        self.set_status(name, conditions=[condition])
+
+    def set_status(self, name: str, **status: Any) -> None:
+        """Change fields of its status."""
+        path = f"{self._path}/{name}/status"
+        self._connection.request("PATCH", path, body={"status": status}, content_type=MERGE_PATCH)
+
+    def delete(self, name: str, grace_seconds: int) -> None:
+        """Delete a pod; with grace 0 it is gone at once."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": grace_seconds}
+        self._connection.request("DELETE", f"{self._path}/{name}", body=body)
+
+    def delete_all(self) -> None:
+        """Delete every pod of the namespace at once."""
+        self._connection.request("DELETE", self._path, query={"gracePeriodSeconds": "0"})
+
+
+class NodeObjects:
+    """The nodes that a test made."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._made: set[str] = set()
+
+    def create(self, name: str) -> str:
+        """Create a node; return its name."""
+        self._connection.request("POST", _NODES, body={"metadata": {"name": name}})
+        self._made.add(name)
+        return name
+
+    def taint(self, name: str, key: str) -> None:
+        """Give it this taint and no others."""
+        body = {"spec": {"taints": [{"key": key, "effect": "NoSchedule"}]}}
+        self._connection.request("PATCH", f"{_NODES}/{name}", body=body, content_type=MERGE_PATCH)
+
+    def delete(self, name: str) -> None:
+        """Delete it."""
+        self._made.discard(name)
+        self._connection.request("DELETE", f"{_NODES}/{name}")
+
+    def delete_all(self) -> None:
+        """Delete all that are left."""
+        for name in sorted(self._made):
+            try:
+                self.delete(name)
+            except ApiFailureError as failure:
+                if failure.status != 404:
+                    raise
+
+
+def running(since: datetime) -> dict[str, Any]:
+    """State of a container that runs."""
+    return {"running": {"startedAt": _kubelet_time(since)}}
+
+
+def terminated(at: datetime, exit_code: int = 137, reason: str = "OOMKilled") -> dict[str, Any]:
+    """State of a container that ended."""
+    return {"terminated": {"exitCode": exit_code, "reason": reason, "finishedAt": _kubelet_time(at)}}
+
+
+def whole_second() -> datetime:
+    """Now, rounded down as a kubelet does."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _kubelet_time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,52 @@
+"""An operator that may see neither pods nor nodes goes on by heartbeats, and says so."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from integration.pods.pod_member import PodMember
+from integration.pods.pod_objects import PodObjects
+from integration.pods.pod_run import PodRun, eventually
+from kube_rendezvous.membership.identity import Identity
+from rendezvous_local.operator_process import OperatorProcess
+
+LIMIT = 60.0
+
+RIGHTS: list[dict[str, Any]] = [
+    {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvous"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvous/status"], "verbs": ["update"]},
+    {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvousmembers"], "verbs": ["get", "list", "watch", "delete"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
+]
+
+
+def test_without_the_right_to_see_pods_and_nodes_heartbeats_decide(
+    run: PodRun,
+    pods: PodObjects,
+    member: Callable[[Identity], PodMember],
+    kubeconfig_for: Callable[..., Path],
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "operator.log"
+    kubeconfig = kubeconfig_for("operator", *RIGHTS)
+    with OperatorProcess(kubeconfig, log=log, arguments=["--namespace", namespace]) as operator:
+        run.create(minNodes=2, maxNodes=3, heartbeatSeconds=1)
+        members = [member(pods.run(name, "run")) for name in ("trainer-0", "trainer-1", "trainer-2")]
+        assert sorted(join.result(LIMIT).rank for join in [one.join() for one in members]) == [0, 1, 2]
+        *survivors, dead = members
+        dead.fall_silent()
+        pods.delete("trainer-2", grace_seconds=0)
+        assert all(one.wait_until_told(LIMIT) for one in survivors)
+        forming = run.status.forming
+        assert forming is not None
+        assert forming.reason == "HeartbeatLost"
+        assert sorted(join.result(LIMIT).rank for join in [one.join() for one in survivors]) == [0, 1]
+        for sentence in (
+            "Pods cannot be watched, so a lost pod is noticed by its heartbeat only",
+            "Nodes cannot be watched, so ranks do not follow the topology",
+        ):
+            eventually(lambda sentence=sentence: sentence in log.read_text(), sentence)  # type: ignore[misc]
+            assert log.read_text().count(sentence) == 1
+        assert operator.restarts == 0
+        run.close()
