@@ -84,6 +84,7 @@ def decide(
             for loss in ranked_losses
             if loss.member is None and closing.closed is None and (formation.chosen or not told_before)
         ),
+        suspects=liveness.suspects,
         doubtful_closing=closing.closed != before.closed and not rendezvous.spec.closed,
     )
 

@@ -7,7 +7,7 @@ true). Once told, always formed: members may have stopped.
 
 Complete at once when the largest possible world waits, or when enough wait and nobody else is known to be coming;
 otherwise last call runs from the moment that enough wait. Its deadline is in the status, so that an operator restart
-does not extend it. Members of the old round have first claim on a place.
+does not extend it. Members of the old round have first claim on a place, and time to stop (`REJOIN_SECONDS`).
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,11 @@ REOPENED = "Reopened"
 RESTARTED = "MemberRestarted"
 SPEC_CHANGED = "SpecChanged"
 GROWTH = "Growth"
+
+REJOIN_SECONDS = 60.0
+"""Living members of the old round have at least so long to stop and to join again, however short last call is:
+torchrun gives its workers 30 s between SIGTERM and SIGKILL. Without it newcomers alone could make the round that throws
+out those who have just been told, and be thrown out by them in turn, for ever."""
 
 _NAMES_SHOWN = 10
 
@@ -221,6 +226,8 @@ def _complete_or_wait(
     if _nobody_else_is_coming(crowd):
         return Formation(forming, everybody[:size])
     deadline = forming.deadline or now + timedelta(seconds=rendezvous.spec.last_call_seconds)
+    if crowd.running:
+        deadline = max(deadline, forming.since + timedelta(seconds=REJOIN_SECONDS))
     if now >= deadline:
         return Formation(forming, everybody[:size])
     return Formation(replace(forming, deadline=deadline))

@@ -1,7 +1,8 @@
 """How often members renew, and when silence means loss.
 
 Design: all members together write at most ~100 heartbeats a second; a member is lost when no heartbeat was
-received for three intervals.
+received for three intervals. The last of them counts only if the API server has been seen to serve at its beginning:
+an etcd that is away for ten minutes cuts no watch, and yet nobody can be heard.
 """
 
 MAX_HEARTBEATS_PER_SECOND = 100
@@ -23,6 +24,16 @@ def heartbeat_interval(wished_seconds: int, published_seconds: int, members_in_c
         cautious = _bearable(wished_seconds, members_in_cluster, MAX_HEARTBEATS_PER_SECOND * _SHRINK_BELOW)
         return min(published_seconds, cautious)
     return interval
+
+
+def suspicion_limit(interval_seconds: int) -> float:
+    """Seconds of silence after which it must be proven that the API server serves."""
+    return float((MISSED_HEARTBEATS - 1) * interval_seconds)
+
+
+def proof_needed(interval_seconds: int) -> float:
+    """Seconds of silence after that proof without which nobody is lost: time for one heartbeat to get through."""
+    return float(interval_seconds)
 
 
 def silence_limit(interval_seconds: int) -> float:

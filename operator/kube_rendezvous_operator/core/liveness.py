@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kube_rendezvous.resources import Member, Rendezvous
-from kube_rendezvous_operator.core.heartbeat import silence_limit
+from kube_rendezvous_operator.core.heartbeat import proof_needed, silence_limit, suspicion_limit
 from kube_rendezvous_operator.core.observation import ObservedMember
 from kube_rendezvous_operator.core.pod_liveness import judge_pod
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
@@ -47,13 +47,15 @@ class Liveness:
         losses: members of this Rendezvous that are lost, ranked or not.
         departing: members of this Rendezvous that still live but have to go: no new round takes them.
         strangers: Members that name this Rendezvous but belong to another object of that name.
-        next_silence: seconds until the first of the living would be silent for too long; None: nobody lives.
+        suspects: of the living, those whose silence must be proven to be theirs.
+        next_silence: seconds until the silence of one of the living means something; None: nobody lives.
     """
 
     alive: Mapping[str, Member]
     losses: tuple[Loss, ...]
     departing: tuple[Loss, ...]
     strangers: tuple[Member, ...]
+    suspects: tuple[str, ...]
     next_silence: float | None
 
     @property
@@ -79,24 +81,29 @@ def judge(
     """
     own = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
     newest = _newest_in_place(m.member for m in own if not m.deleted)
-    limit = silence_limit(interval_seconds)
     alive: dict[str, Member] = {}
     losses: list[Loss] = []
     departing: list[Loss] = []
+    suspects: list[str] = []
     next_silence: float | None = None
     for observed in own:
-        loss = _loss(observed, newest, limit)
+        loss = _loss(observed, newest, interval_seconds)
         if loss is not None:
             losses.append(loss)
             continue
-        remaining = limit - observed.silence
-        next_silence = remaining if next_silence is None else min(next_silence, remaining)
         verdict = judge_pod(observed.member, surroundings)
+        if verdict is not None and not verdict.departing:
+            losses.append(Loss(observed.member.name, verdict.reason, verdict.message, observed.member))
+            continue
         if verdict is None:
             alive[observed.member.name] = observed.member
         else:
-            loss = Loss(observed.member.name, verdict.reason, verdict.message, observed.member)
-            (departing if verdict.departing else losses).append(loss)
+            departing.append(Loss(observed.member.name, verdict.reason, verdict.message, observed.member))
+        remaining = _patience(observed, interval_seconds)
+        if remaining <= 0:
+            suspects.append(observed.member.name)
+        else:
+            next_silence = remaining if next_silence is None else min(next_silence, remaining)
     known = alive.keys() | {loss.name for loss in (*losses, *departing)}
     losses.extend(
         Loss(name, DELETED, f"{name}: its RendezvousMember object is gone", None, gone=True, doubtful=True)
@@ -106,10 +113,19 @@ def judge(
     strangers = tuple(
         m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted
     )
-    return Liveness(alive, tuple(losses), tuple(departing), strangers, next_silence)
+    return Liveness(alive, tuple(losses), tuple(departing), strangers, tuple(suspects), next_silence)
 
 
-def _loss(observed: ObservedMember, newest: Mapping[tuple[str, str], Member], limit: float) -> Loss | None:
+def _patience(observed: ObservedMember, interval_seconds: int) -> float:
+    """Seconds until a living member's silence means something; 0 or less: time to prove that it is its own."""
+    proven = observed.proven_silence
+    if proven == 0:
+        return suspicion_limit(interval_seconds) - observed.silence
+    left = 0.0 if proven is None else proof_needed(interval_seconds) - proven
+    return max(left, silence_limit(interval_seconds) - observed.silence)
+
+
+def _loss(observed: ObservedMember, newest: Mapping[tuple[str, str], Member], interval_seconds: int) -> Loss | None:
     member = observed.member
     if member.leaving:
         return Loss(member.name, LEFT, f"{member.name} left", member, gone=observed.deleted)
@@ -119,7 +135,8 @@ def _loss(observed: ObservedMember, newest: Mapping[tuple[str, str], Member], li
     if heir.name != member.name:
         text = f"{member.name} was replaced by {heir.name}, which runs in the same pod and slot"
         return Loss(member.name, SUPERSEDED, text, member)
-    if observed.silence >= limit:
+    limit, proven = silence_limit(interval_seconds), observed.proven_silence
+    if observed.silence >= limit and (proven is None or proven >= proof_needed(interval_seconds)):
         text = f"{member.name} has sent no heartbeat for {observed.silence:.0f} s (limit {limit:.0f} s)"
         return Loss(member.name, SILENT, text, member, doubtful=True)
     return None

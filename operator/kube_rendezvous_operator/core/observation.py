@@ -14,12 +14,16 @@ class ObservedMember:
         member: the newest version of the object.
         silence: seconds since the observer last received a heartbeat of it, counted by the observer's own
             clock and only while its watch was healthy. The member's own timestamps are never compared.
+            Counted anew from when a shorter heartbeat interval is published: until then nobody could keep to it.
         deleted: the object is gone and this is its last version: its farewell still counts.
+        proven_silence: how much of the silence came after a consistent read had proven that the API server serves: what
+            was before may have been the API server's own. None: all of it.
     """
 
     member: Member
     silence: float = 0.0
     deleted: bool = False
+    proven_silence: float | None = None
 
 
 class Severity(StrEnum):
@@ -67,6 +71,8 @@ class Decision:
             behind the API server: look again before acting on it.
         doubtful_closing: members closed or opened the rendezvous, and the newest of them, or that none is left, may
             not be in the cache yet: look again before acting on it.
+        suspects: members that have been silent for so long that it is time to prove that this silence is theirs: make
+            a consistent read, and count from there.
     """
 
     status: RendezvousStatus
@@ -77,6 +83,7 @@ class Decision:
     verdict: str = ""
     doubtful_losses: tuple[str, ...] = ()
     doubtful_closing: bool = False
+    suspects: tuple[str, ...] = ()
 
     @property
     def doubtful(self) -> bool:

@@ -25,12 +25,23 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Entry:
-    """``buried``: we deleted the object, and events of its last days may still come: they must not raise it."""
+    """What is known of one Member.
+
+    Args:
+        heard: when its last heartbeat was received, on the monotonic clock.
+        proven: when, in this silence, a consistent read proved that the API server serves; None: not yet.
+        buried: we deleted the object, and events of its last days may still come: they must not raise it.
+    """
 
     member: Member
     heard: float
+    proven: float | None = None
     deleted: bool = False
     buried: bool = False
+
+    def hear(self, now: float | None = None) -> None:
+        self.heard = time.monotonic() if now is None else now
+        self.proven = None
 
 
 class MemberCache:
@@ -77,7 +88,12 @@ class MemberCache:
         with self._lock:
             now = self._cut_since if self._cut_since is not None else time.monotonic()
             return [
-                ObservedMember(entry.member, max(0.0, now - entry.heard), entry.deleted)
+                ObservedMember(
+                    entry.member,
+                    max(0.0, now - entry.heard),
+                    entry.deleted,
+                    0.0 if entry.proven is None else max(0.001, now - entry.proven),
+                )
                 for entry in self._by_key.get(key, {}).values()
                 if not entry.buried
             ]
@@ -89,6 +105,15 @@ class MemberCache:
             for name, entry in self._by_key.get(key, {}).items():
                 if name not in there:
                     entry.deleted = True
+
+    def prove(self, key: Key, names: Iterable[str], since: float) -> None:
+        """The API server served a consistent read: from ``since`` on the silence of these Members is their own."""
+        with self._lock:
+            entries = self._by_key.get(key, {})
+            for name in names:
+                entry = entries.get(name)
+                if entry is not None and entry.proven is None and entry.heard < since:
+                    entry.proven = since
 
     def doubt(self) -> None:
         """The API server does not answer: whatever silence was counted may have been its own."""
@@ -182,7 +207,7 @@ class MemberCache:
             self._key_of[(member.namespace, member.name)] = key
         elif int(member.resource_version) > int(known.member.resource_version):
             if member.renew_time != known.member.renew_time:
-                known.heard = time.monotonic()
+                known.hear()
             known.member = member
         return member
 
@@ -209,7 +234,7 @@ class MemberCache:
         now = time.monotonic()
         for entries in self._by_key.values():
             for entry in entries.values():
-                entry.heard = now
+                entry.hear(now)
 
 
 def _more_than_heartbeat(before: Member, after: Member) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, status_to_json
 from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, Surroundings, decide, only_progress
@@ -71,6 +72,9 @@ class Reconciler:
                 self._clean_up_after(key)
                 return None
         decision = self._decide(key, known.rendezvous)
+        if decision.suspects:
+            self._prove(key, decision)
+            decision = self._decide(key, known.rendezvous)
         if decision.doubtful:
             known, decision = self._confirm(key, decision)
         for expulsion in decision.expel_first:
@@ -87,24 +91,45 @@ class Reconciler:
         self.decide_seconds = time.perf_counter() - began
         return decision
 
-    def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Decision]:
-        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new.
+    def _prove(self, key: Key, decision: Decision) -> None:
+        """Find out whose silence it is, the members' or the API server's: does it serve a consistent read promptly?"""
+        began = time.monotonic()
+        self._read_members(key, decision)
+        self._members(key[0]).prove(key, decision.suspects, began)
 
-        Silence while the API server does not answer is the API server's own: then all clocks start again.
+    def _read_members(self, key: Key, decision: Decision) -> None:
+        """Bring the cache up to date with a consistent read.
+
+        A read that fails, or takes longer than a heartbeat interval, shows an API server that nobody could be heard
+        through: then all clocks start again.
         """
+        promptly = float(decision.status.heartbeat_seconds)
+        began = time.monotonic()
+        try:
+            listed = self._connection.request(
+                "GET",
+                collection_path(MEMBER_PLURAL, key[0]),
+                query={"fieldSelector": f"spec.rendezvous={key[1]}"},
+                timeout=max(promptly, ANSWER_SECONDS),
+            )
+        except ApiFailureError:
+            self._members(key[0]).doubt()
+            raise
+        self._members(key[0]).refresh(key, listed.get("items") or ())
+        if time.monotonic() - began > promptly:
+            self._members(key[0]).doubt()
+
+    def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Decision]:
+        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new."""
         try:
             raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
-            listed = self._connection.request(
-                "GET", collection_path(MEMBER_PLURAL, key[0]), query={"fieldSelector": f"spec.rendezvous={key[1]}"}
-            )
         except ApiFailureError as failure:
             if failure.status == 404:
                 self._rendezvous.remove(key)
                 raise OvertakenError from failure
-            self._members(key[0]).doubt()
             raise
         self._rendezvous.put(raw)
-        self._members(key[0]).refresh(key, listed.get("items") or ())
+        self._read_members(key, first)
         known = self._rendezvous.get(key)
         if known is None:
             raise OvertakenError

@@ -8,6 +8,7 @@ from typing import Any
 from kube_rendezvous.resources import BootstrapStore, Forming, Member, Rendezvous, RendezvousSpec, RendezvousStatus
 from kube_rendezvous_operator.core import Decision, ObservedMember, decide
 from kube_rendezvous_operator.core.conditions import set_conditions, state_of
+from kube_rendezvous_operator.core.formation import REJOIN_SECONDS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UID = "rendezvous-uid"
@@ -68,8 +69,10 @@ def round_of(names: str, number: int = 3, slots: Sequence[str] = (), **fields: A
 
 
 def told(number: int = 4, **fields: Any) -> Forming:
-    """A formation that has already told the members of the round before it to join again."""
-    standard: dict[str, Any] = {"reason": "HeartbeatLost", "message": "x fell silent", "interrupts": True, "since": NOW}
+    """A formation that told the members of the round before it to join again so long ago that last call (of 30 s)
+    and their time to do so end together."""
+    standard: dict[str, Any] = {"reason": "HeartbeatLost", "message": "x fell silent", "interrupts": True}
+    standard["since"] = fields.get("deadline", at(30)) - timedelta(seconds=REJOIN_SECONDS)
     return Forming(**(standard | {"round": number, "required": 2} | fields))
 
 

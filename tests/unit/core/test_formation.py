@@ -7,7 +7,7 @@ import pytest
 
 from kube_rendezvous.resources import LateJoiners, RendezvousStatus, State
 from kube_rendezvous_operator.core import ObservedMember, decide
-from kube_rendezvous_operator.core.formation import WorldSizes
+from kube_rendezvous_operator.core.formation import REJOIN_SECONDS, WorldSizes
 from unit.core.builders import (
     NOW,
     at,
@@ -245,11 +245,29 @@ def test_a_spare_takes_the_place_of_the_lost_at_once_when_the_old_members_are_th
     assert set(outcome(before, [*crowd("a b c", after_round=3), *crowd("x y")]).ranks) == {"a", "b", "c", "x"}
 
 
+def test_old_members_have_time_to_stop_however_short_last_call_is() -> None:
+    """Newcomers alone must not make the round that throws out those who are told in the same moment."""
+    before = stands("a b", last_call_seconds=0, min_nodes=2, max_nodes=4)
+    telling = decide(before, [*crowd("a b"), *crowd("x y")], NOW)
+    assert telling.status.forming is not None
+    assert (telling.status.round, telling.status.forming.interrupts) == (3, True)
+    later = then(before, telling)
+    assert outcome(later, [*crowd("a b"), *crowd("x y")], REJOIN_SECONDS - 1).round == 3
+    assert set(outcome(later, [*crowd("a b", after_round=3), *crowd("x y")], 5).ranks) == {"a", "b", "x", "y"}
+    assert set(outcome(later, [*crowd("a b"), *crowd("x y")], REJOIN_SECONDS).ranks) == {"x", "y"}
+
+
 def test_a_spare_takes_the_place_of_an_old_member_when_last_call_ends() -> None:
     before = rendezvous(replace(_two_running_one_lost_two_spares(), forming=told(deadline=at(30))))
     decision = decide(before, [*crowd("a b", after_round=3), seen("c"), *crowd("x y")], at(30))
     assert set(decision.status.ranks) == {"a", "b", "x", "y"}
     assert [(e.member.name, e.reason) for e in decision.expel_first] == [("c", "NotArrived")]
+
+
+def test_when_last_call_ends_old_members_that_have_arrived_go_before_every_newcomer() -> None:
+    before = rendezvous(round_of("a b c d", forming=told(deadline=at(30))), max_nodes=3)
+    members = [*crowd("b d", after_round=3), *crowd("a c"), *crowd("x y z")]
+    assert set(outcome(before, members, 30).ranks) == {"b", "d", "x"}
 
 
 def test_a_newcomer_in_the_slot_of_the_lost_goes_before_an_older_spare() -> None:

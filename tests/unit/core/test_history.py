@@ -1,10 +1,10 @@
 """The newest ten rounds: number, why, size, who came, who went, how long it took."""
 
-from unit.core.builders import at, crowd, outcome, rendezvous, seen, stands, told
+from unit.core.builders import NOW, at, crowd, outcome, rendezvous, seen, stands, told
 
 
 def test_a_round_records_why_it_was_formed_who_came_and_went_and_how_long_it_took() -> None:
-    before = stands("a b c", status={"forming": told(reason="MemberLeft", message="c left")})
+    before = stands("a b c", status={"forming": told(reason="MemberLeft", message="c left", since=NOW)})
     members = [*crowd("a b", after_round=3), seen("x"), seen("y")]
     newest = outcome(before, members, 12.5).history[0]
     assert (newest.round, newest.reason, newest.message, newest.world_size) == (4, "MemberLeft", "c left", 4)

@@ -1,5 +1,8 @@
 """Who is lost."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from kube_rendezvous_operator.core import ObservedMember
@@ -47,7 +50,7 @@ def test_a_ranked_name_without_an_object_is_lost_but_doubtful() -> None:
     ],
 )
 def test_an_older_incarnation_in_the_same_pod_and_slot_is_superseded(
-    older: dict[str, str], newer: dict[str, str], superseded: bool
+    older: dict[str, Any], newer: dict[str, Any], superseded: bool
 ) -> None:
     liveness = judge(rendezvous(), [seen("new", created=at(9), **newer), seen("old", **older)], 5)
     assert ("MemberSuperseded" in [loss.reason for loss in liveness.losses]) is superseded
@@ -78,3 +81,30 @@ def test_the_next_silence_is_that_of_the_living_member_that_was_heard_longest_ag
 
 def test_the_limit_grows_with_the_interval() -> None:
     assert set(judge(rendezvous(), [seen("a", silence=29)], 10).alive) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("silence", "proven", "reason", "suspected"),
+    [
+        pytest.param(9.9, 0.0, None, False, id="two intervals are not over"),
+        pytest.param(10.0, 0.0, None, True, id="after two intervals proof is wanted that the API server serves"),
+        pytest.param(600.0, 0.0, None, True, id="without proof no silence is too long: it may be the API server's own"),
+        pytest.param(15.0, 4.9, None, False, id="one interval after the proof must be silent too"),
+        pytest.param(15.0, 5.0, "HeartbeatLost", False, id="silent for three intervals, the last of them proven"),
+        pytest.param(14.9, 5.0, None, False, id="the limit holds with proof too"),
+    ],
+)
+def test_only_silence_after_a_proof_that_the_api_server_serves_makes_a_member_lost(
+    silence: float, proven: float, reason: str | None, suspected: bool
+) -> None:
+    observed = replace(seen("a", silence=silence), proven_silence=proven)
+    verdict = judge(rendezvous(), [observed], 5)
+    assert [loss.reason for loss in verdict.losses] == ([reason] if reason else [])
+    assert verdict.suspects == (("a",) if suspected else ())
+
+
+def test_the_next_look_is_when_proof_is_wanted_and_then_when_it_is_complete() -> None:
+    silent = replace(seen("a", silence=8), proven_silence=0.0)
+    assert judge(rendezvous(), [silent], 5).next_silence == pytest.approx(2)
+    proven = replace(seen("a", silence=14), proven_silence=2.0)
+    assert judge(rendezvous(), [proven], 5).next_silence == pytest.approx(3)
