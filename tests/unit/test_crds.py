@@ -47,6 +47,8 @@ def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         yield from walk(child, f"{path}.{name}")
     if "items" in schema:
         yield from walk(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from walk(schema["additionalProperties"], f"{path}{{}}")
 
 
 EVERYTHING = [
@@ -97,6 +99,8 @@ def test_every_field_is_bounded(schema: Schema) -> None:
             assert 0 <= schema["minimum"] < schema["maximum"] <= LARGEST_EXACT_JSON_INTEGER
         case "number":
             assert schema["minimum"] == 0
+        case "object" if "additionalProperties" in schema:
+            assert 0 < schema["maxProperties"] <= 1000
         case "object":
             assert schema["properties"], "an object of which nothing is known takes anything"
         case other:

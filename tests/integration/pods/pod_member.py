@@ -31,14 +31,17 @@ class PodMember:
         self._session = Session(connection, namespace, run, identity)
         self.handler._identity, self.handler._session = identity, self._session
         self._threads: list[threading.Thread] = []
-        self._session.start()
+        self._started = False
 
     def join(self) -> "Future[RendezvousInfo]":
         """Call `next_rendezvous` in a thread."""
         future: Future[RendezvousInfo] = Future()
+        start, self._started = not self._started, True
 
         def run() -> None:
             try:
+                if start:
+                    self._session.start()
                 future.set_result(self.handler.next_rendezvous())
             except BaseException as error:
                 future.set_exception(error)
@@ -68,7 +71,8 @@ class PodMember:
 
     def fall_silent(self) -> None:
         """As a killed process: it sends nothing more and hears nothing more."""
-        self._session.stop()
+        if self._started:
+            self._session.stop()
 
     def threads_end(self, seconds: float) -> bool:
         """Whether every `join` has come back in time."""

@@ -1,7 +1,7 @@
 """Ranks by topology against torch's c10d, which sorts FQDNs as strings, on the shapes of real clusters.
 
-A round of nine tenths of the nodes goes through 100 losses and replacements; the rest are spares, and a lost node is one of
-them once it is repaired. Both assignments see the same members. ``pytest -s`` shows the table.
+A round of nine tenths of the nodes goes through 100 losses and replacements; the rest are spares, and a lost node is
+one of them once it is repaired. Both assignments see the same members. ``pytest -s`` shows the table.
 """
 
 import sys
@@ -128,8 +128,9 @@ def test_fewer_edges_cross_borders_and_fewer_ranks_move_than_in_the_order_of_fqd
 ) -> None:
     found = compare(shape, names_follow_racks=names_follow_racks, seed=20)
     ours, theirs = found.topology, found.fqdn
+    naming = "names follow racks" if names_follow_racks else "pods lie anywhere"
     sys.stdout.write(
-        f"\n{shape.name}, {sum(shape.places.values())} nodes, {'names follow racks' if names_follow_racks else 'pods lie anywhere'}\n"
+        f"\n{shape.name}, {sum(shape.places.values())} nodes, {naming}\n"
         f"  {'':10}{'ring edges across':>18}{'moved in 100':>14}{'worst':>7}\n"
         f"  {'topology':10}{ours.edges:>18.1f}{ours.moved:>14}{ours.worst:>7}\n"
         f"  {'FQDN':10}{theirs.edges:>18.1f}{theirs.moved:>14}{theirs.worst:>7}\n"
