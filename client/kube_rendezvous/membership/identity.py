@@ -42,11 +42,10 @@ def identify(api_host: str, *, address: str | None = None, slot: str | None = No
         address: said by the user; wins.
         slot: said by the user; wins.
     """
-    claims = _token_claims()
-    pod = claims.get("pod") or {}
+    pod, node = _token_claims()
     pod_name = os.environ.get("POD_NAME") or str(pod.get("name", ""))
     pod_uid = os.environ.get("POD_UID") or str(pod.get("uid", ""))
-    node_name = os.environ.get("NODE_NAME") or str((claims.get("node") or {}).get("name", ""))
+    node_name = os.environ.get("NODE_NAME") or str(node.get("name", ""))
     name = pod_name or socket.gethostname()
     prefix = _NOT_A_NAME.sub("-", name.lower()).strip("-")[:200].strip("-") or "node"
     return Identity(
@@ -81,13 +80,18 @@ def _slot(pod_name: str) -> str:
     return ordinal.group(1) if ordinal else ""
 
 
-def _token_claims() -> dict[str, Any]:
-    """What the pod's own bound token says of the pod. Not verified: it is our own, and only a hint."""
+def _token_claims() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the pod's own bound token says of the pod and its node. Not verified: it is our own, and only a hint."""
     token = service_account_token()
     try:
         payload = (token or "").split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        kubernetes = claims.get("kubernetes.io")
-        return kubernetes if isinstance(kubernetes, dict) else {}
     except (IndexError, ValueError):
-        return {}
+        claims = {}
+    kubernetes = _part(claims, "kubernetes.io")
+    return _part(kubernetes, "pod"), _part(kubernetes, "node")
+
+
+def _part(claims: Any, key: str) -> dict[str, Any]:
+    part = claims.get(key) if isinstance(claims, dict) else None
+    return part if isinstance(part, dict) else {}

@@ -17,6 +17,7 @@ from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavail
 from kube_rendezvous.cluster.connection import MERGE_PATCH
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
@@ -50,10 +51,11 @@ class Session:
         self._listed = False
         self._refusal: ApiFailureError | None = None
         self._trouble: ApiFailureError | None = None
+        self._watched = False
         self._me = Standpoint()
         self._first_unobserved: float | None = None
         self._stopping = threading.Event()
-        self._heartbeat: threading.Thread | None = None
+        self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
         self._watcher = Watcher(
             connection,
             collection_path(RENDEZVOUS_PLURAL, namespace),
@@ -70,9 +72,7 @@ class Session:
         """End both threads. Leaves the Member object as it is. Safe to call twice."""
         self._stopping.set()
         self._watcher.stop()
-        heartbeat = self._heartbeat
-        if heartbeat is not None and heartbeat is not threading.current_thread():
-            heartbeat.join(2.0)
+        self._heartbeat.stop()
 
     # What is known, from memory.
 
@@ -135,8 +135,19 @@ class Session:
             return standing(self._rendezvous, self._me)
 
     def wait_while(self, unchanged: Standing, seconds: float) -> None:
-        """Wait until the member stands elsewhere than at ``unchanged``, `seconds` at the most."""
-        self.wait_until(lambda: standing(self._rendezvous, self._me) != unchanged, seconds)
+        """Wait until the member stands elsewhere than at ``unchanged``, `seconds` at the most.
+
+        Raises:
+            ApiRefusedError: the API server lets us list the Rendezvous but not watch it. (A right that goes missing
+                later is waited for.)
+        """
+        self.wait_until(lambda: standing(self._rendezvous, self._me) != unchanged or self._is_blind(), seconds)
+        with self._changed:
+            if self._is_blind() and self._trouble is not None:
+                raise self._trouble
+
+    def _is_blind(self) -> bool:
+        return not self._watched and isinstance(self._trouble, ApiRefusedError)
 
     def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
         """Wait until ``true`` (called with the session locked) holds, `seconds` at the most; return whether it does."""
@@ -205,7 +216,7 @@ class Session:
         with self._changed:
             by_client = rendezvous.managed_by == CLIENT_MANAGER
             self._me = replace(self._me.joined(name, rendezvous), made_by_client=by_client)
-        self._start_heartbeat()
+        self._heartbeat.start()
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""
@@ -264,27 +275,9 @@ class Session:
 
     # The heartbeat.
 
-    def _start_heartbeat(self) -> None:
-        if self._heartbeat is None or not self._heartbeat.is_alive():
-            self._heartbeat = threading.Thread(
-                target=self._beat, name=f"rendezvous-heartbeat-{self._name}", daemon=True
-            )
-            self._heartbeat.start()
-
-    def _beat(self) -> None:
-        backoff = Backoff(first=0.5)
-        pause = self._interval()
-        while not self._stopping.wait(pause):
-            if self.me.expelled:
-                pause = self._interval()
-                continue
-            try:
-                self._patch_member({}, timeout=max(1.0, self._interval()))
-                backoff.reset()
-                pause = self._interval() * random.uniform(0.8, 1.0)
-            except ApiFailureError as failure:
-                _log.debug("Heartbeat of %s: %s", self.me.name, failure)
-                pause = min(self._interval(), backoff.next_delay(failure.retry_after))
+    def _renew(self, timeout: float) -> None:
+        if not self.me.expelled:
+            self._patch_member({}, timeout=timeout)
 
     def _interval(self) -> float:
         rendezvous = self.rendezvous
@@ -324,6 +317,7 @@ class Session:
     def connected(self) -> None:
         """See `WatchListener`."""
         with self._changed:
+            self._watched = True
             self._trouble = None
 
     def _see(self, rendezvous: Rendezvous | None) -> None:
