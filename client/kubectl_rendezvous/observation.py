@@ -1,7 +1,7 @@
 """What was read from the cluster around one Rendezvous, typed, at one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -83,6 +83,10 @@ class Observation:
     nodes: Mapping[str, ObservedNode] | None = field(default_factory=dict)
     unreadable_members: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def with_nodes(self, more: Mapping[str, ObservedNode] | None) -> "Observation":
+        """With further nodes."""
+        return self if more is None or self.nodes is None else replace(self, nodes={**self.nodes, **more})
 
     @property
     def rendezvous(self) -> Rendezvous:

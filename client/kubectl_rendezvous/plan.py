@@ -59,7 +59,9 @@ def members_to_lose(observation: Observation, wanted: Sequence[str]) -> tuple[Me
         if not meant:
             known = {n for m in observation.own_members for n in (m.name, m.pod_name) if n}
             near = nearest(name, known)
-            hint = f"; did you mean {listed(near)}?" if near else f"; there are {listed(sorted(known))}" if known else ""
+            hint = (
+                f"; did you mean {listed(near)}?" if near else f"; there are {listed(sorted(known))}" if known else ""
+            )
             raise CommandError(f"No member of {observation.name} and no pod of one is called {name}{hint}")
         found.update({m.name: m for m in meant})
     return tuple(found.values())
@@ -168,7 +170,8 @@ def _verdict(start: Rendezvous, end: Rendezvous, living: int, *, formed: bool) -
     required = WorldSizes.of(end.spec).required
     return (
         f"No round could be formed: {count(living, 'node')} would be left and {required} are required "
-        f"(spec.minNodes {end.spec.min_nodes}{unit}). Training would stand still until {count(required - living, 'more node', 'more nodes')} came."
+        f"(spec.minNodes {end.spec.min_nodes}{unit}). "
+        f"Nothing would train until {count(required - living, 'more node')} came."
     )
 
 

@@ -20,7 +20,7 @@ def plot_history(title: str, history: Sequence[PastRound], now: datetime, file: 
     if not history:
         raise CommandError(_NO_ROUNDS)
     try:
-        from matplotlib import dates
+        from matplotlib import dates, ticker
         from matplotlib.figure import Figure
     except ImportError as error:
         raise CommandError(
@@ -48,7 +48,7 @@ def plot_history(title: str, history: Sequence[PastRound], now: datetime, file: 
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     axes.set_ylim(0, max(sizes) * 1.4 + 0.5)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.set(title=f"{title}: world size by round (red: forming)", xlabel="time (UTC)", ylabel="nodes")
     try:
         figure.savefig(file)

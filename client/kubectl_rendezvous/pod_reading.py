@@ -10,6 +10,9 @@ from kubectl_rendezvous.observation import Hold, SeenPod
 NAME_LABEL = "rendezvous.dev/name"
 """Label of pods that take part in the Rendezvous of this name, in their own namespace."""
 
+CORDONED = "cordoned"
+"""What `ObservedNode.draining` says here of a node that takes no more pods; that alone makes nobody leave."""
+
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _RUN_ID = re.compile(r"--rdzv[-_]id[= \x00]+[\"']?([^\s\"'\x00;]+)")
 _RUN_ID_VARIABLE = "PET_RDZV_ID"
@@ -45,7 +48,7 @@ def read_node(obj: Mapping[str, Any]) -> ObservedNode:
     taints = [str(taint.get("key", "")) for taint in spec.get("taints") or ()]
     leaving = next((key for key in taints if _LEAVING_NODE.search(key)), "")
     if not leaving and spec.get("unschedulable"):
-        leaving = "cordoned"
+        leaving = CORDONED
     return ObservedNode(name=meta["name"], labels=dict(meta.get("labels") or {}), draining=leaving)
 
 

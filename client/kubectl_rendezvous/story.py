@@ -110,8 +110,8 @@ def _last_round(observation: Observation) -> Iterable[str]:
     newest = history[0]
     ago = span((observation.now - newest.formed_at).total_seconds())
     yield (
-        f"Round {newest.round} was formed {ago} ago with {count(newest.world_size, 'node')}, because of {newest.reason}: "
-        f"{as_sentence(newest.message)} It took {span(newest.forming_seconds)}."
+        f"Round {newest.round} was formed {ago} ago with {count(newest.world_size, 'node')}, because of "
+        f"{newest.reason}: {as_sentence(newest.message)} It took {span(newest.forming_seconds)}."
     )
     yield as_sentence(came_and_went(newest))
 
@@ -143,9 +143,7 @@ def _who_is_in(observation: Observation) -> Iterable[Section]:
 def _who_is_not(observation: Observation) -> Iterable[Section]:
     rows = [(m.name, m.pod_name or "-", why_not_in(observation, m)) for m in observation.spares[:_SPARES_SHOWN]]
     rows += [("-", p.name, f"has not joined: {p.why}") for p in observation.pods_to_join]
-    rows += [
-        ("-", pod.name, f"has ended: {pod.why}") for pod in observation.labelled_pods if pod.hold is Hold.ENDED
-    ]
+    rows += [("-", pod.name, f"has ended: {pod.why}") for pod in observation.labelled_pods if pod.hold is Hold.ENDED]
     if rows:
         full = WorldSizes.of(observation.rendezvous.spec).full
         more = len(observation.spares) - _SPARES_SHOWN

@@ -100,9 +100,7 @@ def rank_table(observation: Observation) -> Table:
 
 def topology_keys(observation: Observation) -> tuple[str, ...]:
     """Node label keys of `spec.ranking.topologyKeys`, outermost first, if the nodes can be read."""
-    ranking = getattr(observation.rendezvous.spec, "ranking", None)
-    keys = getattr(ranking, "topology_keys", ()) if observation.nodes is not None else ()
-    return tuple(keys)
+    return observation.rendezvous.spec.ranking.topology_keys if observation.nodes is not None else ()
 
 
 def domains(observation: Observation, node_name: str, keys: Sequence[str]) -> tuple[str, ...]:

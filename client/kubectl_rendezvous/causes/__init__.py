@@ -26,6 +26,7 @@ from kubectl_rendezvous.causes.pods_on_their_way import (
     starting_pods,
     unscheduled_pods,
 )
+from kubectl_rendezvous.causes.quarantine import closed_by_failure_policy, quarantined_places
 from kubectl_rendezvous.observation import Observation
 
 Cause = Callable[[Observation], Iterable[Finding]]
@@ -36,6 +37,8 @@ CAUSES: tuple[Cause, ...] = (
     operator_does_not_react,
     closed_by_person,
     closed_by_member,
+    closed_by_failure_policy,
+    quarantined_places,
     unscheduled_pods,
     pods_without_image,
     crashing_pods,

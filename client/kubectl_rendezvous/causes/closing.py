@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from kube_rendezvous.resources import Reopen
-from kube_rendezvous_operator.core.closing import BY_PERSON
+from kube_rendezvous_operator.core.closing import BY_MEMBER, BY_PERSON
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.wording import as_sentence, count, listed, span
@@ -31,7 +31,7 @@ def closed_by_person(seen: Observation) -> Iterable[Finding]:
 def closed_by_member(seen: Observation) -> Iterable[Finding]:
     """A member ended the run, as torchrun does when its workers have succeeded or failed for good."""
     rendezvous, closed = seen.rendezvous, seen.rendezvous.status.closed
-    if closed is None or closed.reason == BY_PERSON or rendezvous.spec.closed:
+    if closed is None or closed.reason != BY_MEMBER or rendezvous.spec.closed:
         return
     ago = span((seen.now - closed.at).total_seconds())
     text = f"A member closed {seen.name} {ago} ago: {as_sentence(closed.message)}"

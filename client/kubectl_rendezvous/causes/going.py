@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from kube_rendezvous.resources import Member
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
+from kubectl_rendezvous.pod_reading import CORDONED
 from kubectl_rendezvous.wording import as_sentence, listed
 
 DRAINING = "NodeDraining"
@@ -17,13 +19,13 @@ def draining_nodes(seen: Observation) -> Iterable[Finding]:
         pods += [p.name for p in seen.pods_to_join if p.node_name == name]
         if not node.draining or not pods:
             continue
-        if node.draining == "cordoned":
+        if node.draining == CORDONED:
             text = f"Node {name} is cordoned (somebody drains it, or is about to): {listed(pods)} run there."
             step = f"When its work is done: `kubectl uncordon {name}`; pods that are evicted need a place elsewhere"
         else:
             text = f"Node {name} has the taint {node.draining}: its pods must go ({listed(pods)})."
             step = f"Let replacements start elsewhere; see the node: `kubectl describe node {name}`"
-        yield Finding(DRAINING, text, step, (name, *pods), harmless=node.draining == "cordoned")
+        yield Finding(DRAINING, text, step, (name, *pods), harmless=node.draining == CORDONED)
 
 
 def pods_that_have_to_go(seen: Observation) -> Iterable[Finding]:
@@ -40,3 +42,10 @@ def pods_that_have_to_go(seen: Observation) -> Iterable[Finding]:
             f"`{seen.kubectl} get pods -l rendezvous.dev/name={seen.name}`",
             (pod.name,),
         )
+
+
+def has_to_go(seen: Observation, member: Member) -> bool:
+    """Whether the operator takes the member into no new round because its pod or node goes."""
+    pod = next((p for p in seen.pods or () if p.uid == member.pod_uid and member.pod_uid), None)
+    node = (seen.nodes or {}).get(member.node_name)
+    return (pod is not None and bool(pod.leaving)) or (node is not None and node.draining not in ("", CORDONED))

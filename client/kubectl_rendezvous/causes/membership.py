@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from kube_rendezvous.resources import LateJoiners, Member
 from kube_rendezvous_operator.core.formation import WorldSizes
 from kubectl_rendezvous.causes.finding import Finding
+from kubectl_rendezvous.causes.quarantine import quarantine_of
 from kubectl_rendezvous.heartbeats import heartbeat_age, limit_of
 from kubectl_rendezvous.observation import Hold, Observation
 from kubectl_rendezvous.pod_reading import NAME_LABEL
@@ -83,8 +84,10 @@ def too_few_nodes(seen: Observation) -> Iterable[Finding]:
         pods_text = f"{count(len(pods), 'pod')} labelled {NAME_LABEL}={seen.name}"
         others = f", {count(len(outside), 'member')} elsewhere" if outside else ""
         text = f"Only {count(possible, 'node')} can take part ({pods_text}{others}) and {required} are required."
-    patch = f"{seen.kubectl} patch rdzv {seen.name} --type=merge -p '{{\"spec\":{{\"minNodes\":{max(1, possible)}}}}}'"
-    yield Finding(TOO_FEW, text, f"Start {required - possible} more (scale the Job or StatefulSet), or ask for less: `{patch}`")
+    patch = f'{seen.kubectl} patch rdzv {seen.name} --type=merge -p \'{{"spec":{{"minNodes":{max(1, possible)}}}}}\''
+    yield Finding(
+        TOO_FEW, text, f"Start {required - possible} more (scale the Job or StatefulSet), or ask for less: `{patch}`"
+    )
 
 
 def surplus_members(seen: Observation) -> Iterable[Finding]:
@@ -112,6 +115,10 @@ def why_not_in(seen: Observation, member: Member) -> str:
         return "the rendezvous is closed"
     if pod is not None and pod.leaving:
         return f"its pod has to go ({pod.leaving})"
+    if place := quarantine_of(seen, member):
+        return f"its place is quarantined ({place})"
+    if member.name in status.surplus:
+        return f"spares enough stand by (spec.standby.max is {spec.max_spares}): it is sent home"
     if status.forming is not None:
         return f"it waits for round {status.forming.round}"
     if not status.ranks:

@@ -25,7 +25,8 @@ def mistyped_labels(seen: Observation) -> Iterable[Finding]:
         contrast = f" although it passes --rdzv-id={seen.name}" if runs_here else f", {_who_is(seen, pod.label)}"
         yield Finding(
             MISTYPED_LABEL,
-            f"Pod {pod.name} is labelled {NAME_LABEL}={pod.label}{contrast}: the label looks like a mistyped {seen.name}.",
+            f"Pod {pod.name} is labelled {NAME_LABEL}={pod.label}{contrast}: "
+            f"the label looks like a mistyped {seen.name}.",
             f"Correct it: `{seen.kubectl} label pod {pod.name} --overwrite {NAME_LABEL}={seen.name}`, "
             "and the template that makes the pod",
             (pod.name,),

@@ -6,6 +6,8 @@ Only what it would have written long ago counts: a status that is seconds behind
 from collections.abc import Iterable
 
 from kubectl_rendezvous.causes.finding import Finding
+from kubectl_rendezvous.causes.going import has_to_go
+from kubectl_rendezvous.causes.quarantine import quarantine_of
 from kubectl_rendezvous.heartbeats import heartbeat_age, is_fresh, limit_of
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.wording import count, listed, span
@@ -63,7 +65,10 @@ def _waiting_unseen(seen: Observation) -> Iterable[str]:
     waiting = [
         m
         for m in seen.waiting
-        if is_fresh(m, seen.rendezvous, seen.now) and (seen.now - m.created).total_seconds() > PATIENCE_SECONDS
+        if is_fresh(m, seen.rendezvous, seen.now)
+        and (seen.now - m.created).total_seconds() > PATIENCE_SECONDS
+        and not has_to_go(seen, m)
+        and not quarantine_of(seen, m)
     ]
     if len(waiting) > told:
         names = listed([m.name for m in waiting])
@@ -83,6 +88,7 @@ def _losses_unseen(seen: Observation) -> Iterable[str]:
         if name in by_name and (age := heartbeat_age(by_name[name], seen.now)) is not None and age > limit
     ]
     if lost:
-        yield f"{listed(lost)} of round {status.round} {'has' if len(lost) == 1 else 'have'} no RendezvousMember any more"
+        have = "has" if len(lost) == 1 else "have"
+        yield f"{listed(lost)} of round {status.round} {have} no RendezvousMember any more"
     if silent:
         yield f"of round {status.round} it still counts {listed(silent)}"

@@ -87,9 +87,6 @@ def _finding(
     harmless: bool = False,
 ) -> Finding:
     names = [pod.name for pod in pods]
-    if len(pods) == 1:
-        text = f"Pod {names[0]} {does}"
-    else:
-        text = f"{len(pods)} pods {plural or does} ({listed(names)})"
+    text = f"Pod {names[0]} {does}" if len(pods) == 1 else f"{len(pods)} pods {plural or does} ({listed(names)})"
     sentence = as_sentence(f"{text}: {why}" if why else text)
     return Finding(cause, sentence, next_step, tuple(names), harmless)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from kube_rendezvous.resources import BootstrapStore, Forming, Member, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources import BootstrapStore, Forming, Member, Ranking, Rendezvous, RendezvousStatus
 from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
@@ -29,6 +29,7 @@ from kube_rendezvous_operator.core.observation import (
 from kube_rendezvous_operator.core.ranking import assign_ranks
 from kube_rendezvous_operator.core.standby import settle_standby
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
+from kube_rendezvous_operator.core.topology import Topology
 
 NOT_ARRIVED = "NotArrived"
 
@@ -57,7 +58,8 @@ def decide(
     ranked_losses = [loss for loss in (*liveness.losses, *liveness.departing) if loss.name in ranked]
     closing = settle_closing(rendezvous, members, liveness, now)
     blame = settle_blame(rendezvous, ranked_losses, now)
-    crowd = sort_crowd(rendezvous, liveness, surroundings, blame, now)
+    topology = _topology(rendezvous, liveness, surroundings)
+    crowd = sort_crowd(rendezvous, liveness, surroundings, blame, topology, now)
     formation = Formation(None)
     if closing.closed is None:
         formation = plan_formation(rendezvous, crowd, ranked_losses, closing.reopened, now)
@@ -66,7 +68,7 @@ def decide(
             closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
             formation = Formation(None)
 
-    status = _new_status(rendezvous, closing, formation, crowd, blame, interval, now)
+    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, now)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     newly_closed = closing.closed is not None and (
         before.closed is None or before.closed.reason != closing.closed.reason
@@ -95,6 +97,7 @@ def _new_status(
     formation: Formation,
     crowd: Crowd,
     blame: Blame,
+    topology: Topology,
     interval: int,
     now: datetime,
 ) -> RendezvousStatus:
@@ -110,7 +113,7 @@ def _new_status(
         quarantined=blame.quarantined,
     )
     if formation.forming is not None and formation.chosen:
-        status = _publish(status, formation.forming, formation.chosen, now)
+        status = _publish(status, formation.forming, formation.chosen, topology, now)
     status = _with_standby(rendezvous, status, crowd)
     status = replace(status, state=state_of(status.closed, status.forming))
     return replace(status, conditions=set_conditions(status, rendezvous.generation, now))
@@ -127,11 +130,23 @@ def _with_standby(rendezvous: Rendezvous, status: RendezvousStatus, crowd: Crowd
     return replace(status, standby=standby.count, spares=standby.spares, surplus=standby.surplus)
 
 
+def _topology(rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings) -> Topology:
+    """Where the members run, as far as `spec.ranking` asks."""
+    ranking, status = rendezvous.spec.ranking, rendezvous.status
+    if surroundings.nodes is None or ranking == Ranking():
+        return Topology.of(ranking, {}, status.domains, status.ranks)
+    members = tuple(liveness.present)
+    pods = {m.pod_uid: surroundings.pods[m.pod_uid].node_name for m in members if m.pod_uid in surroundings.pods}
+    names = {*pods.values(), *(m.node_name for m in members)}
+    labels = {name: surroundings.nodes[name].labels for name in names if name in surroundings.nodes}
+    return Topology.of(ranking, labels, status.domains, status.ranks, pods)
+
+
 def _publish(
-    status: RendezvousStatus, forming: Forming, chosen: Sequence[Member], now: datetime
+    status: RendezvousStatus, forming: Forming, chosen: Sequence[Member], topology: Topology, now: datetime
 ) -> RendezvousStatus:
     """Ranks, world size, bootstrap address and round number change together, in one write."""
-    members = assign_ranks(status.ranks, status.slots, chosen)
+    members = assign_ranks(status.ranks, status.slots, chosen, topology)
     ranks = tuple(m.name for m in members)
     first = members[0]
     return replace(
@@ -139,6 +154,7 @@ def _publish(
         round=forming.round,
         ranks=ranks,
         slots=tuple(m.slot for m in members),
+        domains=topology.domains(members),
         bootstrap_store=BootstrapStore(first.name, first.address, first.port),
         forming=None,
         history=record_round(status, forming, ranks, now),

@@ -19,7 +19,9 @@ from kube_rendezvous_operator.core.failure_policy import Blame
 from kube_rendezvous_operator.core.liveness import Liveness, Loss
 from kube_rendezvous_operator.core.pod_liveness import holdup_of, on_their_way
 from kube_rendezvous_operator.core.ranking import place_key
+from kube_rendezvous_operator.core.replacement import nearest_first
 from kube_rendezvous_operator.core.surroundings import ObservedPod, Surroundings
+from kube_rendezvous_operator.core.topology import Topology
 
 FIRST_ROUND = "FirstRound"
 REOPENED = "Reopened"
@@ -82,7 +84,12 @@ class Crowd:
 
 
 def sort_crowd(
-    rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings, blame: Blame, now: datetime
+    rendezvous: Rendezvous,
+    liveness: Liveness,
+    surroundings: Surroundings,
+    blame: Blame,
+    topology: Topology,
+    now: datetime,
 ) -> Crowd:
     """Sort the living members. A member waits while it is not in `ranks`, or its `afterRound` >= `status.round`.
 
@@ -101,7 +108,7 @@ def sort_crowd(
     return Crowd(
         arrived=tuple(m for m in ranked if m.after_round >= status.round and not blame.holds(m)),
         running=tuple(m for m in ranked if m.after_round < status.round),
-        newcomers=tuple(newcomers),
+        newcomers=nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology),
         coming=on_their_way(surroundings, liveness.present, now),
         pods_known=bool(surroundings.pods),
     )
