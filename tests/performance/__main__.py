@@ -1,0 +1,121 @@
+"""`make bench`: what the design promises, measured beside torch's c10d on the same machine in the same run.
+
+    python -m performance [--output build/bench.json] [--times 50] [--nodes 8 64 128] [--only told|storm] [--no-c10d]
+
+Exit status 1 if a threshold of `thresholds.json` does not hold.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from performance.c10d import run_c10d
+from performance.figures import Pair, Storm, Thresholds, Told, Verdict, as_json, judge
+from performance.local_site import Site, site
+from performance.storm import measure_storm
+from performance.told import measure_told
+
+SURVIVORS = 7
+C10D_TOLD_NODES = 4
+
+
+def main() -> int:
+    """Measure, show, write, judge."""
+    parser = argparse.ArgumentParser(prog="performance", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="default: %(default)s")
+    parser.add_argument("--times", type=int, default=50, help="pods to delete (default: %(default)s)")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[8, 64, 128], help="default: 8 64 128")
+    parser.add_argument("--repeat", type=int, default=3, help="storms of each size (default: %(default)s)")
+    parser.add_argument("--only", choices=["told", "storm"], help="default: both")
+    parser.add_argument("--no-c10d", action="store_true", help="leave torch's c10d out")
+    parser.add_argument("--told-limit", type=float, default=10.0, help="seconds to wait for c10d to tell (default: 10)")
+    parser.add_argument("--c10d-limit", type=float, default=120.0, help="seconds for one storm of c10d (default: 120)")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    told: Told | None = None
+    ours: dict[int, tuple[list[float], list[float]]] = {}
+    with site() as where:
+        if options.only != "storm":
+            told = measure_told(where, options.times, SURVIVORS + 1, console.print)
+        if options.only != "told":
+            ours = {nodes: _our_storms(where, nodes, options.repeat, console) for nodes in options.nodes}
+    # Torch's turn comes when our control plane is gone: it has the machine for itself.
+    if told is not None and not options.no_c10d:
+        count = run_c10d("told", C10D_TOLD_NODES, options.told_limit)
+        told = Told(told.survivors, told.seconds, options.told_limit, count, C10D_TOLD_NODES - 1)
+    storms = [
+        _beside_c10d(nodes, *figures, 0.0 if options.no_c10d else options.c10d_limit, console)
+        for nodes, figures in ours.items()
+    ]
+    verdicts = list(judge(told, storms, Thresholds.read()))
+    _show(console, told, storms, verdicts)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    machine = {
+        "cpus": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": None if options.no_c10d else version("torch"),
+    }
+    options.output.write_text(json.dumps(as_json(told, storms, verdicts, machine), indent=2) + "\n")
+    console.print(f"Written to {options.output}")
+    return 0 if all(verdict.holds for verdict in verdicts) else 1
+
+
+def _our_storms(where: Site, nodes: int, repeat: int, console: Console) -> tuple[list[float], list[float]]:
+    storms = [measure_storm(where, nodes, f"storm-{nodes}-{number}") for number in range(repeat)]
+    console.print(f"storm of {nodes}: whole {_ms(min(s.whole for s in storms))} … {_ms(max(s.whole for s in storms))}")
+    return [storm.whole for storm in storms], [storm.last for storm in storms]
+
+
+def _beside_c10d(nodes: int, whole: list[float], last: list[float], limit: float, console: Console) -> Storm:
+    if not limit:
+        return Storm(nodes, Pair(whole), Pair(last))
+    theirs = {what: run_c10d(what, nodes, limit) for what in ("whole", "last")}
+    console.print(f"c10d's storm of {nodes}: whole {_ms(theirs['whole'])}, last joiner {_ms(theirs['last'])}")
+    return Storm(nodes, Pair(whole, [theirs["whole"]], limit), Pair(last, [theirs["last"]], limit))
+
+
+def _show(console: Console, told: Told | None, storms: Sequence[Storm], verdicts: Sequence[Verdict]) -> None:
+    if told is not None:
+        table = Table(title="A pod is deleted by force: until every survivor is told to stop", title_justify="left")
+        for column in ("", "survivors", "times", "median", "worst"):
+            table.add_column(column, justify="left" if not column else "right")
+        times = str(len(told.seconds))
+        table.add_row("kubernetes", str(told.survivors), times, _ms(told.median), _ms(told.worst))
+        if told.c10d_survivors:
+            never = f"{told.c10d_told} told within {told.c10d_limit:.0f} s"
+            table.add_row("c10d", str(told.c10d_survivors), "1", never, never)
+        console.print(table)
+    if storms:
+        table = Table(title="Nodes join: until every next_rendezvous has returned (medians)", title_justify="left")
+        for column in ("nodes", "all at once", "c10d", "share", "after the last joiner", "c10d", "share"):
+            table.add_column(column, justify="right")
+        for storm in storms:
+            cells = [cell for pair in (storm.whole, storm.last) for cell in _pair(pair)]
+            table.add_row(str(storm.nodes), *cells)
+        console.print(table)
+    for verdict in verdicts:
+        mark = "holds " if verdict.holds else "BROKEN"
+        console.print(f"{mark}  {verdict.what}: {verdict.measured:.3f} (at most {verdict.limit:g})")
+
+
+def _pair(pair: Pair) -> tuple[str, str, str]:
+    unfinished = "> " if None in pair.c10d else ""
+    theirs = "-" if pair.c10d_median is None else unfinished + _ms(pair.c10d_median)
+    return _ms(pair.our_median), theirs, "-" if pair.share is None else f"{pair.share:.1%}"
+
+
+def _ms(seconds: float | None) -> str:
+    return "none in time" if seconds is None else f"{seconds * 1000:,.0f} ms"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
