@@ -6,7 +6,7 @@ from kube_rendezvous_operator.core.conditions import describe
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.story import came_and_went
 from kubectl_rendezvous.tables import state_of, verdict
-from kubectl_rendezvous.wording import as_sentence, listed
+from kubectl_rendezvous.wording import as_sentence, count, listed
 
 
 def first_lines(seen: Observation) -> Iterable[str]:
@@ -24,7 +24,7 @@ def changed_lines(before: Observation, after: Observation) -> Iterable[str]:
     if status.round != was.round and status.history:
         newest = status.history[0]
         yield (
-            f"Round {status.round} stands with {status.world_size} nodes, rank 0 is {status.ranks[0]} "
+            f"Round {status.round} stands with {count(status.world_size, 'node')}, rank 0 is {status.ranks[0]} "
             f"({newest.reason}). {as_sentence(came_and_went(newest))}"
         )
     if status.closed != was.closed:

@@ -157,11 +157,10 @@ def _verdict(start: Rendezvous, end: Rendezvous, living: int, *, formed: bool) -
     if status.closed is not None:
         return f"No round could be formed: {start.name} is closed. {as_sentence(status.closed.message)}"
     if formed:
-        why = as_sentence(f"{status.history[0].reason}: {status.history[0].message}") if status.history else ""
         moved = moved_ranks(start.status.ranks, status.ranks)
         return (
             f"Round {status.round} would be formed with {count(status.world_size, 'node')}; "
-            f"{moved} of {count(status.world_size, 'rank')} would have another holder than today. ({why})"
+            f"{moved} of {count(status.world_size, 'rank')} would have another holder than today."
         )
     forming = status.forming
     if forming is None:

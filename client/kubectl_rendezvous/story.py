@@ -10,7 +10,7 @@ from kubectl_rendezvous.causes import Finding
 from kubectl_rendezvous.causes.membership import why_not_in
 from kubectl_rendezvous.observation import Hold, Observation
 from kubectl_rendezvous.tables import Table, aligned, rank_table, state_of, verdict
-from kubectl_rendezvous.wording import as_sentence, count, listed, span
+from kubectl_rendezvous.wording import age, as_sentence, count, listed, span
 
 _SPARES_SHOWN = 20
 
@@ -79,7 +79,7 @@ def _now(observation: Observation, problems: Sequence[Finding]) -> Iterable[str]
     yield verdict(observation.seen)
     forming = status.forming
     if forming is not None and status.closed is None:
-        lasting = span((now - forming.since).total_seconds())
+        lasting = age((now - forming.since).total_seconds())
         stops = "its members were told to stop and join again" if forming.interrupts else "nobody is disturbed by it"
         if status.round:
             yield f"The forming of round {forming.round} has lasted {lasting}; {stops}."
@@ -91,7 +91,7 @@ def _now(observation: Observation, problems: Sequence[Finding]) -> Iterable[str]
         elif forming.arrived < forming.required:
             missing = count(forming.required - forming.arrived, "node")
             yield f"Missing: {missing}. No time limit runs before {forming.required} are here."
-        if forming.waiting_for:
+        if forming.waiting_for and forming.deadline is not None:  # without one the verdict names them
             yield f"The operator waits for: {listed(forming.waiting_for, 10)}."
     if not problems:
         yield "Nothing holds it up."
@@ -108,7 +108,7 @@ def _last_round(observation: Observation) -> Iterable[str]:
     if not history:
         return
     newest = history[0]
-    ago = span((observation.now - newest.formed_at).total_seconds())
+    ago = age((observation.now - newest.formed_at).total_seconds())
     yield (
         f"Round {newest.round} was formed {ago} ago with {count(newest.world_size, 'node')}, because of "
         f"{newest.reason}: {as_sentence(newest.message)} It took {span(newest.forming_seconds)}."
@@ -123,7 +123,8 @@ def came_and_went(past: PastRound) -> str:
         parts.append(f"came: {_names(past.joined, past.joined_count)}")
     if past.left_count:
         parts.append(f"went: {_names(past.left, past.left_count)}")
-    parts.append(f"{count(past.moved_ranks, 'rank')} with another holder")
+    if past.left_count or past.joined_count < past.world_size:
+        parts.append(f"{count(past.moved_ranks, 'rank')} with another holder")
     text = "; ".join(parts)
     return text[0].upper() + text[1:]
 

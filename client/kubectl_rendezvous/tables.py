@@ -7,7 +7,7 @@ from datetime import datetime
 from kube_rendezvous_operator.core.conditions import describe
 from kubectl_rendezvous.heartbeats import heartbeat_age
 from kubectl_rendezvous.observation import Observation, SeenRendezvous
-from kubectl_rendezvous.wording import span
+from kubectl_rendezvous.wording import age
 
 NONE = "-"
 
@@ -48,7 +48,7 @@ def list_table(all_seen: Sequence[SeenRendezvous], now: datetime, *, wide: bool,
             str(spec.max_nodes),
             str(status.standby),
             status.ranks[0] if status.ranks else NONE,
-            span((now - seen.created).total_seconds()),
+            age((now - seen.created).total_seconds()),
         )
         rows.append((*([rendezvous.namespace] if namespaces else []), *row, *([verdict(seen)] if wide else [])))
     return Table((*(["NAMESPACE"] if namespaces else []), *titles, *(["VERDICT"] if wide else [])), tuple(rows))
@@ -81,7 +81,7 @@ def rank_table(observation: Observation) -> Table:
         if member is None:
             rows.append((str(rank), name, NONE, NONE, *(NONE for _ in keys), "member is gone"))
             continue
-        age = heartbeat_age(member, observation.now)
+        silence = heartbeat_age(member, observation.now)
         pod = pods.get(member.pod_uid)
         place = member.node_name or (pod.node_name if pod is not None else "")
         again = " (joined again)" if member.after_round >= status.round else ""
@@ -92,7 +92,7 @@ def rank_table(observation: Observation) -> Table:
                 member.pod_name or NONE,
                 place or NONE,
                 *domains(observation, place, keys),
-                (f"{span(age)} ago" if age is not None else "unknown") + again,
+                (f"{age(silence)} ago" if silence is not None else "unknown") + again,
             )
         )
     return Table(("RANK", "MEMBER", "POD", "NODE", *(_short(key) for key in keys), "HEARTBEAT"), tuple(rows))

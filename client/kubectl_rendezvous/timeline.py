@@ -7,7 +7,7 @@ from typing import Any
 from kube_rendezvous.resources import PastRound
 from kube_rendezvous_operator.core.formation import FIRST_ROUND, REOPENED
 from kubectl_rendezvous.tables import NONE, Table
-from kubectl_rendezvous.wording import count, listed, span
+from kubectl_rendezvous.wording import age, count, listed, span
 
 _NAMES_SHOWN = 2
 
@@ -34,7 +34,7 @@ def timeline_table(history: Sequence[PastRound], now: datetime, *, wide: bool) -
         row = [
             str(past.round),
             past.formed_at.strftime("%Y-%m-%d %H:%M:%S"),
-            span((now - past.formed_at).total_seconds()),
+            age((now - past.formed_at).total_seconds()),
             str(past.world_size),
             past.reason,
             span(seconds_lost(past)),

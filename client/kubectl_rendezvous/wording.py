@@ -18,9 +18,19 @@ def span(seconds: float) -> str:
     return "".join(f"{number}{unit}" for number, unit in parts[first : first + 2] if number) or "0s"
 
 
+def age(seconds: float) -> str:
+    """How long ago something was, in whole seconds at the finest."""
+    return span(float(int(seconds)))
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """``1 pod``, ``2 pods``, ``no pods``."""
     return f"{number or 'no'} {noun if number == 1 else plural or noun + 's'}"
+
+
+def verb(number: int, plural: str) -> str:
+    """The form of a verb that goes with a number of subjects: ``waits``, ``wait``."""
+    return {"have": "has", "are": "is"}.get(plural, f"{plural}s") if number == 1 else plural
 
 
 def listed(names: Sequence[str], shown: int = _NAMES_SHOWN) -> str:

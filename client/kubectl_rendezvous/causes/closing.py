@@ -6,7 +6,7 @@ from kube_rendezvous.resources import Reopen
 from kube_rendezvous_operator.core.closing import BY_MEMBER, BY_PERSON
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
-from kubectl_rendezvous.wording import as_sentence, count, listed, span
+from kubectl_rendezvous.wording import age, as_sentence, count, listed
 
 CLOSED_BY_PERSON = "ClosedByPerson"
 CLOSED_BY_MEMBER = "ClosedByMember"
@@ -19,7 +19,7 @@ def closed_by_person(seen: Observation) -> Iterable[Finding]:
     if not seen.rendezvous.spec.closed:
         return
     closed = seen.rendezvous.status.closed
-    when = f" {span((seen.now - closed.at).total_seconds())} ago" if closed and closed.reason == BY_PERSON else ""
+    when = f" {age((seen.now - closed.at).total_seconds())} ago" if closed and closed.reason == BY_PERSON else ""
     why = f", saying: {as_sentence(seen.seen.close_note)}" if seen.seen.close_note else "."
     yield Finding(
         CLOSED_BY_PERSON,
@@ -33,7 +33,7 @@ def closed_by_member(seen: Observation) -> Iterable[Finding]:
     rendezvous, closed = seen.rendezvous, seen.rendezvous.status.closed
     if closed is None or closed.reason != BY_MEMBER or rendezvous.spec.closed:
         return
-    ago = span((seen.now - closed.at).total_seconds())
+    ago = age((seen.now - closed.at).total_seconds())
     text = f"A member closed {seen.name} {ago} ago: {as_sentence(closed.message)}"
     reopen = f"`kubectl rendezvous reopen {seen.name} -n {rendezvous.namespace}`"
     if closed.reopens_on_join:

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from kube_rendezvous.resources import LateJoiners, Member
 from kube_rendezvous_operator.core.formation import WorldSizes
 from kubectl_rendezvous.causes.finding import Finding
+from kubectl_rendezvous.causes.going import has_to_go
 from kubectl_rendezvous.causes.quarantine import quarantine_of
 from kubectl_rendezvous.heartbeats import heartbeat_age, limit_of
 from kubectl_rendezvous.observation import Hold, Observation
 from kubectl_rendezvous.pod_reading import NAME_LABEL
-from kubectl_rendezvous.wording import as_sentence, count, listed, span
+from kubectl_rendezvous.wording import age, as_sentence, count, listed, span, verb
 
 SILENT = "HeartbeatsMissing"
 NOT_AGAIN = "NotJoinedAgain"
@@ -38,15 +39,15 @@ def not_joined_again(seen: Observation) -> Iterable[Finding]:
     status = seen.rendezvous.status
     if status.forming is None or not status.forming.interrupts or status.closed is not None:
         return
-    here = {m.name: m for m in seen.own_members}
+    here = {m.name: m for m in seen.own_members if not has_to_go(seen, m)}
     late = [name for name in status.ranks if name in here and here[name].after_round < status.round]
     if late:
-        told = span((seen.now - status.forming.since).total_seconds())
-        verb = "was" if len(late) == 1 else "were"
-        again = "has" if len(late) == 1 else "have"
+        told = age((seen.now - status.forming.since).total_seconds())
+        told_them = "was told" if len(late) == 1 else "were told"
         yield Finding(
             NOT_AGAIN,
-            f"{listed(late)} {verb} told {told} ago to join round {status.forming.round} and {again} not done so yet: "
+            f"{listed(late)} {told_them} {told} ago to join round {status.forming.round} and "
+            f"{verb(len(late), 'have')} not done so yet: "
             "torchrun stops its workers first, which lasts as long as they take to end.",
             f"Wait; if it lasts, look at the workers: {_look_at(seen, late[0])}",
             tuple(late),

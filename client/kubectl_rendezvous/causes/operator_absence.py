@@ -10,7 +10,7 @@ from kubectl_rendezvous.causes.going import has_to_go
 from kubectl_rendezvous.causes.quarantine import quarantine_of
 from kubectl_rendezvous.heartbeats import heartbeat_age, is_fresh, limit_of
 from kubectl_rendezvous.observation import Observation
-from kubectl_rendezvous.wording import count, listed, span
+from kubectl_rendezvous.wording import count, listed, span, verb
 
 NOT_OBSERVED = "OperatorHasNotLooked"
 SILENT = "OperatorDoesNotReact"
@@ -36,7 +36,9 @@ def operator_has_not_looked(seen: Observation) -> Iterable[Finding]:
     else:
         changes = count(behind, "change")
         text = f"The last {changes} of the spec of {seen.name} (generation {rendezvous.generation}) had no answer yet"
-    waiting = f"; {count(len(seen.waiting), 'member')} wait in vain" if seen.waiting else ""
+    waiting = (
+        f"; {count(len(seen.waiting), 'member')} {verb(len(seen.waiting), 'wait')} in vain" if seen.waiting else ""
+    )
     yield Finding(NOT_OBSERVED, f"{text}: the operator does not seem to run{waiting}.", _START)
 
 
@@ -72,7 +74,8 @@ def _waiting_unseen(seen: Observation) -> Iterable[str]:
     ]
     if len(waiting) > told:
         names = listed([m.name for m in waiting])
-        yield f"{count(len(waiting), 'member')} wait and send heartbeats ({names}), but the status counts {told}"
+        wait, send = verb(len(waiting), "wait"), verb(len(waiting), "send")
+        yield f"{count(len(waiting), 'member')} {wait} and {send} heartbeats ({names}), but the status counts {told}"
 
 
 def _losses_unseen(seen: Observation) -> Iterable[str]:
@@ -88,7 +91,6 @@ def _losses_unseen(seen: Observation) -> Iterable[str]:
         if name in by_name and (age := heartbeat_age(by_name[name], seen.now)) is not None and age > limit
     ]
     if lost:
-        have = "has" if len(lost) == 1 else "have"
-        yield f"{listed(lost)} of round {status.round} {have} no RendezvousMember any more"
+        yield f"{listed(lost)} of round {status.round} {verb(len(lost), 'have')} no RendezvousMember any more"
     if silent:
         yield f"of round {status.round} it still counts {listed(silent)}"

@@ -7,7 +7,7 @@ from kube_rendezvous.resources.names import TRUST_ANNOTATION
 from kube_rendezvous_operator.core.failure_policy import BY_POLICY, places_of
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
-from kubectl_rendezvous.wording import as_sentence, listed, span
+from kubectl_rendezvous.wording import age, as_sentence, listed, span, verb
 
 QUARANTINED = "Quarantined"
 GAVE_UP = "ClosedByFailurePolicy"
@@ -18,11 +18,11 @@ def quarantined_places(seen: Observation) -> Iterable[Finding]:
     status, policy = seen.rendezvous.status, seen.rendezvous.spec.failure_policy.quarantine
     for place in status.quarantined:
         held = [m.name for m in seen.waiting if place.place in places_of(m)]
-        ago = span((seen.now - place.since).total_seconds())
+        ago = age((seen.now - place.since).total_seconds())
         because = f": it lost {policy.losses} members or more within {span(policy.window_seconds)}" if policy else ""
         ends = [f"{loss.member} ({loss.reason})" for loss in status.recent_losses if loss.place == place.place]
         lost = f" (last: {listed(ends, 3)})" if ends else ""
-        waiting = f" {listed(held)} wait{'s' if len(held) == 1 else ''} there in vain." if held else ""
+        waiting = f" {listed(held)} {verb(len(held), 'wait')} there in vain." if held else ""
         trusted = ",".join(sorted({*seen.rendezvous.trusted_places, place.place}))
         kind, _, name = place.place.partition("/")
         look = f"see what is wrong with the node: `kubectl describe node {name}`; " if kind == "node" else ""
@@ -40,7 +40,7 @@ def closed_by_failure_policy(seen: Observation) -> Iterable[Finding]:
     closed = seen.rendezvous.status.closed
     if closed is None or closed.reason != BY_POLICY:
         return
-    ago = span((seen.now - closed.at).total_seconds())
+    ago = age((seen.now - closed.at).total_seconds())
     yield Finding(
         GAVE_UP,
         f"spec.failurePolicy closed {seen.name} {ago} ago: {as_sentence(closed.message)}",
