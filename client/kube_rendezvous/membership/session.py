@@ -69,10 +69,11 @@ class Session:
         self._watcher.start()
 
     def stop(self) -> None:
-        """End both threads. Leaves the Member object as it is. Safe to call twice."""
+        """End both threads and close idle connections. Leaves the Member object as it is. Safe to call twice."""
         self._stopping.set()
         self._watcher.stop()
         self._heartbeat.stop()
+        self._connection.close()
 
     # What is known, from memory.
 
