@@ -258,6 +258,8 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         """Do what must be done until this node has a place (or, `until_member`, a Member or no chance of one)."""
         report = WaitingReport(self._what)
         while True:
+            if self._ended:
+                raise RendezvousClosedError(f"{self._what}: this handler was shut down")
             where = session.standing()
             if isinstance(where, Place) or (until_member and isinstance(where, Waiting | MustRejoin | ClosedForUs)):
                 return where
