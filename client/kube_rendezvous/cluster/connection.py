@@ -212,7 +212,7 @@ class Connection:
         return response
 
     def _auth_headers(self) -> dict[str, str]:
-        """The credentials' headers. The client re-reads tokens that rotate, which costs a millisecond: once a second."""
+        """The credentials' headers. The client re-reads rotating tokens, which costs a millisecond: once a second."""
         now = time.monotonic()
         if now >= self._auth_until:
             headers: dict[str, str] = {}
