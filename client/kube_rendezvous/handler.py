@@ -189,7 +189,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         deadline = time.monotonic() + self._settings.close_timeout
         try:
             if session.me.name and session.rendezvous is not None and not session.me.expelled:
-                reason = f"shut down by {session.me.name} after round {session.me.held_round}"
+                reason = f"shut down after round {session.me.held_round}"
                 closes = holds_a_place(session.rendezvous, session.me)
                 session.say_goodbye(close_reason=reason if closes else None, leaving=True, deadline=deadline)
                 if closes:
