@@ -191,7 +191,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         deadline = time.monotonic() + self._settings.close_timeout
         try:
             if session.me.name and session.rendezvous is not None and not session.me.expelled:
-                reason = f"shut down by {session.me.name} after round {session.me.held_round}"
+                reason = f"shut down after round {session.me.held_round}"
                 closes = holds_a_place(session.rendezvous, session.me)
                 session.say_goodbye(close_reason=reason if closes else None, leaving=True, deadline=deadline)
                 if closes:
@@ -260,6 +260,8 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         """Do what must be done until this node has a place (or, `until_member`, a Member or no chance of one)."""
         report = WaitingReport(self._what)
         while True:
+            if self._ended:
+                raise RendezvousClosedError(f"{self._what}: this handler was shut down")
             where = session.standing()
             if isinstance(where, Place) or (until_member and isinstance(where, Waiting | MustRejoin | ClosedForUs | SentHome)):
                 return where

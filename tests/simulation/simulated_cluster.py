@@ -17,6 +17,7 @@ from kube_rendezvous.resources import (
     spec_to_json,
     status_to_json,
 )
+from kube_rendezvous.resources.timestamps import format_time
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -100,7 +101,6 @@ class Cluster:
             return
         assert status.round == before.round + 1, "round numbers must grow, one by one"
         assert (decided_on.uid, status.round) not in self.rounds, f"round {status.round} was published twice"
-        self.rounds[decided_on.uid, status.round] = status
         size = len(status.ranks)
         assert len(set(status.ranks)) == size == len(status.slots) == status.world_size, "ranks repeat or are missing"
         assert spec.min_nodes <= size <= spec.max_nodes, f"{size} nodes are not in {spec}"
@@ -111,6 +111,7 @@ class Cluster:
         assert status.closed is None, "a round was formed while closed"
         assert status.history[0].round == status.round
         assert status.history[0].reason, "a round was formed without a reason"
+        self.rounds[decided_on.uid, status.round] = status
 
     # Members
 
@@ -124,7 +125,7 @@ class Cluster:
             rendezvous="run",
             rendezvous_uid=self.rendezvous.uid,
             address=f"{name}.sim",
-            renew_time=self.now.isoformat(),
+            renew_time=format_time(self.now),
             **fields,
         )
         assert name not in self.members

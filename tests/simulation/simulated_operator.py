@@ -1,15 +1,15 @@
-"""An operator as the real shell behaves: caches that lag, a decision, deletions, one fenced write; it may crash anywhere.
+"""An operator as the real shell behaves: caches that lag, a decision, deletions, one fenced write, crashes anywhere.
 
 What it does is cut into steps, so that everything else may happen between any two of them.
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kube_rendezvous.resources import Member, Rendezvous
 from kube_rendezvous_operator.core import Decision, Expulsion, ObservedMember, decide
 from kube_rendezvous_operator.core.liveness import LEFT
+from simulation.auditor import Auditor
 from simulation.simulated_cluster import Cluster, RefusedError
 
 
@@ -25,17 +25,15 @@ class Operator:
     """One of perhaps two.
 
     Args:
-        audit: called with every decision that is about to be carried out, and what it was decided on.
-        on_expel: called after each deletion with the member and the reason.
-        on_write: called after each status write with what it was decided on and the decision.
+        number: 0 or 1.
+        auditor: is shown every decision, deletion and write.
         plan: what is still to be done of the last decision.
         farewells: members that were already gone when the plan was made: once it is done, they are forgotten.
     """
 
     cluster: Cluster
-    audit: Callable[[Rendezvous, Decision], None]
-    on_expel: Callable[[Member, str], None]
-    on_write: Callable[[Rendezvous, Decision], None]
+    number: int
+    auditor: Auditor
     cache: dict[str, _Entry] = field(default_factory=dict)
     buried: set[str] = field(default_factory=set)
     rendezvous_seen: int = 0
@@ -127,7 +125,7 @@ class Operator:
             again = (*decision.expel_first, *decision.expel_after)
             if any(e.doubtful and e.member.uid not in doubted for e in again):
                 return
-        self.audit(rendezvous, decision)
+        self.auditor.decided(rendezvous, decision)
         self.decided_on = rendezvous
         self.farewells = tuple(name for name, entry in self.cache.items() if entry.deleted)
         self.plan.extend((*decision.expel_first, decision, *decision.expel_after))
@@ -156,9 +154,10 @@ class Operator:
 
     def _expel(self, expulsion: Expulsion) -> None:
         member = expulsion.member
+        assert self.decided_on is not None
         version = None if expulsion.reason == LEFT else member.resource_version
         if self.cluster.delete_member(member.name, version) is not None:
-            self.on_expel(member, expulsion.reason)
+            self.auditor.expelled(self.decided_on, member, expulsion.reason)
         self.buried.add(member.name)
 
     def _write(self, decision: Decision) -> None:
@@ -170,5 +169,5 @@ class Operator:
                 self.watch_rendezvous(len(self.cluster.rendezvous_log))
                 raise
             self.rendezvous_seen = len(self.cluster.rendezvous_log)
-            self.on_write(self.decided_on, decision)
+            self.auditor.written(self.number, self.decided_on, decision)
         self.buried.update(self.farewells)

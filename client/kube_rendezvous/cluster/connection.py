@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -95,6 +96,8 @@ class Connection:
         self._host: str = configuration.host.rstrip("/")
         self._api = client.ApiClient(configuration)
         self._pool = self._api.rest_client.pool_manager
+        self._auth: dict[str, str] = {}
+        self._auth_until = 0.0
 
     @classmethod
     def open(cls, kubeconfig: str | None = None, context: str | None = None) -> "Connection":
@@ -180,8 +183,7 @@ class Connection:
     ) -> Any:
         import urllib3
 
-        headers = {"Accept": _JSON, "User-Agent": "kube-rendezvous"}
-        self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        headers = {"Accept": _JSON, "User-Agent": "kube-rendezvous", **self._auth_headers()}
         if body is not None:
             headers["Content-Type"] = content_type
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -203,9 +205,20 @@ class Connection:
         finally:
             if self.on_request is not None:
                 self.on_request(method, status, path)
+        if status == 401:
+            self._auth_until = 0.0
         if status >= 400:
             raise failure_of(what, status, _parse_error(response.data), response.headers)
         return response
+
+    def _auth_headers(self) -> dict[str, str]:
+        """The credentials' headers. The client re-reads rotating tokens, which costs a millisecond: once a second."""
+        now = time.monotonic()
+        if now >= self._auth_until:
+            headers: dict[str, str] = {}
+            self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+            self._auth, self._auth_until = headers, now + 1.0
+        return self._auth
 
 
 _shared: "weakref.WeakValueDictionary[tuple[int, str | None, str | None], Connection]" = weakref.WeakValueDictionary()

@@ -69,10 +69,13 @@ class Session:
         self._watcher.start()
 
     def stop(self) -> None:
-        """End both threads. Leaves the Member object as it is. Safe to call twice."""
+        """End both threads and close idle connections. Leaves the Member object as it is. Safe to call twice."""
         self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
         self._watcher.stop()
         self._heartbeat.stop()
+        self._connection.close()
 
     # What is known, from memory.
 
@@ -150,9 +153,13 @@ class Session:
         return not self._watched and isinstance(self._trouble, ApiRefusedError)
 
     def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
-        """Wait until ``true`` (called with the session locked) holds, `seconds` at the most; return whether it does."""
+        """Wait until ``true`` (called with the session locked) holds; return whether it does.
+
+        At the most for `seconds`, and until the session is stopped.
+        """
         with self._changed:
-            return self._changed.wait_for(true, max(0.0, seconds))
+            self._changed.wait_for(lambda: true() or self._stopping.is_set(), max(0.0, seconds))
+            return true()
 
     # Writing.
 

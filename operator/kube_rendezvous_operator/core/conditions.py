@@ -40,7 +40,8 @@ def describe(status: RendezvousStatus) -> str:
     closed, forming = status.closed, status.forming
     if closed is not None:
         again = "; the next one to join opens it again" if closed.reopens_on_join else ""
-        return f"Closed: {closed.message}{again}."
+        closing = closed.message if closed.message.startswith("closed by") else f"closed: {closed.message}"
+        return f"{closing[0].upper()}{closing[1:]}{again}."
     if forming is None:
         spare = f", {status.standby} on standby" if status.standby else ""
         return f"Round {status.round} stands with {status.world_size} nodes{spare}."

@@ -232,7 +232,8 @@ def _complete_or_wait(
     everybody = (*crowd.arrived, *crowd.newcomers)
     if _nobody_else_is_coming(crowd):
         return Formation(forming, everybody[:size])
-    deadline = forming.deadline or now + timedelta(seconds=rendezvous.spec.last_call_seconds)
+    last_call = now + timedelta(seconds=rendezvous.spec.last_call_seconds)
+    deadline = min(forming.deadline or last_call, last_call)  # the time to stop may have been in it until now
     if crowd.running:
         deadline = max(deadline, forming.since + timedelta(seconds=REJOIN_SECONDS))
     if now >= deadline:

@@ -120,6 +120,12 @@ class MemberCache:
         with self._lock:
             self._hear_everybody()
 
+    def count_anew(self, key: Key) -> None:
+        """A shorter heartbeat interval was published: until now nobody could keep to it."""
+        with self._lock:
+            for entry in self._by_key.get(key, {}).values():
+                entry.hear()
+
     def forget(self, key: Key, names: Iterable[str]) -> None:
         """The farewell of these Members has been recorded, or we have deleted them ourselves: see them no more."""
         with self._lock:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
@@ -21,6 +22,13 @@ from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
 
 _log = logging.getLogger(__name__)
+
+
+class Verdict(NamedTuple):
+    """A decision and the farewells it has seen: only these are recorded by carrying it out."""
+
+    decision: Decision
+    gone: tuple[str, ...]
 
 
 class OvertakenError(Exception):
@@ -71,25 +79,26 @@ class Reconciler:
             if known is None:
                 self._clean_up_after(key)
                 return None
-        decision = self._decide(key, known.rendezvous)
-        if decision.suspects:
-            self._prove(key, decision)
-            decision = self._decide(key, known.rendezvous)
-        if decision.doubtful:
-            known, decision = self._confirm(key, decision)
-        for expulsion in decision.expel_first:
+        verdict = self._decide(key, known.rendezvous)
+        if verdict.decision.suspects:
+            self._prove(key, verdict.decision)
+            verdict = self._decide(key, known.rendezvous)
+        if verdict.decision.doubtful:
+            known, verdict = self._confirm(key, verdict.decision)
+        for expulsion in verdict.decision.expel_first:
             self._expel(key, expulsion)
-        wake_after = self._write(key, known, decision)
-        for expulsion in decision.expel_after:
+        wake_after = self._write(key, known, verdict)
+        for expulsion in verdict.decision.expel_after:
             self._expel(key, expulsion)
         return wake_after
 
-    def _decide(self, key: Key, rendezvous: Rendezvous) -> Decision:
+    def _decide(self, key: Key, rendezvous: Rendezvous) -> Verdict:
         began = time.perf_counter()
         members = self._members(key[0])
-        decision = decide(rendezvous, members.observed(key), datetime.now(UTC), len(members), self._surroundings(key))
+        observed = members.observed(key)
+        decision = decide(rendezvous, observed, datetime.now(UTC), len(members), self._surroundings(key))
         self.decide_seconds = time.perf_counter() - began
-        return decision
+        return Verdict(decision, tuple(m.member.name for m in observed if m.deleted))
 
     def _prove(self, key: Key, decision: Decision) -> None:
         """Find out whose silence it is, the members' or the API server's: does it serve a consistent read promptly?"""
@@ -119,7 +128,7 @@ class Reconciler:
         if time.monotonic() - began > promptly:
             self._members(key[0]).doubt()
 
-    def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Decision]:
+    def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Verdict]:
         """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new."""
         try:
             raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
@@ -133,16 +142,16 @@ class Reconciler:
         known = self._rendezvous.get(key)
         if known is None:
             raise OvertakenError
-        decision = self._decide(key, known.rendezvous)
+        verdict = self._decide(key, known.rendezvous)
         doubted = {e.member.uid for e in (*first.expel_first, *first.expel_after)}
-        again = (*decision.expel_first, *decision.expel_after)
+        again = (*verdict.decision.expel_first, *verdict.decision.expel_after)
         if any(e.doubtful and e.member.uid not in doubted for e in again):
             raise OvertakenError  # a doubt that was not among those just confirmed: confirm it, too
-        return known, decision
+        return known, verdict
 
-    def _write(self, key: Key, known: KnownRendezvous, decision: Decision) -> float | None:
+    def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict) -> float | None:
+        decision, gone = verdict
         before, after = known.rendezvous.status, decision.status
-        gone = [m.member.name for m in self._members(key[0]).observed(key) if m.deleted]
         if after == before:
             self._members(key[0]).forget(key, gone)
             return decision.wake_after
@@ -163,6 +172,8 @@ class Reconciler:
         self._rendezvous.put(answer)
         self._written[key] = time.monotonic()
         self._members(key[0]).forget(key, gone)
+        if after.heartbeat_seconds < before.heartbeat_seconds:
+            self._members(key[0]).count_anew(key)
         self._tell(key, known.rendezvous, decision)
         return decision.wake_after
 

@@ -264,6 +264,18 @@ def test_a_spare_takes_the_place_of_an_old_member_when_last_call_ends() -> None:
     assert [(e.member.name, e.reason) for e in decision.expel_first] == [("c", "NotArrived")]
 
 
+def test_the_time_to_stop_counts_no_longer_when_those_who_should_stop_are_lost() -> None:
+    before = stands("a b", last_call_seconds=3, status={"forming": told(since=NOW)})
+    waiting = then(before, decide(before, crowd("a b x y"), NOW))
+    assert waiting.status.forming is not None
+    assert waiting.status.forming.deadline == at(REJOIN_SECONDS)
+    lost = [seen("a", leaving=True), seen("b", leaving=True), *crowd("x y")]
+    alone = then(waiting, decide(waiting, lost, at(10)))
+    assert alone.status.forming is not None
+    assert alone.status.forming.deadline == at(13)
+    assert outcome(alone, crowd("x y"), 13).ranks == ("x", "y")
+
+
 def test_when_last_call_ends_old_members_that_have_arrived_go_before_every_newcomer() -> None:
     before = rendezvous(round_of("a b c d", forming=told(deadline=at(30))), max_nodes=3)
     members = [*crowd("b d", after_round=3), *crowd("a c"), *crowd("x y z")]

@@ -1,0 +1,89 @@
+"""The thread that renews a Member."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous.membership.heartbeat import Heartbeat
+
+LIMIT_SECONDS = 5.0
+NAME = "test-heartbeat"
+
+
+class Renewals:
+    """Counts heartbeats; the first ``failures`` of them fail."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self._failures = failures
+        self._changed = threading.Condition()
+        self.limits: list[float] = []
+
+    def renew(self, limit: float) -> None:
+        with self._changed:
+            self.limits.append(limit)
+            self._changed.notify_all()
+            if len(self.limits) <= self._failures:
+                raise ApiUnavailableError("PATCH", 503, "", "not ready")
+
+    def until(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.limits) >= count, LIMIT_SECONDS)
+
+
+Beat = Callable[..., Heartbeat]
+
+
+@pytest.fixture
+def beat() -> Iterator[Beat]:
+    """``beat(renewals, interval)``: a heartbeat that has been started."""
+    started: list[Heartbeat] = []
+
+    def start(renewals: Renewals, interval: Callable[[], float] = lambda: 0.01) -> Heartbeat:
+        started.append(Heartbeat(NAME, interval, renewals.renew))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for heartbeat in started:
+        heartbeat.stop()
+    assert NAME not in {thread.name for thread in threading.enumerate()}
+
+
+def test_it_renews_again_and_again(beat: Beat) -> None:
+    renewals = Renewals()
+    beat(renewals)
+    renewals.until(3)
+
+
+def test_it_goes_on_after_a_failure(beat: Beat) -> None:
+    renewals = Renewals(failures=3)
+    beat(renewals)
+    renewals.until(5)
+
+
+def test_it_follows_the_interval_that_the_operator_publishes(beat: Beat) -> None:
+    intervals = iter([0.01, 0.01])
+    renewals = Renewals()
+    beat(renewals, lambda: next(intervals, 2.0))
+    renewals.until(1)
+    assert renewals.limits[0] == 1.0, "an answer may take a second even at short intervals"
+
+
+def test_starting_it_twice_is_starting_it_once(beat: Beat) -> None:
+    heartbeat = beat(Renewals(), lambda: 60.0)
+    heartbeat.start()
+    assert [thread.name for thread in threading.enumerate()].count(NAME) == 1
+
+
+def test_a_stopped_one_ends_at_once_and_is_not_started_again(beat: Beat) -> None:
+    heartbeat = beat(Renewals(), lambda: 60.0)
+    heartbeat.stop()
+    heartbeat.stop()
+    heartbeat.start()
+    assert NAME not in {thread.name for thread in threading.enumerate()}
+
+
+def test_one_that_was_never_started_can_be_stopped() -> None:
+    Heartbeat(NAME, lambda: 60.0, lambda _: None).stop()

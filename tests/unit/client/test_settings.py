@@ -1,0 +1,97 @@
+"""What `torchrun`'s options mean to the kubernetes backend."""
+
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.api import RendezvousParameters
+from kube_rendezvous.settings import HandlerSettings, read_settings
+
+
+def read(run_id: str = "run", endpoint: str = "", **config: Any) -> HandlerSettings:
+    return read_settings(RendezvousParameters("kubernetes", endpoint, run_id, 2, 4, **config))
+
+
+def test_everything_has_a_default_but_the_id_and_the_number_of_nodes() -> None:
+    assert read() == HandlerSettings("run", None, 2, 4)
+
+
+def test_all_keys_are_read_also_as_text_as_torchrun_passes_them() -> None:
+    settings = read(
+        endpoint="team-a",
+        join_timeout="900",
+        close_timeout="7",
+        last_call_timeout="0",
+        read_timeout="5",
+        kubeconfig="/kubeconfig",
+        context="prod",
+        address="10.0.0.7",
+        slot="3",
+        create="never",
+    )
+    assert settings == HandlerSettings(
+        "run", "team-a", 2, 4, 900.0, 7.0, 0, 5.0, "/kubeconfig", "prod", "10.0.0.7", "3", "never"
+    )
+
+
+def test_unknown_keys_are_ignored() -> None:
+    assert read(timeout="900", is_host="true", whatever="x") == read()
+
+
+def test_the_local_address_of_torchrun_is_used_unless_the_backends_own_key_says_otherwise() -> None:
+    params = RendezvousParameters("kubernetes", "", "run", 1, 1, local_addr="10.0.0.8")
+    assert read_settings(params).address == "10.0.0.8"
+    params = RendezvousParameters("kubernetes", "", "run", 1, 1, local_addr="10.0.0.8", address="10.0.0.9")
+    assert read_settings(params).address == "10.0.0.9"
+
+
+def test_a_slot_may_be_a_number() -> None:
+    assert read(slot=0).slot == "0"
+
+
+@pytest.mark.parametrize("run_id", ["run", "a", "my-run.v2", "0", "x" * 253])
+def test_names_that_objects_can_have_are_taken(run_id: str) -> None:
+    assert read(run_id).name == run_id
+
+
+@pytest.mark.parametrize(
+    ("run_id", "sentence"),
+    [
+        ("none", "needs --rdzv-id: the name of a Rendezvous object"),
+        ("", "needs --rdzv-id"),
+        ("My Run", "use lower-case letters, digits, '-' and '.', for example --rdzv-id=my-run$"),
+        ("run_1", "for example --rdzv-id=run-1$"),
+        ("-run-", "for example --rdzv-id=run$"),
+        ("___", "for example --rdzv-id=my-run$"),
+        ("run\n", "cannot be the name"),
+        ("x" * 254, "cannot be the name"),
+    ],
+)
+def test_an_id_that_no_object_can_have_is_refused_with_one_that_it_can(run_id: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        read(run_id)
+
+
+@pytest.mark.parametrize("endpoint", ["host:29400", "10.0.0.1", "Team", "-a", "a" * 64])
+def test_an_endpoint_that_is_no_namespace_is_refused_with_what_it_means(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="the endpoint names the namespace of the Rendezvous object; leave it out"):
+        read(endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"join_timeout": 0}, "join_timeout=0: must be a number of seconds above 0"),
+        ({"close_timeout": "-1"}, "close_timeout=-1: must be"),
+        ({"read_timeout": 0}, "read_timeout=0: must be"),
+        ({"join_timeout": "soon"}, "join_timeout"),
+        ({"last_call_timeout": -1}, "last_call_timeout=-1: must be a number of seconds from 0 to 86400"),
+        ({"last_call_timeout": 86401}, "last_call_timeout=86401"),
+        ({"create": "always"}, "create='always': use 'if-missing' or 'never'"),
+        ({"slot": "a b"}, "slot='a b': use at most 63 letters"),
+        ({"slot": "x" * 64}, "use at most 63 letters"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_its_key(config: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        read(**config)

@@ -1,0 +1,179 @@
+"""Where a member stands, from its own state and the newest Rendezvous alone."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.membership.standing import (
+    ClosedForUs,
+    MustCreate,
+    MustJoin,
+    MustRejoin,
+    Place,
+    Standing,
+    Standpoint,
+    Waiting,
+    is_superseded,
+    nodes_waiting,
+    standing,
+)
+from kube_rendezvous.resources import BootstrapStore, Closed, Forming, Rendezvous, RendezvousSpec
+from unit.core.builders import NOW, OTHER_UID, UID, rendezvous, round_of, stands, told
+
+STORE = BootstrapStore("a", "a.example", 29500)
+PLACE = Place(3, 1, 2, STORE, UID)
+
+JOINED = Standpoint("b", UID)
+RUNNING = replace(JOINED, held_round=3)
+BACK = replace(RUNNING, after_round=3)
+
+
+def gathering(**fields: Any) -> Forming:
+    """Newcomers gather beside a round that goes on."""
+    return Forming(**({"round": 4, "reason": "Growth", "message": "m", "interrupts": False, "since": NOW} | fields))
+
+
+def first_round(**fields: Any) -> Rendezvous:
+    """No round was formed yet."""
+    forming = gathering(round=1, reason="FirstRound", required=2, **fields)
+    return rendezvous(replace(rendezvous().status, forming=forming))
+
+
+def closed(reopens: bool = False, **spec: Any) -> Rendezvous:
+    return stands("a b", status={"closed": Closed("a", NOW, "ClosedByMember", "closed by a: done", reopens)}, **spec)
+
+
+@pytest.mark.parametrize(
+    ("seen", "me", "expected"),
+    [
+        pytest.param(None, Standpoint(), MustCreate(by_client=False), id="there is none and never was"),
+        pytest.param(
+            None, Standpoint("b", UID, made_by_client=True), MustCreate(by_client=True), id="a client's is gone"
+        ),
+        pytest.param(
+            replace(stands("a b"), being_deleted=True), JOINED, MustCreate(by_client=False), id="it is being deleted"
+        ),
+        pytest.param(closed(), JOINED, ClosedForUs("closed by a: done"), id="closed"),
+        pytest.param(closed(), Standpoint(), ClosedForUs("closed by a: done"), id="closed before the join"),
+        pytest.param(
+            rendezvous(closed=True),
+            Standpoint(),
+            ClosedForUs("spec.closed is true; set it to false to open the rendezvous again"),
+            id="a person closes it and the operator has not seen that yet",
+        ),
+        pytest.param(
+            closed(reopens=True, closed=True),
+            Standpoint(),
+            ClosedForUs("spec.closed is true; set it to false to open the rendezvous again"),
+            id="a person's closing is not opened by a join",
+        ),
+        pytest.param(closed(reopens=True), Standpoint(), MustJoin("it has not joined yet"), id="a join opens it again"),
+        pytest.param(stands("a b"), Standpoint(), MustJoin("it has not joined yet"), id="not joined yet"),
+        pytest.param(
+            rendezvous(round_of("a b"), uid=OTHER_UID),
+            RUNNING,
+            MustJoin("the Rendezvous was deleted and created anew"),
+            id="created anew",
+        ),
+        pytest.param(
+            stands("a b"),
+            replace(RUNNING, expelled=True),
+            MustJoin("its RendezvousMember object is gone: the operator took it for lost, or somebody deleted it"),
+            id="expelled",
+        ),
+        pytest.param(stands("a b"), RUNNING, MustRejoin(3), id="it comes back from the round it ran in"),
+        pytest.param(stands("a b", 4), RUNNING, MustRejoin(3), id="it comes back after a round it did not take"),
+        pytest.param(stands("a b"), JOINED, PLACE, id="a round with a place for it"),
+        pytest.param(stands("a b", 4), BACK, replace(PLACE, round=4), id="the next round"),
+        pytest.param(
+            stands("a b", status={"forming": told()}), JOINED, MustRejoin(3), id="its round is already being replaced"
+        ),
+        pytest.param(
+            stands("a b", status={"forming": gathering()}), JOINED, PLACE, id="newcomers gather beside its round"
+        ),
+        pytest.param(
+            stands("a c"),
+            JOINED,
+            Waiting("round 3 stands with 2 nodes without us; standing by for the next one", spare=True),
+            id="a spare beside a round that stands",
+        ),
+        pytest.param(
+            stands("a c", status={"forming": gathering(arrived=1, required=2)}),
+            JOINED,
+            Waiting("1 of 2 required nodes wait for round 4 (Growth)", spare=True),
+            id="a newcomer for whom the round grows",
+        ),
+        pytest.param(
+            stands("a b", status={"forming": told(arrived=1, waiting_for=("a", "c"))}),
+            BACK,
+            Waiting("1 of 2 required nodes wait for round 4 (HeartbeatLost), still to come: a, c"),
+            id="a member of the old round waits for the others",
+        ),
+        pytest.param(
+            first_round(arrived=2, deadline=NOW),
+            JOINED,
+            Waiting("2 of 2 required nodes wait for round 1 (FirstRound), last call until 12:00:00 UTC"),
+            id="last call of the first round",
+        ),
+        pytest.param(
+            rendezvous(), JOINED, Waiting("the operator has not looked at it yet"), id="no operator has looked yet"
+        ),
+        pytest.param(
+            rendezvous(replace(round_of("a b"), bootstrap_store=None)),
+            JOINED,
+            Waiting("round 3 stands with 2 nodes without us; standing by for the next one", spare=True),
+            id="a round without a store is none to go to",
+        ),
+    ],
+)
+def test_standing(seen: Rendezvous | None, me: Standpoint, expected: Standing) -> None:
+    assert standing(seen, me) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "me", "expected"),
+    [
+        pytest.param(stands("a b"), RUNNING, 0, id="its round stands"),
+        pytest.param(stands("a b", status={"forming": gathering(arrived=2)}), RUNNING, 0, id="newcomers only gather"),
+        pytest.param(stands("a b", status={"forming": told(arrived=0)}), RUNNING, 1, id="told; nobody waits yet"),
+        pytest.param(stands("a b", status={"forming": told(arrived=3)}), RUNNING, 3, id="told; three wait"),
+        pytest.param(stands("a c", 4), RUNNING, 1, id="a newer round was published without it"),
+        pytest.param(stands("a b", 4), RUNNING, 1, id="a newer round was published with it"),
+        pytest.param(stands("a b"), replace(RUNNING, expelled=True), 1, id="its Member object is gone"),
+        pytest.param(rendezvous(uid=OTHER_UID), RUNNING, 1, id="the Rendezvous was created anew"),
+        pytest.param(None, RUNNING, 0, id="the Rendezvous is gone: what runs may finish"),
+        pytest.param(None, replace(RUNNING, expelled=True), 0, id="gone with its members: what runs may finish"),
+        pytest.param(closed(), RUNNING, 0, id="closed: what runs may finish"),
+        pytest.param(stands("a b", status={"forming": told()}), JOINED, 0, id="it holds no round yet"),
+    ],
+)
+def test_nodes_waiting(seen: Rendezvous | None, me: Standpoint, expected: int) -> None:
+    assert nodes_waiting(seen, me) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(stands("a b"), False, id="the round stands"),
+        pytest.param(stands("a b", status={"forming": gathering()}), False, id="newcomers gather"),
+        pytest.param(stands("a b", status={"forming": told()}), True, id="the round is being replaced"),
+        pytest.param(stands("a b", 4), True, id="the round was replaced"),
+        pytest.param(rendezvous(round_of("a b"), uid=OTHER_UID), True, id="the Rendezvous was created anew"),
+        pytest.param(closed(), True, id="closed"),
+        pytest.param(None, False, id="gone: the round may still meet"),
+    ],
+)
+def test_is_superseded(seen: Rendezvous | None, expected: bool) -> None:
+    assert is_superseded(seen, PLACE) is expected
+
+
+def test_a_new_incarnation_knows_nothing_of_the_old_one() -> None:
+    old = Standpoint("old", OTHER_UID, after_round=2, held_round=3, expelled=True, made_by_client=True)
+    spec = RendezvousSpec(1, 1)
+    assert old.joined("new", replace(rendezvous(), spec=spec)) == Standpoint("new", UID)
+
+
+def test_a_rejoin_says_which_round_it_holds_and_a_place_is_held_from_then_on() -> None:
+    assert JOINED.took(PLACE).held_round == 3
+    assert JOINED.took(PLACE).rejoined(3) == replace(JOINED, held_round=3, after_round=3)

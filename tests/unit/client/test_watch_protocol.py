@@ -1,0 +1,94 @@
+"""The list-and-watch protocol, without any I/O."""
+
+import json
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.cluster.watch_protocol import (
+    WATCH_SECONDS,
+    Changed,
+    ListRequest,
+    Removed,
+    WatchProtocol,
+    WatchRequest,
+)
+
+SELECTOR = {"fieldSelector": "metadata.name=run"}
+
+
+def thing(name: str, version: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": version}}
+
+
+def line(kind: str, obj: Any) -> bytes:
+    return json.dumps({"type": kind, "object": obj}).encode()
+
+
+@pytest.fixture
+def listed() -> WatchProtocol:
+    """A protocol after its first list."""
+    protocol = WatchProtocol(SELECTOR)
+    protocol.listed({"metadata": {"resourceVersion": "10"}, "items": [thing("run", "7")]})
+    return protocol
+
+
+def version_of(request: object) -> str:
+    assert isinstance(request, WatchRequest)
+    return request.query["resourceVersion"]
+
+
+def test_the_first_request_is_a_list_that_is_consistent() -> None:
+    assert WatchProtocol(SELECTOR).next_request() == ListRequest(SELECTOR), "no resourceVersion: no cache answers it"
+
+
+def test_a_list_gives_every_object_there_is() -> None:
+    answer = {"metadata": {"resourceVersion": "10"}, "items": [thing("a", "7"), thing("b", "9")]}
+    assert WatchProtocol().listed(answer) == answer["items"]
+
+
+@pytest.mark.parametrize("items", [{}, {"items": None}, {"items": []}])
+def test_a_list_may_be_empty(items: dict[str, Any]) -> None:
+    assert WatchProtocol().listed({"metadata": {"resourceVersion": "10"}} | items) == []
+
+
+def test_after_the_list_everything_since_then_is_watched_with_bookmarks(listed: WatchProtocol) -> None:
+    request = listed.next_request()
+    assert isinstance(request, WatchRequest)
+    seconds = int(request.query["timeoutSeconds"])
+    assert WATCH_SECONDS[0] <= seconds <= WATCH_SECONDS[1]
+    assert request.query == {
+        **SELECTOR,
+        "watch": "1",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": "10",
+        "timeoutSeconds": str(seconds),
+    }
+
+
+@pytest.mark.parametrize(("kind", "event"), [("ADDED", Changed), ("MODIFIED", Changed), ("DELETED", Removed)])
+def test_an_event_is_told_and_a_broken_watch_goes_on_behind_it(
+    listed: WatchProtocol, kind: str, event: type[Changed | Removed]
+) -> None:
+    assert listed.line(line(kind, thing("run", "11"))) == event(thing("run", "11"))
+    assert version_of(listed.next_request()) == "11"
+    assert not listed.must_list
+
+
+def test_a_bookmark_is_no_event_and_moves_the_watch_on(listed: WatchProtocol) -> None:
+    assert listed.line(line("BOOKMARK", thing("", "20"))) is None
+    assert version_of(listed.next_request()) == "20"
+    assert not listed.must_list
+
+
+@pytest.mark.parametrize("code", [410, 500])
+def test_an_error_event_means_that_everything_is_listed_again(listed: WatchProtocol, code: int) -> None:
+    assert listed.line(line("ERROR", {"kind": "Status", "code": code})) is None
+    assert listed.must_list
+    assert listed.next_request() == ListRequest(SELECTOR)
+
+
+def test_a_watch_that_is_refused_as_expired_means_that_everything_is_listed_again(listed: WatchProtocol) -> None:
+    listed.expired()
+    assert listed.must_list
+    assert listed.next_request() == ListRequest(SELECTOR)

@@ -1,0 +1,187 @@
+"""The watching thread: informed through every failure, and ended at once."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError
+from kube_rendezvous.cluster.watcher import Watcher
+from unit.scripted_connection import ScriptedConnection, ScriptedStream
+
+PATH = "/apis/x/things"
+LIMIT_SECONDS = 5.0
+
+
+class Listener:
+    """Keeps what it is told, as words; ``until`` waits for them."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self._changed = threading.Condition()
+
+    def relisted(self, objects: list[Any]) -> None:
+        self._tell("listed " + ",".join(obj["metadata"]["name"] for obj in objects))
+
+    def changed(self, obj: Any) -> None:
+        self._tell(f"changed {obj['metadata']['name']}")
+
+    def removed(self, obj: Any) -> None:
+        self._tell(f"removed {obj['metadata']['name']}")
+
+    def troubled(self, failure: ApiFailureError) -> None:
+        self._tell(f"troubled {failure.status}")
+
+    def connected(self) -> None:
+        self._tell("connected")
+
+    def until(self, *words: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.told) >= len(words), LIMIT_SECONDS), self.told
+        assert self.told[: len(words)] == list(words)
+
+    def _tell(self, words: str) -> None:
+        with self._changed:
+            self.told.append(words)
+            self._changed.notify_all()
+
+
+def listing(version: str, *names: str) -> dict[str, Any]:
+    items = [{"metadata": {"name": name, "resourceVersion": version}} for name in names]
+    return {"metadata": {"resourceVersion": version}, "items": items}
+
+
+def line(kind: str, name: str, version: str) -> bytes:
+    return json.dumps({"type": kind, "object": {"metadata": {"name": name, "resourceVersion": version}}}).encode()
+
+
+EXPIRED = json.dumps({"type": "ERROR", "object": {"kind": "Status", "code": 410}}).encode()
+
+
+def stays_open(*lines: bytes | Exception) -> ScriptedStream:
+    return ScriptedStream(lines, stays_open=True)
+
+
+Watch = Callable[..., tuple[Listener, ScriptedConnection, Watcher]]
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """``watch(lists, streams)``: a watcher at work on that script."""
+    started: list[Watcher] = []
+
+    def start(lists: list[Any], streams: list[Any], listener: Listener | None = None) -> Any:
+        connection = ScriptedConnection({("GET", PATH): lists}, streams)
+        listener = listener or Listener()
+        watcher = Watcher(connection, PATH, {}, listener, name="test-watch", retry_limit=0.01)  # type: ignore[arg-type]
+        started.append(watcher)
+        watcher.start()
+        return listener, connection, watcher
+
+    yield start
+    for watcher in started:
+        watcher.stop()
+    assert "test-watch" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_it_lists_then_watches_from_there(watch: Watch) -> None:
+    stream = stays_open(line("ADDED", "b", "11"), line("DELETED", "a", "12"))
+    listener, connection, _ = watch([listing("10", "a")], [stream])
+    listener.until("listed a", "connected", "changed b", "removed a")
+    assert [query["resourceVersion"] for query in connection.watched] == ["10"]
+
+
+def test_a_watch_that_the_server_ends_goes_on_from_the_last_version_without_a_list(watch: Watch) -> None:
+    first = ScriptedStream([line("MODIFIED", "a", "11"), line("BOOKMARK", "", "15")])
+    listener, connection, _ = watch([listing("10", "a")], [first, stays_open(line("MODIFIED", "a", "16"))])
+    listener.until("listed a", "connected", "changed a", "connected", "changed a")
+    assert [query["resourceVersion"] for query in connection.watched] == ["10", "15"]
+    assert first.closed
+
+
+def test_a_watch_that_breaks_is_told_as_trouble_and_goes_on_from_the_last_version(watch: Watch) -> None:
+    broken = ScriptedStream([line("MODIFIED", "a", "11"), ApiUnavailableError("GET", 0, "", "broken")])
+    listener, connection, _ = watch([listing("10", "a")], [broken, stays_open()])
+    listener.until("listed a", "connected", "changed a", "troubled 0", "connected")
+    assert [query["resourceVersion"] for query in connection.watched] == ["10", "11"]
+    assert broken.closed
+
+
+def test_an_expired_version_inside_the_watch_means_a_new_list(watch: Watch) -> None:
+    listener, connection, _ = watch([listing("10", "a"), listing("20", "b")], [ScriptedStream([EXPIRED]), stays_open()])
+    listener.until("listed a", "connected", "troubled 410", "listed b", "connected")
+    assert [query["resourceVersion"] for query in connection.watched] == ["10", "20"]
+
+
+def test_an_expired_version_as_the_answer_means_a_new_list(watch: Watch) -> None:
+    refused = ApiUnavailableError(f"GET {PATH}", 410, "Expired", "too old")
+    listener, _, _ = watch([listing("10", "a"), listing("20", "b")], [refused, stays_open()])
+    listener.until("listed a", "troubled 410", "listed b", "connected")
+
+
+def test_a_list_that_fails_is_tried_again(watch: Watch) -> None:
+    failure = ApiUnavailableError(f"GET {PATH}", 503, "", "not ready")
+    listener, _, _ = watch([failure, failure, listing("10", "a")], [stays_open()])
+    listener.until("troubled 503", "troubled 503", "listed a", "connected")
+
+
+@pytest.mark.parametrize("garbage", [b"no json", b"{}", b'{"type": "ADDED", "object": {}}'])
+def test_a_line_that_makes_no_sense_ends_neither_the_thread_nor_what_is_known(
+    watch: Watch, garbage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, "kube_rendezvous"):
+        listener, _, _ = watch([listing("10", "a"), listing("20", "b")], [ScriptedStream([garbage]), stays_open()])
+        listener.until("listed a", "connected", "troubled 0", "listed b", "connected")
+    assert f"The watch of {PATH} met something unexpected; it starts anew" in caplog.text
+
+
+def test_a_listener_that_raises_is_told_everything_again(watch: Watch) -> None:
+    class Clumsy(Listener):
+        def changed(self, obj: Any) -> None:
+            super().changed(obj)
+            if self.told.count("changed b") == 1:
+                raise ZeroDivisionError
+
+    first, second = ScriptedStream([line("ADDED", "b", "11")]), stays_open()
+    listener, _, _ = watch([listing("10", "a"), listing("11", "a", "b")], [first, second], Clumsy())
+    listener.until("listed a", "connected", "changed b", "troubled 0", "listed a,b", "connected")
+
+
+def test_a_stopped_watcher_ends_at_once_and_tells_nothing_more(watch: Watch) -> None:
+    stream = stays_open()
+    listener, _, watcher = watch([listing("10", "a")], [stream])
+    listener.until("listed a", "connected")
+    watcher.stop()
+    watcher.stop()
+    assert stream.closed
+    assert listener.told == ["listed a", "connected"]
+
+
+def test_a_watcher_can_be_stopped_from_its_own_thread(watch: Watch) -> None:
+    class Stopping(Listener):
+        watcher: Watcher
+
+        def changed(self, obj: Any) -> None:
+            super().changed(obj)
+            self.watcher.stop()
+
+    listener = Stopping()
+    ready = threading.Event()
+
+    def first_list(_: Any) -> dict[str, Any]:
+        ready.wait(LIMIT_SECONDS)
+        return listing("10", "a")
+
+    stream = ScriptedStream([line("ADDED", "b", "11"), line("ADDED", "c", "12")])
+    _, _, listener.watcher = watch([first_list], [stream], listener)
+    ready.set()
+    listener.until("listed a", "connected", "changed b")
+    listener.watcher.stop()
+    assert listener.told[-1] == "changed b"
+
+
+def test_a_watcher_that_was_never_started_can_be_stopped() -> None:
+    Watcher(ScriptedConnection(), PATH, {}, Listener(), name="unused").stop()  # type: ignore[arg-type]

@@ -1,0 +1,219 @@
+"""What the operator knows of Members: who there is, and for how long each has been silent."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous_operator.core import ObservedMember
+from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
+from unit.scripted_connection import ScriptedConnection
+from unit.shell.conftest import Clock
+from unit.shell.objects import KEY, raw_member
+
+CUT = ApiUnavailableError("GET /members (watch)", 0, "", "broken")
+
+
+class Watched:
+    """A cache that is told by hand what its watch would tell, and whom it has woken."""
+
+    def __init__(self) -> None:
+        self.woken: list[Key] = []
+        self.cache = MemberCache(ScriptedConnection(), None, self.woken.append)  # type: ignore[arg-type]
+
+    def woken_by(self, *objects: dict[str, Any]) -> list[Key]:
+        self.woken.clear()
+        for obj in objects:
+            self.cache.changed(obj)
+        return list(self.woken)
+
+    def seen(self) -> dict[str, ObservedMember]:
+        return {observed.member.name: observed for observed in self.cache.observed(KEY)}
+
+    def silence(self, name: str = "a") -> float:
+        return self.seen()[name].silence
+
+
+@pytest.fixture
+def watched(clock: Clock) -> Watched:
+    """Knows the members a and b since now."""
+    watched = Watched()
+    watched.cache.relisted([raw_member("a"), raw_member("b")])
+    return watched
+
+
+def test_it_is_synced_by_its_first_list(clock: Clock) -> None:
+    watched = Watched()
+    assert not watched.cache.synced.is_set()
+    watched.cache.relisted([])
+    assert watched.cache.synced.is_set()
+
+
+def test_a_list_wakes_every_rendezvous_that_has_members(clock: Clock) -> None:
+    watched = Watched()
+    watched.cache.relisted([raw_member("a"), raw_member("b"), raw_member("c", rendezvous="other")])
+    assert sorted(watched.woken) == [("ns", "other"), KEY]
+    assert set(watched.seen()) == {"a", "b"}
+    assert len(watched.cache) == 3
+
+
+def test_a_member_that_vanished_while_the_watch_was_cut_is_found_by_the_next_list(watched: Watched) -> None:
+    watched.woken.clear()
+    watched.cache.relisted([raw_member("b")])
+    assert watched.seen()["a"].deleted, "its last version counts until its farewell is recorded"
+    assert not watched.seen()["b"].deleted
+    assert watched.woken == [KEY]
+
+
+def test_a_list_does_not_take_back_what_an_event_said_later(watched: Watched) -> None:
+    watched.cache.changed(raw_member("a", 5, afterRound=3))
+    watched.cache.relisted([raw_member("a", 4), raw_member("b")])
+    assert watched.seen()["a"].member.after_round == 3
+
+
+def test_a_new_member_and_any_change_but_the_heartbeat_wake_their_rendezvous(watched: Watched) -> None:
+    assert watched.woken_by(raw_member("c")) == [KEY]
+    assert watched.woken_by(raw_member("a", 2, renewed=1, afterRound=1)) == [KEY]
+    assert watched.woken_by(raw_member("b", 2, leaving=True)) == [KEY]
+
+
+def test_a_heartbeat_ends_the_silence_and_wakes_nobody(watched: Watched, clock: Clock) -> None:
+    clock.now += 4
+    assert watched.silence() == 4
+    assert watched.woken_by(raw_member("a", 2, renewed=4)) == []
+    assert watched.silence() == 0
+    assert watched.silence("b") == 4
+
+
+def test_only_a_change_of_the_heartbeat_is_one_whatever_time_is_in_it(watched: Watched, clock: Clock) -> None:
+    clock.now += 4
+    watched.cache.changed(raw_member("a", 2, renewed=0))
+    assert watched.silence() == 4, "another change of the object is no heartbeat"
+    watched.cache.changed(raw_member("b", 2, renewed=59))
+    assert watched.silence("b") == 0, "the members' clocks are their own"
+
+
+def test_an_event_that_is_older_than_what_is_known_changes_nothing(watched: Watched, clock: Clock) -> None:
+    watched.cache.changed(raw_member("a", 10, renewed=1))
+    clock.now += 4
+    watched.cache.changed(raw_member("a", 9, renewed=2, leaving=True))
+    assert watched.silence() == 4
+    assert not watched.seen()["a"].member.leaving
+
+
+def test_silence_stands_still_while_the_watch_is_cut_and_counts_anew_after_it(watched: Watched, clock: Clock) -> None:
+    clock.now += 4
+    watched.cache.troubled(CUT)
+    clock.now += 600
+    watched.cache.troubled(CUT)
+    assert watched.silence() == 4, "an API server that is away for ten minutes expels nobody"
+    watched.cache.connected()
+    assert watched.silence() == 0
+    clock.now += 3
+    assert watched.silence() == 3
+
+
+def test_a_watch_that_goes_on_without_trouble_does_not_end_a_silence(watched: Watched, clock: Clock) -> None:
+    clock.now += 4
+    watched.cache.connected()
+    assert watched.silence() == 4
+
+
+def test_a_doubted_silence_counts_anew(watched: Watched, clock: Clock) -> None:
+    clock.now += 4
+    watched.cache.doubt()
+    assert watched.silence() == watched.silence("b") == 0
+
+
+def test_a_silence_is_proven_from_the_first_consistent_read_on_until_the_next_heartbeat(
+    watched: Watched, clock: Clock
+) -> None:
+    clock.now += 4
+    watched.cache.prove(KEY, ["a"], clock.now)
+    clock.now += 2
+    watched.cache.prove(KEY, ["a"], clock.now)
+    assert watched.seen()["a"].proven_silence == 2
+    assert watched.seen()["b"].proven_silence == 0
+    watched.cache.changed(raw_member("a", 2, renewed=6))
+    assert watched.seen()["a"].proven_silence == 0
+
+
+def test_a_read_from_before_the_last_heartbeat_proves_nothing(watched: Watched, clock: Clock) -> None:
+    began = clock.now
+    clock.now += 1
+    watched.cache.changed(raw_member("a", 2, renewed=1))
+    watched.cache.prove(KEY, ["a"], began)
+    clock.now += 3
+    assert watched.seen()["a"].proven_silence == 0
+
+
+def test_that_the_watch_is_cut_and_back_is_said_once_each(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "kube_rendezvous_operator"):
+        for _ in range(3):
+            watched.cache.troubled(CUT)
+        watched.cache.connected()
+        watched.cache.connected()
+    assert len(caplog.messages) == 2
+    assert "nobody is taken for lost until it is back" in caplog.messages[0]
+    assert "is back" in caplog.messages[1]
+
+
+def test_a_deleted_member_is_shown_with_its_farewell_until_that_is_recorded(watched: Watched) -> None:
+    watched.woken.clear()
+    watched.cache.removed(raw_member("a", 3, leaving=True))
+    assert watched.woken == [KEY]
+    seen = watched.seen()["a"]
+    assert seen.deleted
+    assert seen.member.leaving, "its last version may be the first to hold its farewell"
+    watched.cache.forget(KEY, ["a"])
+    assert set(watched.seen()) == {"b"}
+    assert len(watched.cache) == 1
+
+
+def test_a_member_that_we_deleted_does_not_rise_by_an_event_of_its_last_days(watched: Watched) -> None:
+    watched.cache.forget(KEY, ["a"])
+    assert set(watched.seen()) == {"b"}
+    watched.cache.changed(raw_member("a", 2, renewed=1))
+    assert set(watched.seen()) == {"b"}
+    watched.cache.removed(raw_member("a", 3))
+    assert set(watched.seen()) == {"b"}
+    assert len(watched.cache) == 1
+
+
+def test_a_member_of_the_same_name_but_another_uid_is_another_one(watched: Watched, clock: Clock) -> None:
+    watched.cache.forget(KEY, ["a"])
+    clock.now += 4
+    watched.cache.changed(raw_member("a", 9, uid="another"))
+    assert watched.seen()["a"].member.uid == "another"
+    assert watched.silence() == 0
+    watched.cache.removed(raw_member("a", 3))
+    assert not watched.seen()["a"].deleted, "the end of the earlier one is not its own"
+
+
+def test_a_consistent_list_of_one_rendezvous_brings_and_ends_members(watched: Watched) -> None:
+    watched.cache.changed(raw_member("c", rendezvous="other"))
+    watched.cache.refresh(KEY, [raw_member("b", 2, afterRound=1), raw_member("d")])
+    seen = watched.seen()
+    assert seen["a"].deleted
+    assert seen["b"].member.after_round == 1
+    assert not seen["d"].deleted
+    assert not watched.cache.observed(("ns", "other"))[0].deleted, "it says nothing of others"
+
+
+def test_a_malformed_member_is_ignored_and_said_once(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "kube_rendezvous_operator"):
+        assert watched.woken_by(raw_member("bad", port=-1), raw_member("bad", 2, port=-1)) == []
+        watched.cache.relisted([raw_member("a"), raw_member("b"), raw_member("bad", 3, port=-1)])
+        watched.cache.removed(raw_member("bad", 4, port=-1))
+    assert set(watched.seen()) == {"a", "b"}
+    assert caplog.messages == ["Ignored: RendezvousMember ns/bad: spec.port is -1, not a number from 1 to 65535"]
+
+
+def test_the_end_of_a_member_that_was_never_known_means_nothing(watched: Watched) -> None:
+    watched.woken.clear()
+    watched.cache.removed(raw_member("c"))
+    watched.cache.forget(KEY, ["c"])
+    watched.cache.forget(("ns", "unknown"), ["c"])
+    assert watched.woken == []
+    assert set(watched.seen()) == {"a", "b"}

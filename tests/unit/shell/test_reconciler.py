@@ -1,0 +1,346 @@
+"""One reconcile: what is read and written, in which order, and what happens when somebody was faster."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous.resources import RendezvousStatus, parse_rendezvous
+from kube_rendezvous_operator.shell.member_cache import MemberCache
+from kube_rendezvous_operator.shell.reconciler import OvertakenError, Reconciler
+from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
+from unit.scripted_connection import Answer, Asked, ScriptedConnection
+from unit.shell.conftest import Clock
+from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
+
+CONFLICT = ApiUnavailableError("PUT /status", 409, "Conflict", "the object has been modified")
+GONE = ApiRefusedError("GET", 404, "NotFound", "not found")
+AWAY = ApiUnavailableError("GET", 503, "", "not ready")
+
+
+class Shell:
+    """A reconciler over a scripted API server that stores what is written to the Rendezvous."""
+
+    def __init__(self) -> None:
+        self.connection = ScriptedConnection()
+        self.rendezvous = RendezvousCache()
+        self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
+        self.announced: list[str] = []
+        self.reconciler = Reconciler(
+            self.connection,  # type: ignore[arg-type]
+            self.rendezvous,
+            lambda _: self.members,
+            lambda _, announcement: self.announced.append(announcement.reason),
+        )
+        self.answer("PUT", "/status", self._store)
+        self.answer("DELETE", "/rendezvousmembers/", {})
+
+    def answer(self, method: str, part: str, *answers: Answer) -> None:
+        """Answer requests of this method, whose path holds this, so."""
+        self.connection.answers[(method, part)] = list(answers)
+
+    def serve(self, rendezvous: dict[str, Any] | ApiFailureError, *members: dict[str, Any]) -> None:
+        """What consistent reads see."""
+        self.answer("GET", "/rendezvousmembers", {"metadata": {"resourceVersion": "99"}, "items": list(members)})
+        self.answer("GET", "/rendezvous/run", rendezvous)
+
+    def know(self, rendezvous: dict[str, Any] | None, *members: dict[str, Any]) -> None:
+        """What the caches know; consistent reads see the same."""
+        if rendezvous is not None:
+            self.rendezvous.put(rendezvous)
+        self.members.relisted(list(members))
+        self.serve(rendezvous if rendezvous is not None else GONE, *members)
+
+    def run(self) -> float | None:
+        """One reconcile; the requests of earlier ones are forgotten."""
+        self.connection.asked.clear()
+        return self.reconciler.reconcile(KEY)
+
+    @property
+    def asked(self) -> list[str]:
+        """The requests: method and the last part of the path."""
+        return [f"{asked.method} {asked.path.rsplit('/', 1)[1]}" for asked in self.connection.asked]
+
+    @property
+    def status(self) -> RendezvousStatus:
+        known = self.rendezvous.get(KEY)
+        assert known is not None
+        return known.rendezvous.status
+
+    def _store(self, asked: Asked) -> dict[str, Any]:
+        version = str(int(asked.body["metadata"]["resourceVersion"]) + 100)
+        return {**asked.body, "metadata": {**asked.body["metadata"], "resourceVersion": version}}
+
+
+@pytest.fixture
+def shell(clock: Clock) -> Shell:
+    return Shell()
+
+
+@pytest.fixture
+def standing(shell: Shell, clock: Clock) -> Shell:
+    """The round of a and b stands, and a second has passed."""
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    shell.run()
+    assert shell.status.ranks == ("a", "b")
+    clock.now += 1.5
+    shell.announced.clear()
+    known = shell.rendezvous.get(KEY)
+    assert known is not None
+    shell.serve(known.raw, raw_member("a", 1), raw_member("b", 2))
+    return shell
+
+
+def test_a_round_is_published_in_one_write_fenced_by_the_version_it_was_decided_on(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    shell.run()
+    assert shell.asked == ["PUT status"]
+    body = shell.connection.asked[0].body
+    assert body["metadata"]["resourceVersion"] == "10"
+    written = parse_rendezvous(body).status
+    assert (written.round, written.ranks, written.bootstrap_store is not None) == (1, ("a", "b"), True)
+    assert shell.announced == ["RoundFormed"]
+
+
+def test_when_nothing_changed_nothing_is_asked_and_nothing_written(standing: Shell) -> None:
+    assert standing.run() is not None, "but it looks again when a silence could become a loss"
+    assert standing.asked == []
+    assert standing.announced == []
+
+
+def test_when_the_answer_to_the_write_is_known_nothing_is_written_twice(standing: Shell) -> None:
+    standing.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    standing.run()
+    assert standing.asked == [], "kopf's older event did not take the round back"
+
+
+def test_a_lost_member_is_deleted_before_the_status_says_so(standing: Shell) -> None:
+    standing.members.changed(raw_member("b", 5, leaving=True))
+    standing.run()
+    assert standing.asked == ["DELETE b", "PUT status"]
+    assert standing.connection.asked[0].body["preconditions"] == {"uid": "uid-of-b"}, "it cannot take it back"
+    assert standing.announced == ["MemberLeft"]
+    assert standing.status.forming is not None
+    assert standing.status.forming.interrupts
+
+
+def test_nothing_is_written_when_the_member_has_moved_since(standing: Shell) -> None:
+    other = raw_member("stranger", 7, rendezvousUID="another")
+    standing.members.changed(other)
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    standing.serve(known.raw, raw_member("a", 1), raw_member("b", 2), other)
+    standing.answer("DELETE", "/rendezvousmembers/", CONFLICT)
+    with pytest.raises(OvertakenError):
+        standing.run()
+    assert standing.asked[-1] == "DELETE stranger"
+    assert standing.connection.asked[-1].body["preconditions"] == {"uid": "uid-of-stranger", "resourceVersion": "7"}
+    assert "PUT status" not in standing.asked
+
+
+def test_a_member_that_is_gone_already_needs_no_deletion(standing: Shell) -> None:
+    standing.members.changed(raw_member("b", 5, leaving=True))
+    standing.answer("DELETE", "/rendezvousmembers/", GONE)
+    standing.run()
+    assert standing.asked == ["DELETE b", "PUT status"]
+
+
+def test_the_request_to_close_is_recorded_before_the_member_that_carries_it_is_deleted(standing: Shell) -> None:
+    farewell = raw_member("b", 5, leaving=True, closeRequested=True, closeReason="done")
+    standing.members.changed(farewell)
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    standing.serve(known.raw, raw_member("a", 1), farewell)
+    standing.run()
+    assert standing.asked[-2:] == ["PUT status", "DELETE b"]
+    assert standing.status.closed is not None
+    assert standing.announced == ["Closed"]
+
+
+def test_a_write_that_is_overtaken_looks_again_at_what_was_faster(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    shell.serve(raw_rendezvous(11, minNodes=3))
+    shell.answer("PUT", "/status", CONFLICT)
+    with pytest.raises(OvertakenError):
+        shell.run()
+    assert shell.asked == ["PUT status", "GET run"]
+    assert shell.announced == []
+    known = shell.rendezvous.get(KEY)
+    assert known is not None
+    assert known.rendezvous.spec.min_nodes == 3
+
+
+def test_a_write_to_what_is_gone_forgets_it(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    shell.answer("PUT", "/status", GONE)
+    with pytest.raises(OvertakenError):
+        shell.run()
+    assert shell.rendezvous.get(KEY) is None
+
+
+def test_a_write_that_fails_is_announced_to_nobody(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    shell.answer("PUT", "/status", AWAY)
+    with pytest.raises(ApiUnavailableError):
+        shell.run()
+    assert shell.announced == []
+
+
+def test_a_ranked_name_that_the_cache_does_not_know_is_looked_for_before_it_is_missed(standing: Shell) -> None:
+    late = Shell()
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    late.know(known.raw, raw_member("a", 1))
+    late.serve(known.raw, raw_member("a", 1), raw_member("b", 2))
+    late.run()
+    assert late.asked == ["GET run", "GET rendezvousmembers"], "it was only late"
+    assert late.status.forming is None
+
+
+def test_the_rendezvous_is_read_before_the_members_so_that_these_are_at_least_as_new(standing: Shell) -> None:
+    standing.members.relisted([raw_member("a", 1)])
+    standing.members.forget(KEY, ["b"])
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    standing.serve(known.raw, raw_member("a", 1))
+    standing.run()
+    assert standing.asked == ["GET run", "GET rendezvousmembers", "PUT status"]
+    assert standing.connection.asked[1].query == {"fieldSelector": "spec.rendezvous=run"}
+    assert standing.announced == ["MemberDeleted"]
+
+
+def test_before_silence_is_held_against_a_member_a_consistent_read_must_show_it_twice(
+    standing: Shell, clock: Clock
+) -> None:
+    clock.now += 10
+    standing.members.changed(raw_member("a", 5, renewed=20))
+    standing.run()
+    assert standing.asked == ["GET rendezvousmembers"], "is it the API server that is silent?"
+    clock.now += 5
+    standing.members.changed(raw_member("a", 6, renewed=25))
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    standing.serve(known.raw, raw_member("a", 6, renewed=25), raw_member("b", 2))
+    standing.run()
+    assert standing.asked == ["GET run", "GET rendezvousmembers", "DELETE b", "PUT status"]
+    assert standing.announced == ["HeartbeatLost"]
+
+
+def test_a_heartbeat_that_the_watch_had_not_brought_yet_saves_its_member(standing: Shell, clock: Clock) -> None:
+    clock.now += 10
+    standing.members.changed(raw_member("a", 5, renewed=20))
+    standing.run()
+    clock.now += 5
+    standing.members.changed(raw_member("a", 6, renewed=25))
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    standing.serve(known.raw, raw_member("a", 6, renewed=25), raw_member("b", 7, renewed=25))
+    standing.run()
+    assert standing.asked == ["GET run", "GET rendezvousmembers"]
+    assert standing.status.forming is None
+
+
+@pytest.mark.parametrize("part", ["/rendezvousmembers", "/rendezvous/run"])
+def test_nobody_is_lost_while_the_api_server_does_not_answer(standing: Shell, clock: Clock, part: str) -> None:
+    clock.now += 10
+    standing.run()
+    clock.now += 20
+    standing.connection.answers.pop(("GET", part))
+    standing.connection.answers = {("GET", part): [AWAY], **standing.connection.answers}
+    with pytest.raises(ApiUnavailableError):
+        standing.run()
+    assert {"PUT", "DELETE"}.isdisjoint(standing.connection.methods)
+
+
+def test_a_read_that_took_longer_than_a_heartbeat_shows_an_api_server_through_which_nobody_is_heard(
+    standing: Shell, clock: Clock
+) -> None:
+    clock.now += 10
+    standing.run()
+    clock.now += 5
+
+    def slow(_: Asked) -> dict[str, Any]:
+        clock.now += 6
+        return {"metadata": {"resourceVersion": "99"}, "items": [raw_member("a", 1), raw_member("b", 2)]}
+
+    standing.answer("GET", "/rendezvousmembers", slow)
+    standing.run()
+    assert {"PUT", "DELETE"}.isdisjoint(standing.connection.methods)
+    assert [observed.silence for observed in standing.members.observed(KEY)] == [0, 0]
+
+
+def test_a_doubt_that_came_up_only_in_the_second_look_is_confirmed_by_a_third(standing: Shell) -> None:
+    standing.members.relisted([raw_member("a", 1)])
+    standing.members.forget(KEY, ["b"])
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    standing.serve(known.raw, raw_member("a", 1), raw_member("stranger", 3, rendezvousUID="another"))
+    with pytest.raises(OvertakenError):
+        standing.run()
+    assert {"PUT", "DELETE"}.isdisjoint(standing.connection.methods)
+
+
+def test_who_arrives_is_written_at_most_once_a_second(shell: Shell, clock: Clock) -> None:
+    shell.know(raw_rendezvous(10, minNodes=9), raw_member("a"))
+    shell.run()
+    assert shell.asked == ["PUT status"]
+    clock.now += 0.4
+    shell.members.changed(raw_member("b"))
+    assert shell.run() == pytest.approx(0.6), "it says when it may be written"
+    assert shell.asked == []
+    clock.now += 0.6
+    shell.members.changed(raw_member("c"))
+    shell.run()
+    assert shell.asked == ["PUT status"]
+    assert shell.status.forming is not None
+    assert shell.status.forming.arrived == 3
+
+
+def test_a_round_does_not_wait_for_the_second_to_pass(shell: Shell, clock: Clock) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a"))
+    shell.run()
+    clock.now += 0.1
+    shell.members.changed(raw_member("b"))
+    shell.run()
+    assert shell.asked == ["PUT status"]
+    assert shell.status.round == 1
+
+
+def test_a_rendezvous_that_its_members_know_and_we_do_not_is_looked_for(shell: Shell) -> None:
+    shell.know(None, raw_member("a", 1), raw_member("b", 2))
+    shell.serve(raw_rendezvous(10))
+    shell.run()
+    assert shell.asked == ["GET run", "PUT status"]
+
+
+def test_members_of_a_rendezvous_that_is_gone_are_deleted(shell: Shell) -> None:
+    shell.know(None, raw_member("a", 1), raw_member("b", 2))
+    assert shell.run() is None
+    assert shell.asked == ["GET run", "DELETE a", "DELETE b"]
+    assert shell.members.observed(KEY) == []
+    assert shell.run() is None
+    assert shell.asked == [], "and that is the end of it"
+
+
+def test_a_rendezvous_that_nobody_knows_costs_no_request(shell: Shell) -> None:
+    assert shell.run() is None
+    assert shell.asked == []
+
+
+def test_the_verdict_is_logged_when_it_changes(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "kube_rendezvous_operator"):
+        shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+        shell.run()
+        shell.run()
+    assert caplog.messages == ["Rendezvous ns/run: Round 1 stands with 2 nodes."]
+
+
+def test_a_status_of_another_hand_is_not_taken_for_ours(standing: Shell) -> None:
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    theirs = replace(known.rendezvous.status, observed_generation=0)
+    standing.rendezvous.put(raw_rendezvous(500, theirs, uid=UID))
+    standing.run()
+    assert standing.asked == ["PUT status"]
+    assert standing.status.observed_generation == 1
