@@ -263,7 +263,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             if self._ended:
                 raise RendezvousClosedError(f"{self._what}: this handler was shut down")
             where = session.standing()
-            if isinstance(where, Place) or (until_member and isinstance(where, Waiting | MustRejoin | ClosedForUs | SentHome)):
+            if isinstance(where, Place) or (until_member and not isinstance(where, MustJoin | MustCreate)):
                 return where
             if isinstance(where, ClosedForUs):
                 raise RendezvousClosedError(f"{self._what} is closed: {where.why}")

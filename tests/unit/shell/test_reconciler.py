@@ -7,6 +7,7 @@ import pytest
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
 from kube_rendezvous.resources import RendezvousStatus, parse_rendezvous
+from kube_rendezvous_operator.core import NOTHING_KNOWN
 from kube_rendezvous_operator.shell.member_cache import MemberCache
 from kube_rendezvous_operator.shell.reconciler import OvertakenError, Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
@@ -31,6 +32,7 @@ class Shell:
             self.connection,  # type: ignore[arg-type]
             self.rendezvous,
             lambda _: self.members,
+            lambda _: NOTHING_KNOWN,
             lambda _, announcement: self.announced.append(announcement.reason),
         )
         self.answer("PUT", "/status", self._store)
