@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test local lint format clean
+.PHONY: help demo test bench local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +16,7 @@ $(INSTALLED): pyproject.toml
 	@echo "Installing into $(VENV) (with torch: some minutes and 6 GB the first time) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[operator,torch]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[operator,torch,cli,plot]' --group dev
 	@touch $@
 
 demo: $(INSTALLED) ## Train with torchrun on a real local control plane, lose nodes, go on (about 2 minutes)
@@ -28,6 +28,9 @@ local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C end
 test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(INSTALLED) ## Measure beside torch's c10d: table, build/bench.json, thresholds (about 3 minutes)
+	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
