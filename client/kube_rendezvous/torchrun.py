@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -55,6 +56,7 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
 
     def __init__(self, inner: KubernetesRendezvousHandler) -> None:
         self._inner = inner
+        self._sent_home = False
 
     def get_backend(self) -> str:
         """See base class."""
@@ -67,8 +69,12 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
 
     def next_rendezvous(self) -> torch_rendezvous.RendezvousInfo:
         """See base class."""
-        with _torch_errors():
-            info = self._inner.next_rendezvous()
+        try:
+            with _torch_errors():
+                info = self._inner.next_rendezvous()
+        except torch_rendezvous.RendezvousGracefulExitError:
+            self._sent_home = True
+            raise
         store_info = info.bootstrap_store_info
         assert store_info is not None
         return torch_rendezvous.RendezvousInfo(
@@ -97,9 +103,29 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
         return self._inner.get_run_id()
 
     def shutdown(self) -> bool:
-        """See base class."""
+        """See base class.
+
+        Raises:
+            SystemExit: status 0, where torch 2.15's launcher is about to fail because this node was sent home: see
+                `_launcher_stumbles`.
+        """
         with _torch_errors():
-            return self._inner.shutdown()
+            done = self._inner.shutdown()
+        if self._sent_home and _launcher_stumbles(sys.exc_info()[1]):
+            raise SystemExit(0)
+        return done
+
+
+def _launcher_stumbles(error: BaseException | None) -> bool:
+    """Whether torch's launcher fails over a node that was sent home.
+
+    The agent takes `RendezvousGracefulExitError` for a clean end and returns None, but torch 2.15's `launch_agent` asks
+    that None `is_failed()`. The AttributeError would end torchrun with status 1, so that Kubernetes would start a node
+    again that nobody needs. The handler's `shutdown` is called while that error is on its way: the only place where a
+    rendezvous backend can end the process as the agent meant to. Any other error, and a launcher without this flaw,
+    goes its own way.
+    """
+    return isinstance(error, AttributeError) and error.obj is None and error.name == "is_failed"
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
+from kube_rendezvous.resources.failure_policy import places_at
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path, object_path
 from kube_rendezvous.resources.timestamps import format_time
 
@@ -52,7 +53,7 @@ class Session:
         self._refusal: ApiFailureError | None = None
         self._trouble: ApiFailureError | None = None
         self._watched = False
-        self._me = Standpoint()
+        self._me = Standpoint(places=frozenset(places_at(identity.node_name, identity.slot)))
         self._first_unobserved: float | None = None
         self._stopping = threading.Event()
         self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)

@@ -38,7 +38,7 @@ class ClosedForUs:
 
 @dataclass(frozen=True, slots=True)
 class SentHome:
-    """There are spares enough: end without an error."""
+    """There are spares enough: end without an error (torch's `RendezvousGracefulExitError`)."""
 
     why: str
 
@@ -78,6 +78,7 @@ class Standpoint:
         held_round: the round whose place it has taken; 0 before the first.
         expelled: its Member object is known to be gone.
         made_by_client: the Rendezvous it knew was made by a client.
+        places: where it sits, as `status.quarantined` names such places.
     """
 
     name: str = ""
@@ -86,10 +87,11 @@ class Standpoint:
     held_round: int = 0
     expelled: bool = False
     made_by_client: bool = False
+    places: frozenset[str] = frozenset()
 
     def joined(self, name: str, rendezvous: Rendezvous) -> "Standpoint":
         """After the POST of a Member."""
-        return Standpoint(name, rendezvous.uid)
+        return Standpoint(name, rendezvous.uid, places=self.places)
 
     def rejoined(self, after_round: int) -> "Standpoint":
         """After the PATCH that says: I hold no round newer than this and wait for one."""
@@ -124,9 +126,10 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
         return MustRejoin(me.held_round)
     rank = _rank_of(me.name, status) if status.round > me.after_round else None
     if me.name in status.surplus:
-        return SentHome(f"round {status.round} stands, and {len(status.spares)} spares (spec.standby.max) stand by")
+        world = f"round {status.round} stands with {status.world_size} nodes"
+        return SentHome(f"{world}, and no more than spec.standby.max ({rendezvous.spec.max_spares}) spares stand by")
     if rank is None or status.bootstrap_store is None:
-        return _waiting(rendezvous)
+        return _waiting(rendezvous, me)
     if _is_replaced(status):
         return MustRejoin(status.round)
     return Place(status.round, rank, status.world_size, status.bootstrap_store, rendezvous.uid)
@@ -135,10 +138,14 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
 def nodes_waiting(rendezvous: Rendezvous | None, me: Standpoint) -> int:
     """Answer of `num_nodes_waiting`: above 0 tells a running member to stop and to join again.
 
-    A Rendezvous that is gone or closed tells nobody to stop: what runs may finish.
+    A Rendezvous that is gone or closed tells nobody to stop: what runs may finish. Only one that was closed because its
+    round has failed does: who stops then learns from its next join why no other round follows.
     """
-    if me.held_round == 0 or rendezvous is None or rendezvous.status.closed is not None:
+    if me.held_round == 0 or rendezvous is None:
         return 0
+    closed = rendezvous.status.closed
+    if closed is not None:
+        return 1 if closed.interrupts and rendezvous.uid == me.rendezvous_uid else 0
     if rendezvous.uid != me.rendezvous_uid or me.expelled:
         return 1
     status = rendezvous.status
@@ -176,8 +183,12 @@ def _rank_of(name: str, status: RendezvousStatus) -> int | None:
         return None
 
 
-def _waiting(rendezvous: Rendezvous) -> Waiting:
+def _waiting(rendezvous: Rendezvous, me: Standpoint) -> Waiting:
     status, forming = rendezvous.status, rendezvous.status.forming
+    left_out = next((place for place in status.quarantined if place.place in me.places), None)
+    if left_out is not None:
+        why = f"no round takes us: {left_out.message or left_out.place + ' is quarantined'}"
+        return Waiting(why, spare=status.round > 0 and not _is_replaced(status))
     if forming is None and status.round > 0:
         text = f"round {status.round} stands with {status.world_size} nodes without us; standing by for the next one"
         return Waiting(text, spare=True)

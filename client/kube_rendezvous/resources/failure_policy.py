@@ -52,6 +52,12 @@ class QuarantinedPlace:
     message: str
 
 
+def places_at(node_name: str, slot: str) -> set[str]:
+    """The names of the places where a member sits, as `status.quarantined` has them; "" is no place."""
+    places = {f"node/{node_name}"} if node_name else set()
+    return places | ({f"slot/{slot}"} if slot else set())
+
+
 def parse_failure_policy(policy: Mapping[str, Any]) -> FailurePolicy:
     """Read `spec.failurePolicy`."""
     quarantine, no_progress = policy.get("quarantine"), policy.get("noProgress")

@@ -93,13 +93,18 @@ class Forming:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Why no more rounds are formed. ``reopens_on_join``: the next one to join opens it again."""
+    """Why no more rounds are formed.
+
+    ``reopens_on_join``: the next one to join opens it again. ``interrupts``: the members of the newest round must stop,
+    because it has failed; otherwise what runs may finish.
+    """
 
     by: str
     at: datetime
     reason: str
     message: str
     reopens_on_join: bool = False
+    interrupts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +293,7 @@ def _parse_closed(closed: Mapping[str, Any]) -> Closed:
         reason=closed["reason"],
         message=closed.get("message", ""),
         reopens_on_join=bool(closed.get("reopensOnJoin", False)),
+        interrupts=bool(closed.get("interrupts", False)),
     )
 
 
@@ -341,13 +347,7 @@ def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
     if status.forming is not None:
         out["forming"] = _forming_to_json(status.forming)
     if status.closed is not None:
-        out["closed"] = {
-            "by": status.closed.by,
-            "at": format_time(status.closed.at),
-            "reason": status.closed.reason,
-            "message": status.closed.message,
-            "reopensOnJoin": status.closed.reopens_on_join,
-        }
+        out["closed"] = _closed_to_json(status.closed)
     return out
 
 
@@ -360,6 +360,19 @@ def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
         "recentLosses": losses_to_json(status.recent_losses),
         "quarantined": quarantined_to_json(status.quarantined),
     }
+
+
+def _closed_to_json(closed: Closed) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "by": closed.by,
+        "at": format_time(closed.at),
+        "reason": closed.reason,
+        "message": closed.message,
+        "reopensOnJoin": closed.reopens_on_join,
+    }
+    if closed.interrupts:
+        out["interrupts"] = True
+    return out
 
 
 def _forming_to_json(forming: Forming) -> dict[str, Any]:

@@ -10,6 +10,9 @@ STALLED = "Stalled"
 CLOSED = "Closed"
 QUARANTINED = "Quarantined"
 
+IMPOSSIBLE = "Impossible"
+"""Reason of `Stalled`: too few nodes can ever come."""
+
 STALLED_AFTER_SECONDS = 30.0
 """A formation with too few members for this long is reported as stalled."""
 
@@ -60,7 +63,7 @@ def describe(status: RendezvousStatus) -> str:
 
 
 def set_conditions(
-    status: RendezvousStatus, generation: int, now: datetime
+    status: RendezvousStatus, generation: int, now: datetime, impossible: str = ""
 ) -> tuple[Condition, ...]:
     """All conditions for a status whose other fields are settled. A transition time changes only with the status.
 
@@ -68,6 +71,7 @@ def set_conditions(
         status: holds the earlier conditions.
         generation: of the spec that was observed.
         now: wall clock, UTC.
+        impossible: why the round in the making cannot be formed, with what to do; "" if it can.
     """
     earlier = {condition.type: condition for condition in status.conditions}
     sentence = describe(status)
@@ -80,14 +84,15 @@ def set_conditions(
 
     formed = status.closed is None and status.round > 0 and not _interrupted(status.forming)
     reason = "Closed" if status.closed else "RoundFormed" if formed else str(state_of(None, status.forming))
-    stalled = is_stalled(status.forming, now)
+    stalled = bool(impossible) or is_stalled(status.forming, now)
+    hindrance = IMPOSSIBLE if impossible else "NotEnoughMembers"
     conditions = (
         condition(FORMED, formed, reason, sentence),
         condition(
             STALLED,
             stalled,
-            "NotEnoughMembers" if stalled else "Progressing",
-            sentence if stalled else "Nothing holds the rendezvous up.",
+            hindrance if stalled else "Progressing",
+            (impossible or sentence) if stalled else "Nothing holds the rendezvous up.",
         ),
         condition(
             CLOSED,

@@ -18,6 +18,7 @@ from kube_rendezvous_operator.core.failure_policy import Blame, exhausted, settl
 from kube_rendezvous_operator.core.formation import Crowd, Formation, WorldSizes, plan_formation, sort_crowd
 from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
 from kube_rendezvous_operator.core.history import record_round
+from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
 from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS, Liveness, Loss, judge
 from kube_rendezvous_operator.core.observation import (
     Announcement,
@@ -64,11 +65,13 @@ def decide(
     if closing.closed is None:
         formation = plan_formation(rendezvous, crowd, ranked_losses, closing.reopened, now)
         enough = exhausted(rendezvous, replace(before, forming=formation.forming), now)
-        if enough is not None:
+        if enough is not None and not closing.reopened:
             closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
             formation = Formation(None)
 
     status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, now)
+    impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
+    status = replace(status, conditions=set_conditions(status, rendezvous.generation, now, impossible))
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     newly_closed = closing.closed is not None and (
         before.closed is None or before.closed.reason != closing.closed.reason
@@ -79,7 +82,7 @@ def decide(
         expel_first=() if newly_closed else expulsions,
         expel_after=expulsions if newly_closed else (),
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
-        wake_after=_wake_after(status, liveness, now),
+        wake_after=_wake_after(status, liveness, bool(surroundings.pods), now),
         verdict=describe(status),
         doubtful_losses=tuple(
             loss.name
@@ -115,8 +118,7 @@ def _new_status(
     if formation.forming is not None and formation.chosen:
         status = _publish(status, formation.forming, formation.chosen, topology, now)
     status = _with_standby(rendezvous, status, crowd)
-    status = replace(status, state=state_of(status.closed, status.forming))
-    return replace(status, conditions=set_conditions(status, rendezvous.generation, now))
+    return replace(status, state=state_of(status.closed, status.forming))
 
 
 def _with_standby(rendezvous: Rendezvous, status: RendezvousStatus, crowd: Crowd) -> RendezvousStatus:
@@ -212,7 +214,7 @@ def _news(before: RendezvousStatus, liveness: Liveness) -> Iterable[Loss]:
     yield from (loss for loss in liveness.departing if loss.name in before.ranks and not told)
 
 
-def _wake_after(status: RendezvousStatus, liveness: Liveness, now: datetime) -> float | None:
+def _wake_after(status: RendezvousStatus, liveness: Liveness, pods_known: bool, now: datetime) -> float | None:
     moments: list[float] = []
     if liveness.next_silence is not None:
         moments.append(liveness.next_silence)
@@ -223,4 +225,7 @@ def _wake_after(status: RendezvousStatus, liveness: Liveness, now: datetime) -> 
         stalls_in = STALLED_AFTER_SECONDS - (now - forming.since).total_seconds()
         if forming.arrived < forming.required and stalls_in > 0:
             moments.append(stalls_in)
+            grace = seconds_of_grace(forming, now)
+            if pods_known and grace > 0:
+                moments.append(grace)
     return max(0.0, min(moments)) if moments else None

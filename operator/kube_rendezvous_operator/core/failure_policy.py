@@ -6,22 +6,35 @@ trusted again. Limits: a rendezvous that needed too many rounds is closed with a
 Losses that somebody wanted (a deletion, an eviction, a drain, a goodbye) count against nobody.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kube_rendezvous.resources import Closed, Member, Rendezvous, RendezvousStatus
-from kube_rendezvous.resources.failure_policy import QuarantinedPlace, RecentLoss
-from kube_rendezvous_operator.core.liveness import SILENT, SUPERSEDED, Loss
-from kube_rendezvous_operator.core.pod_liveness import CONTAINER_ENDED, CONTAINER_RESTARTED, NODE_GONE, POD_FINISHED
+from kube_rendezvous.resources import Closed, Forming, Member, Rendezvous, RendezvousStatus, Reopen
+from kube_rendezvous.resources.failure_policy import QuarantinedPlace, RecentLoss, places_at
+from kube_rendezvous.resources.names import TRUST_ANNOTATION
+from kube_rendezvous_operator.core.liveness import DELETED, LEFT, SILENT, SUPERSEDED, Loss
+from kube_rendezvous_operator.core.pod_liveness import (
+    CONTAINER_ENDED,
+    CONTAINER_RESTARTED,
+    NODE_DRAINING,
+    NODE_GONE,
+    POD_DELETED,
+    POD_EVICTED,
+    POD_FINISHED,
+    POD_TERMINATING,
+)
 
 BY_POLICY = "ClosedByFailurePolicy"
 
 LOSSES_KEPT = 100
 QUARANTINED_KEPT = 50
+_LAST_FAILURE_SHOWN = 600  # characters: what to do must still fit into the message
 
 _COUNTING = frozenset({SILENT, SUPERSEDED, POD_FINISHED, CONTAINER_ENDED, CONTAINER_RESTARTED, NODE_GONE})
-_WANTED_ROUNDS = frozenset({"FirstRound", "Reopened", "Growth", "SpecChanged"})
+_WANTED_LOSSES = frozenset({LEFT, DELETED, POD_DELETED, POD_TERMINATING, POD_EVICTED, NODE_DRAINING})
+_WANTED_ROUNDS = frozenset({"FirstRound", "Reopened", "Growth", "SpecChanged"}) | _WANTED_LOSSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +52,7 @@ class Blame:
 
 def places_of(member: Member) -> set[str]:
     """The names of the places where a member sits."""
-    places = {f"node/{member.node_name}"} if member.node_name else set()
-    return places | ({f"slot/{member.slot}"} if member.slot else set())
+    return places_at(member.node_name, member.slot)
 
 
 def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], now: datetime) -> Blame:
@@ -70,10 +82,10 @@ def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], now: datetime) 
     earlier = tuple(place for place in status.quarantined if place.place not in trusted)
     news = tuple(
         QuarantinedPlace(place, now, _sentence(place, count, policy.window_seconds, rendezvous))
-        for place, count in _count(kept).items()
+        for place, count in Counter(loss.place for loss in kept).items()
         if count >= policy.losses and place not in {known.place for known in earlier}
-    )
-    return Blame(kept, (*earlier, *news)[:QUARANTINED_KEPT], news)
+    )[: max(0, QUARANTINED_KEPT - len(earlier))]
+    return Blame(kept, (*earlier, *news), news)
 
 
 def exhausted(rendezvous: Rendezvous, status: RendezvousStatus, now: datetime) -> Closed | None:
@@ -89,7 +101,7 @@ def exhausted(rendezvous: Rendezvous, status: RendezvousStatus, now: datetime) -
         return None
     rounds = status.round - status.opened_after
     if policy.max_rounds is not None and rounds >= policy.max_rounds:
-        return _close(f"{rounds} rounds were formed, maxRounds is {policy.max_rounds}", forming.message, now)
+        return _close(f"{rounds} rounds were formed, maxRounds is {policy.max_rounds}", rendezvous, forming, now)
     limit = policy.no_progress
     if limit is None:
         return None
@@ -102,23 +114,22 @@ def exhausted(rendezvous: Rendezvous, status: RendezvousStatus, now: datetime) -
     if len(failed) + 1 < limit.rounds:
         return None
     text = f"failures made {len(failed) + 1} rounds necessary within {limit.within_seconds} s"
-    return _close(text, forming.message, now)
+    return _close(text, rendezvous, forming, now)
 
 
-def _close(why: str, last: str, now: datetime) -> Closed:
-    message = f"{why}; the last failure: {last}. Look at the logs of the members that failed, then start the job anew"
-    return Closed("spec.failurePolicy", now, BY_POLICY, message[:1024])
-
-
-def _count(losses: Sequence[RecentLoss]) -> Mapping[str, int]:
-    counts: dict[str, int] = {}
-    for loss in losses:
-        counts[loss.place] = counts.get(loss.place, 0) + 1
-    return counts
+def _close(why: str, rendezvous: Rendezvous, forming: Forming, now: datetime) -> Closed:
+    again = "start the job anew"
+    if rendezvous.spec.reopen is Reopen.NEVER:
+        again = f"delete rdzv {rendezvous.name} (spec.reopen is Never) and start the job anew"
+    last = forming.message[:_LAST_FAILURE_SHOWN]
+    message = f"{why}; the last failure: {last}. Look at the logs of the members that failed, then {again}"
+    # Who still runs has lost a peer: without a word it would wait for that peer, and burn what this is to save.
+    return Closed("spec.failurePolicy", now, BY_POLICY, message, interrupts=True)
 
 
 def _sentence(place: str, count: int, window: int, rendezvous: Rendezvous) -> str:
+    trusted = ",".join(sorted({*rendezvous.trusted_places, place}))
     return (
         f"{place} lost {count} members within {window} s and is left out; when it is mended: kubectl -n "
-        f"{rendezvous.namespace} annotate rdzv {rendezvous.name} rendezvous.dev/trusted-places={place}"
-    )
+        f"{rendezvous.namespace} annotate rdzv {rendezvous.name} --overwrite {TRUST_ANNOTATION}={trusted}"
+    )[:1024]

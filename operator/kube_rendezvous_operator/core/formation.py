@@ -62,6 +62,7 @@ class Crowd:
 
     Args:
         arrived: members of the current round that wait for the next one, by rank.
+        left_out: those that do so at a quarantined place, by rank: they make a round necessary but get no place in it.
         running: members of the current round that do not, by rank.
         newcomers: members of no round, in the order in which they may have a place.
         coming: pods that may still join.
@@ -73,6 +74,7 @@ class Crowd:
     newcomers: tuple[Member, ...]
     coming: tuple[ObservedPod, ...] = ()
     pods_known: bool = False
+    left_out: tuple[Member, ...] = ()
 
     @property
     def waiting(self) -> int:
@@ -105,12 +107,14 @@ def sort_crowd(
         (m for name, m in liveness.alive.items() if name not in ranked_names and not blame.holds(m)),
         key=lambda m: (m.slot not in vacated_slots, int(m.created.timestamp()), place_key(m)),
     )
+    back = [m for m in ranked if m.after_round >= status.round]
     return Crowd(
-        arrived=tuple(m for m in ranked if m.after_round >= status.round and not blame.holds(m)),
+        arrived=tuple(m for m in back if not blame.holds(m)),
         running=tuple(m for m in ranked if m.after_round < status.round),
         newcomers=nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology),
         coming=on_their_way(surroundings, liveness.present, now),
         pods_known=bool(surroundings.pods),
+        left_out=tuple(m for m in back if blame.holds(m)),
     )
 
 
@@ -177,8 +181,9 @@ def _open_formation(
         return begin(REOPENED, "The rendezvous was opened again", interrupts=True)
     if losses:
         return begin(losses[0].reason, _told(losses), interrupts=True)
-    if crowd.arrived:
-        names = ", ".join(m.name for m in crowd.arrived[:_NAMES_SHOWN])
+    back = (*crowd.arrived, *crowd.left_out)
+    if back:
+        names = ", ".join(m.name for m in back[:_NAMES_SHOWN])
         return begin(RESTARTED, f"{names} joined again after round {status.round}", interrupts=True)
     if status.world_size > sizes.full:
         text = f"The spec allows {sizes.full} nodes at the most, round {status.round} has {status.world_size}"
