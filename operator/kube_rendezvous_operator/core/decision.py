@@ -36,7 +36,10 @@ NOT_ARRIVED = "NotArrived"
 
 
 def decide(
-    rendezvous: Rendezvous, members: Sequence[ObservedMember], now: datetime, members_in_cluster: int = 0,
+    rendezvous: Rendezvous,
+    members: Sequence[ObservedMember],
+    now: datetime,
+    members_in_cluster: int = 0,
     surroundings: Surroundings = NOTHING_KNOWN,
 ) -> Decision:
     """Decide what to write for one Rendezvous.

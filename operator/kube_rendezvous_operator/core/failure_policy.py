@@ -76,9 +76,9 @@ def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], now: datetime) 
     begin = now - timedelta(seconds=policy.window_seconds)
     recorded = {(loss.place, loss.member) for loss in status.recent_losses}
     fresh = [loss for loss in newest if (loss.place, loss.member) not in recorded]
-    kept = tuple(
-        loss for loss in (*fresh, *status.recent_losses) if loss.at > begin and loss.place not in trusted
-    )[:LOSSES_KEPT]
+    kept = tuple(loss for loss in (*fresh, *status.recent_losses) if loss.at > begin and loss.place not in trusted)[
+        :LOSSES_KEPT
+    ]
     earlier = tuple(place for place in status.quarantined if place.place not in trusted)
     news = tuple(
         QuarantinedPlace(place, now, _sentence(place, count, policy.window_seconds, rendezvous))

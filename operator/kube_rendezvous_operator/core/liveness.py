@@ -110,9 +110,7 @@ def judge(
         for name in rendezvous.status.ranks
         if name not in known
     )
-    strangers = tuple(
-        m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted
-    )
+    strangers = tuple(m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted)
     return Liveness(alive, tuple(losses), tuple(departing), strangers, tuple(suspects), next_silence)
 
 
