@@ -58,9 +58,7 @@ def describe(status: RendezvousStatus) -> str:
     return f"{why}: {people}; start more nodes or lower spec.minNodes."
 
 
-def set_conditions(
-    status: RendezvousStatus, generation: int, now: datetime
-) -> tuple[Condition, ...]:
+def set_conditions(status: RendezvousStatus, generation: int, now: datetime) -> tuple[Condition, ...]:
     """All conditions for a status whose other fields are settled. A transition time changes only with the status.
 
     Args:

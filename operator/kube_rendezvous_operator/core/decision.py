@@ -105,9 +105,7 @@ def _new_status(
     return replace(status, conditions=set_conditions(status, rendezvous.generation, now))
 
 
-def _publish(
-    status: RendezvousStatus, forming: Forming, chosen: Sequence[Member], now: datetime
-) -> RendezvousStatus:
+def _publish(status: RendezvousStatus, forming: Forming, chosen: Sequence[Member], now: datetime) -> RendezvousStatus:
     """Ranks, world size, bootstrap address and round number change together, in one write."""
     members = assign_ranks(status.ranks, status.slots, chosen)
     ranks = tuple(m.name for m in members)

@@ -86,9 +86,7 @@ def judge(rendezvous: Rendezvous, members: Sequence[ObservedMember], interval_se
         for name in rendezvous.status.ranks
         if name not in known
     )
-    strangers = tuple(
-        m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted
-    )
+    strangers = tuple(m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted)
     return Liveness(alive, tuple(losses), strangers, tuple(suspects), next_silence)
 
 

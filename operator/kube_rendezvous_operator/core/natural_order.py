@@ -9,6 +9,4 @@ NaturalKey = tuple[tuple[int, int, str], ...]
 
 def natural_key(name: str) -> NaturalKey:
     """Sort key under which runs of digits count as numbers."""
-    return tuple(
-        (0, int(part), part) if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(name) if part
-    )
+    return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(name) if part)
