@@ -154,9 +154,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             return True
         with plain_errors(self._what, self._namespace):
             session = self._begin(time.monotonic() + self._settings.close_timeout)
-        rendezvous = session.rendezvous
-        closed = rendezvous.status.closed if rendezvous is not None else None
-        return closed is not None and not closed.reopens_on_join
+        return isinstance(session.standing(), ClosedForUs)
 
     def set_closed(self) -> None:
         """See base class. Waits until the operator has closed it, `close_timeout` at the most."""

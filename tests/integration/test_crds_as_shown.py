@@ -119,7 +119,7 @@ def write_status(kubectl: Kubectl, namespace: str, get: Get, status: RendezvousS
 
 
 def table(text: str) -> tuple[list[str], list[str]]:
-    """Header and first row of what kubectl printed; columns are apart by at least two blanks."""
+    """Header and first row of what kubectl printed; a column begins where its header does."""
     header, row = text.splitlines()[:2]
     starts = [found.start() for found in re.finditer(r"\S+", header)]
     ends = [*starts[1:], max(len(header), len(row))]

@@ -11,7 +11,5 @@ TORCH_API = "torch.distributed.elastic.rendezvous.api"
 @pytest.fixture(scope="module", params=["kube_rendezvous.api", TORCH_API])
 def api(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == TORCH_API:
-        pytest.importorskip(
-            "torch", reason="torch's own interface can be compared only where torch is installed"
-        )
+        pytest.importorskip("torch", reason="torch's own interface can be compared only where torch is installed")
     return importlib.import_module(request.param)

@@ -111,14 +111,10 @@ class TestRegistry:
 
 
 class TestReadyRegistry:
-    def test_makes_the_kubernetes_handler_without_any_registration(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_makes_the_kubernetes_handler_without_any_registration(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ours = kube_rendezvous.api
         handler_type = handler_class(ours, get_backend=lambda self: "kubernetes")
-        monkeypatch.setitem(
-            sys.modules, "kube_rendezvous.handler", SimpleNamespace(create_handler=handler_type)
-        )
+        monkeypatch.setitem(sys.modules, "kube_rendezvous.handler", SimpleNamespace(create_handler=handler_type))
         params = parameters(ours, "kubernetes")
 
         handler = ours.rendezvous_handler_registry.create_handler(params)
@@ -223,9 +219,7 @@ class TestFreePort:
         with socket.create_server(("0.0.0.0", port)) as server:
             assert server.getsockname()[1] == port
 
-    def test_is_found_on_a_machine_without_ipv6(
-        self, api: ModuleType, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_is_found_on_a_machine_without_ipv6(self, api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         real = socket.socket
 
         def without_ipv6(family: int = -1, *rest: Any, **named: Any) -> socket.socket:
@@ -237,9 +231,7 @@ class TestFreePort:
 
         assert 0 < api.get_free_port() < 65536
 
-    def test_is_an_error_where_no_socket_can_be_made(
-        self, api: ModuleType, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_is_an_error_where_no_socket_can_be_made(self, api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*_: Any, **__: Any) -> None:
             raise OSError("Too many open files")
 

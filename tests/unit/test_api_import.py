@@ -11,10 +11,7 @@ import kube_rendezvous
 
 class TestImport:
     def test_loads_nothing_but_a_little_of_the_standard_library(self) -> None:
-        report = (
-            "import sys; before = set(sys.modules); import kube_rendezvous.api;"
-            "print(*(set(sys.modules) - before))"
-        )
+        report = "import sys; before = set(sys.modules); import kube_rendezvous.api;print(*(set(sys.modules) - before))"
         source = Path(kube_rendezvous.__file__).parents[1]
 
         done = subprocess.run(

@@ -37,9 +37,7 @@ class TestParameters:
         assert params.config == {}
 
     @pytest.mark.parametrize(("min_nodes", "max_nodes"), [(1, 6), (1, 1), (3, 3)])
-    def test_accept_one_node_and_a_fixed_number_of_nodes(
-        self, api: ModuleType, min_nodes: int, max_nodes: int
-    ) -> None:
+    def test_accept_one_node_and_a_fixed_number_of_nodes(self, api: ModuleType, min_nodes: int, max_nodes: int) -> None:
         params = parameters(api, min_nodes=min_nodes, max_nodes=max_nodes)
 
         assert (params.min_nodes, params.max_nodes) == (min_nodes, max_nodes)
@@ -78,9 +76,7 @@ class TestConfigurationValues:
     def test_are_none_when_missing(self, api: ModuleType, getter: str) -> None:
         assert getattr(parameters(api), getter)("colour") is None
 
-    @pytest.mark.parametrize(
-        ("getter", "default"), [("get", "white"), ("get_as_bool", True), ("get_as_int", 5)]
-    )
+    @pytest.mark.parametrize(("getter", "default"), [("get", "white"), ("get_as_bool", True), ("get_as_int", 5)])
     def test_are_the_default_when_missing(self, api: ModuleType, getter: str, default: Any) -> None:
         assert getattr(parameters(api), getter)("colour", default=default) == default
 

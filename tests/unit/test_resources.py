@@ -21,6 +21,14 @@ from kube_rendezvous.resources import (
     spec_to_json,
     status_to_json,
 )
+from kube_rendezvous.resources.failure_policy import (
+    FailurePolicy,
+    NoProgress,
+    Quarantine,
+    QuarantinedPlace,
+    RecentLoss,
+    places_at,
+)
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 from unit.core.builders import NOW, at, crowd, outcome, rendezvous, round_of, seen, stands, told
 
@@ -38,6 +46,15 @@ STATUSES = {
     "reforming": outcome(stands("a b c"), [seen("a", after_round=3), seen("b")]),
     "second round": outcome(stands("a b c", status={"forming": told()}), crowd("a c x y", after_round=3), 7.0001),
     "closed": round_of("a b", closed=Closed("a", at(0.5), "ClosedByMember", "done", True)),
+    "closed by policy": round_of(
+        "a b", closed=Closed("spec.failurePolicy", at(0.5), "ClosedByFailurePolicy", "it failed", interrupts=True)
+    ),
+    "spares and surplus": round_of("a b", standby=3, spares=("c", "d"), surplus=("e",), opened_after=2),
+    "quarantine": round_of(
+        "a b",
+        recent_losses=(RecentLoss("node/gpu-7", "x", "HeartbeatLost", at(-3.25)), RecentLoss("slot/3", "", "", NOW)),
+        quarantined=(QuarantinedPlace("node/gpu-7", at(-1), "why"), QuarantinedPlace("slot/3", NOW, "")),
+    ),
 }
 
 
@@ -57,6 +74,13 @@ def test_what_is_written_as_status_is_read_back_equal(status: RendezvousStatus) 
         late_joiners=st.sampled_from(LateJoiners),
         reopen=st.sampled_from(Reopen),
         closed=st.booleans(),
+        max_spares=st.none() | st.integers(0, 9),
+        failure_policy=st.builds(
+            FailurePolicy,
+            quarantine=st.none() | st.builds(Quarantine, st.integers(1, 20), st.integers(1, 999)),
+            max_rounds=st.none() | st.integers(1, 99),
+            no_progress=st.none() | st.builds(NoProgress, st.integers(2, 10), st.integers(1, 999)),
+        ),
     )
 )
 def test_what_is_written_as_spec_is_read_back_equal(spec: RendezvousSpec) -> None:
@@ -68,6 +92,44 @@ def test_a_rendezvous_without_optional_fields_has_the_documented_defaults() -> N
     assert read == Rendezvous("ml", "run", "u", "9", 2, RendezvousSpec(3, 3), RendezvousStatus())
     assert (read.spec.node_unit, read.spec.last_call_seconds, read.spec.heartbeat_seconds) == (1, 30, 5)
     assert (read.spec.late_joiners, read.spec.reopen, read.status.state) == ("Restart", "WhenEmpty", State.WAITING)
+
+
+def test_what_is_not_used_is_not_written() -> None:
+    written = status_to_json(round_of("a b", closed=Closed("a", NOW, "ClosedByMember", "done")))
+    unused = {"spares", "surplus", "openedAfter", "recentLosses", "quarantined"}
+    assert not unused & written.keys()
+    assert "interrupts" not in written["closed"]
+    assert not {"standby", "failurePolicy"} & spec_to_json(RendezvousSpec(2, 2)).keys()
+
+
+def test_a_bound_of_no_spares_is_not_the_same_as_no_bound() -> None:
+    none_wanted = {"minNodes": 2, "standby": {"max": 0}}
+    assert parse_rendezvous(rendezvous_json(none_wanted)).spec.max_spares == 0
+    assert parse_rendezvous(rendezvous_json({"minNodes": 2, "standby": {}})).spec.max_spares is None
+
+
+@pytest.mark.parametrize(
+    ("annotations", "places"),
+    [
+        ({}, set()),
+        ({"rendezvous.dev/trusted-places": ""}, set()),
+        ({"rendezvous.dev/trusted-places": "slot/3"}, {"slot/3"}),
+        ({"rendezvous.dev/trusted-places": " node/gpu-7 ,slot/3,, "}, {"node/gpu-7", "slot/3"}),
+        ({"another": "slot/3"}, set()),
+    ],
+)
+def test_trusted_places_are_read_from_the_annotation(annotations: dict[str, str], places: set[str]) -> None:
+    assert parse_rendezvous(rendezvous_json({"minNodes": 1}, annotations=annotations)).trusted_places == places
+
+
+@pytest.mark.parametrize(
+    ("node_name", "slot", "places"),
+    [("", "", set()), ("gpu-7", "", {"node/gpu-7"}), ("", "0", {"slot/0"}), ("n", "s", {"node/n", "slot/s"})],
+)
+def test_the_places_of_a_node_have_the_names_that_the_annotation_takes(
+    node_name: str, slot: str, places: set[str]
+) -> None:
+    assert places_at(node_name, slot) == places
 
 
 def test_a_rendezvous_that_is_being_deleted_says_so() -> None:

@@ -89,7 +89,7 @@ def test_a_failure_becomes_the_rendezvous_error_that_says_whose_fault_it_is(
     failure: ApiFailureError, kind: type[RendezvousError]
 ) -> None:
     with (
-        pytest.raises(RendezvousError, match="^Rendezvous team-a/run: ") as raised,
+        pytest.raises(RendezvousError, match=r"^Rendezvous team-a/run: ") as raised,
         plain_errors("Rendezvous team-a/run", "team-a"),
     ):
         raise failure

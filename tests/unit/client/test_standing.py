@@ -11,9 +11,11 @@ from kube_rendezvous.membership.standing import (
     MustJoin,
     MustRejoin,
     Place,
+    SentHome,
     Standing,
     Standpoint,
     Waiting,
+    holds_a_place,
     is_superseded,
     nodes_waiting,
     standing,
@@ -31,7 +33,8 @@ BACK = replace(RUNNING, after_round=3)
 
 def gathering(**fields: Any) -> Forming:
     """Newcomers gather beside a round that goes on."""
-    return Forming(**({"round": 4, "reason": "Growth", "message": "m", "interrupts": False, "since": NOW} | fields))
+    standard: dict[str, Any] = {"round": 4, "reason": "Growth", "message": "m", "interrupts": False, "since": NOW}
+    return Forming(**(standard | fields))
 
 
 def first_round(**fields: Any) -> Rendezvous:
@@ -166,6 +169,21 @@ def test_nodes_waiting(seen: Rendezvous | None, me: Standpoint, expected: int) -
 )
 def test_is_superseded(seen: Rendezvous | None, expected: bool) -> None:
     assert is_superseded(seen, PLACE) is expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "me", "expected"),
+    [
+        pytest.param(stands("a b"), RUNNING, True, id="it runs in the newest round"),
+        pytest.param(stands("a b"), BACK, True, id="it came back and the next round is not there yet"),
+        pytest.param(stands("a b"), JOINED, False, id="it has not gone to its place yet"),
+        pytest.param(stands("a c", 4), RUNNING, False, id="a newer round was published without it"),
+        pytest.param(rendezvous(round_of("a b"), uid=OTHER_UID), RUNNING, False, id="the Rendezvous was created anew"),
+        pytest.param(None, RUNNING, False, id="the Rendezvous is gone"),
+    ],
+)
+def test_holds_a_place(seen: Rendezvous | None, me: Standpoint, expected: bool) -> None:
+    assert holds_a_place(seen, me) is expected
 
 
 def test_a_new_incarnation_knows_nothing_of_the_old_one() -> None:

@@ -17,7 +17,8 @@ before = set(sys.modules)
 began = time.perf_counter()
 creator = entry.load()()
 seconds = time.perf_counter() - began
-print(json.dumps({"milliseconds": seconds * 1000, "modules": sorted(set(sys.modules) - before), "ok": callable(creator)}))
+modules = sorted(set(sys.modules) - before)
+print(json.dumps({"milliseconds": seconds * 1000, "modules": modules, "ok": callable(creator)}))
 """
 
 

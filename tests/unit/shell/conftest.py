@@ -1,16 +1,12 @@
-"""A monotonic clock that stands still until the test moves it."""
+"""A monotonic clock that stands still until the test moves it, and a reconciler that lives by it."""
 
 import time
-from dataclasses import dataclass
 
 import pytest
 
-
-@dataclass
-class Clock:
-    """What `time.monotonic` says, seconds."""
-
-    now: float = 1000.0
+from unit.shell.fake_clock import Clock
+from unit.shell.objects import KEY, raw_member, raw_rendezvous
+from unit.shell.scripted_shell import Shell
 
 
 @pytest.fixture
@@ -18,3 +14,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
     return clock
+
+
+@pytest.fixture
+def shell(clock: Clock) -> Shell:
+    return Shell()
+
+
+@pytest.fixture
+def standing(shell: Shell, clock: Clock) -> Shell:
+    """The round of a and b stands, and a second has passed."""
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    shell.run()
+    assert shell.status.ranks == ("a", "b")
+    clock.now += 1.5
+    shell.announced.clear()
+    known = shell.rendezvous.get(KEY)
+    assert known is not None
+    shell.serve(known.raw, raw_member("a", 1), raw_member("b", 2))
+    return shell

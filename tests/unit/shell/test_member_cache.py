@@ -9,7 +9,7 @@ from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous_operator.core import ObservedMember
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from unit.scripted_connection import ScriptedConnection
-from unit.shell.conftest import Clock
+from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, raw_member
 
 CUT = ApiUnavailableError("GET /members (watch)", 0, "", "broken")

@@ -1,97 +1,18 @@
 """One reconcile: what is read and written, in which order, and what happens when somebody was faster."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
-from kube_rendezvous.resources import RendezvousStatus, parse_rendezvous
-from kube_rendezvous_operator.core import NOTHING_KNOWN
-from kube_rendezvous_operator.shell.member_cache import MemberCache
-from kube_rendezvous_operator.shell.reconciler import OvertakenError, Reconciler
-from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
-from unit.scripted_connection import Answer, Asked, ScriptedConnection
-from unit.shell.conftest import Clock
+from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous.resources import parse_rendezvous
+from kube_rendezvous_operator.shell.reconciler import OvertakenError
+from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
+from unit.shell.scripted_shell import GONE, Shell
 
 CONFLICT = ApiUnavailableError("PUT /status", 409, "Conflict", "the object has been modified")
-GONE = ApiRefusedError("GET", 404, "NotFound", "not found")
 AWAY = ApiUnavailableError("GET", 503, "", "not ready")
-
-
-class Shell:
-    """A reconciler over a scripted API server that stores what is written to the Rendezvous."""
-
-    def __init__(self) -> None:
-        self.connection = ScriptedConnection()
-        self.rendezvous = RendezvousCache()
-        self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
-        self.announced: list[str] = []
-        self.reconciler = Reconciler(
-            self.connection,  # type: ignore[arg-type]
-            self.rendezvous,
-            lambda _: self.members,
-            lambda _: NOTHING_KNOWN,
-            lambda _, announcement: self.announced.append(announcement.reason),
-        )
-        self.answer("PUT", "/status", self._store)
-        self.answer("DELETE", "/rendezvousmembers/", {})
-
-    def answer(self, method: str, part: str, *answers: Answer) -> None:
-        """Answer requests of this method, whose path holds this, so."""
-        self.connection.answers[(method, part)] = list(answers)
-
-    def serve(self, rendezvous: dict[str, Any] | ApiFailureError, *members: dict[str, Any]) -> None:
-        """What consistent reads see."""
-        self.answer("GET", "/rendezvousmembers", {"metadata": {"resourceVersion": "99"}, "items": list(members)})
-        self.answer("GET", "/rendezvous/run", rendezvous)
-
-    def know(self, rendezvous: dict[str, Any] | None, *members: dict[str, Any]) -> None:
-        """What the caches know; consistent reads see the same."""
-        if rendezvous is not None:
-            self.rendezvous.put(rendezvous)
-        self.members.relisted(list(members))
-        self.serve(rendezvous if rendezvous is not None else GONE, *members)
-
-    def run(self) -> float | None:
-        """One reconcile; the requests of earlier ones are forgotten."""
-        self.connection.asked.clear()
-        return self.reconciler.reconcile(KEY)
-
-    @property
-    def asked(self) -> list[str]:
-        """The requests: method and the last part of the path."""
-        return [f"{asked.method} {asked.path.rsplit('/', 1)[1]}" for asked in self.connection.asked]
-
-    @property
-    def status(self) -> RendezvousStatus:
-        known = self.rendezvous.get(KEY)
-        assert known is not None
-        return known.rendezvous.status
-
-    def _store(self, asked: Asked) -> dict[str, Any]:
-        version = str(int(asked.body["metadata"]["resourceVersion"]) + 100)
-        return {**asked.body, "metadata": {**asked.body["metadata"], "resourceVersion": version}}
-
-
-@pytest.fixture
-def shell(clock: Clock) -> Shell:
-    return Shell()
-
-
-@pytest.fixture
-def standing(shell: Shell, clock: Clock) -> Shell:
-    """The round of a and b stands, and a second has passed."""
-    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
-    shell.run()
-    assert shell.status.ranks == ("a", "b")
-    clock.now += 1.5
-    shell.announced.clear()
-    known = shell.rendezvous.get(KEY)
-    assert known is not None
-    shell.serve(known.raw, raw_member("a", 1), raw_member("b", 2))
-    return shell
 
 
 def test_a_round_is_published_in_one_write_fenced_by_the_version_it_was_decided_on(shell: Shell) -> None:
@@ -210,66 +131,6 @@ def test_the_rendezvous_is_read_before_the_members_so_that_these_are_at_least_as
     assert standing.asked == ["GET run", "GET rendezvousmembers", "PUT status"]
     assert standing.connection.asked[1].query == {"fieldSelector": "spec.rendezvous=run"}
     assert standing.announced == ["MemberDeleted"]
-
-
-def test_before_silence_is_held_against_a_member_a_consistent_read_must_show_it_twice(
-    standing: Shell, clock: Clock
-) -> None:
-    clock.now += 10
-    standing.members.changed(raw_member("a", 5, renewed=20))
-    standing.run()
-    assert standing.asked == ["GET rendezvousmembers"], "is it the API server that is silent?"
-    clock.now += 5
-    standing.members.changed(raw_member("a", 6, renewed=25))
-    known = standing.rendezvous.get(KEY)
-    assert known is not None
-    standing.serve(known.raw, raw_member("a", 6, renewed=25), raw_member("b", 2))
-    standing.run()
-    assert standing.asked == ["GET run", "GET rendezvousmembers", "DELETE b", "PUT status"]
-    assert standing.announced == ["HeartbeatLost"]
-
-
-def test_a_heartbeat_that_the_watch_had_not_brought_yet_saves_its_member(standing: Shell, clock: Clock) -> None:
-    clock.now += 10
-    standing.members.changed(raw_member("a", 5, renewed=20))
-    standing.run()
-    clock.now += 5
-    standing.members.changed(raw_member("a", 6, renewed=25))
-    known = standing.rendezvous.get(KEY)
-    assert known is not None
-    standing.serve(known.raw, raw_member("a", 6, renewed=25), raw_member("b", 7, renewed=25))
-    standing.run()
-    assert standing.asked == ["GET run", "GET rendezvousmembers"]
-    assert standing.status.forming is None
-
-
-@pytest.mark.parametrize("part", ["/rendezvousmembers", "/rendezvous/run"])
-def test_nobody_is_lost_while_the_api_server_does_not_answer(standing: Shell, clock: Clock, part: str) -> None:
-    clock.now += 10
-    standing.run()
-    clock.now += 20
-    standing.connection.answers.pop(("GET", part))
-    standing.connection.answers = {("GET", part): [AWAY], **standing.connection.answers}
-    with pytest.raises(ApiUnavailableError):
-        standing.run()
-    assert {"PUT", "DELETE"}.isdisjoint(standing.connection.methods)
-
-
-def test_a_read_that_took_longer_than_a_heartbeat_shows_an_api_server_through_which_nobody_is_heard(
-    standing: Shell, clock: Clock
-) -> None:
-    clock.now += 10
-    standing.run()
-    clock.now += 5
-
-    def slow(_: Asked) -> dict[str, Any]:
-        clock.now += 6
-        return {"metadata": {"resourceVersion": "99"}, "items": [raw_member("a", 1), raw_member("b", 2)]}
-
-    standing.answer("GET", "/rendezvousmembers", slow)
-    standing.run()
-    assert {"PUT", "DELETE"}.isdisjoint(standing.connection.methods)
-    assert [observed.silence for observed in standing.members.observed(KEY)] == [0, 0]
 
 
 def test_a_doubt_that_came_up_only_in_the_second_look_is_confirmed_by_a_third(standing: Shell) -> None:

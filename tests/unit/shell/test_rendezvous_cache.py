@@ -46,14 +46,14 @@ def test_another_object_of_the_same_name_takes_its_place_whatever_its_version(ca
 def test_what_is_removed_is_not_known(cache: RendezvousCache) -> None:
     assert cache.remove(KEY, UID)
     assert cache.get(KEY) is None
-    assert cache.keys() == []
+    assert cache.all_keys() == []
     assert not cache.remove(KEY, UID)
 
 
 def test_the_deletion_of_an_earlier_object_does_not_remove_its_successor(cache: RendezvousCache) -> None:
     cache.put(raw_rendezvous(6, uid="another"))
     assert not cache.remove(KEY, UID)
-    assert cache.keys() == [KEY]
+    assert cache.all_keys() == [KEY]
 
 
 @pytest.mark.parametrize("uid", [UID, None])

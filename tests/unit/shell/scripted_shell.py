@@ -1,0 +1,69 @@
+"""A reconciler with its caches over a scripted API server."""
+
+from typing import Any
+
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError
+from kube_rendezvous.resources import RendezvousStatus
+from kube_rendezvous_operator.core import NOTHING_KNOWN
+from kube_rendezvous_operator.shell.member_cache import MemberCache
+from kube_rendezvous_operator.shell.reconciler import Reconciler
+from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
+from unit.scripted_connection import Answer, Asked, ScriptedConnection
+from unit.shell.objects import KEY
+
+GONE = ApiRefusedError("GET", 404, "NotFound", "not found")
+
+
+class Shell:
+    """A reconciler over a scripted API server that stores what is written to the Rendezvous."""
+
+    def __init__(self) -> None:
+        self.connection = ScriptedConnection()
+        self.rendezvous = RendezvousCache()
+        self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
+        self.announced: list[str] = []
+        self.reconciler = Reconciler(
+            self.connection,  # type: ignore[arg-type]
+            self.rendezvous,
+            lambda _: self.members,
+            lambda _: NOTHING_KNOWN,
+            lambda _, announcement: self.announced.append(announcement.reason),
+        )
+        self.answer("PUT", "/status", self._store)
+        self.answer("DELETE", "/rendezvousmembers/", {})
+
+    def answer(self, method: str, part: str, *answers: Answer) -> None:
+        """Answer requests of this method, whose path holds this, so."""
+        self.connection.answers[(method, part)] = list(answers)
+
+    def serve(self, rendezvous: dict[str, Any] | ApiFailureError, *members: dict[str, Any]) -> None:
+        """What consistent reads see."""
+        self.answer("GET", "/rendezvousmembers", {"metadata": {"resourceVersion": "99"}, "items": list(members)})
+        self.answer("GET", "/rendezvous/run", rendezvous)
+
+    def know(self, rendezvous: dict[str, Any] | None, *members: dict[str, Any]) -> None:
+        """What the caches know; consistent reads see the same."""
+        if rendezvous is not None:
+            self.rendezvous.put(rendezvous)
+        self.members.relisted(list(members))
+        self.serve(rendezvous if rendezvous is not None else GONE, *members)
+
+    def run(self) -> float | None:
+        """One reconcile; the requests of earlier ones are forgotten."""
+        self.connection.asked.clear()
+        return self.reconciler.reconcile(KEY)
+
+    @property
+    def asked(self) -> list[str]:
+        """The requests: method and the last part of the path."""
+        return [f"{asked.method} {asked.path.rsplit('/', 1)[1]}" for asked in self.connection.asked]
+
+    @property
+    def status(self) -> RendezvousStatus:
+        known = self.rendezvous.get(KEY)
+        assert known is not None
+        return known.rendezvous.status
+
+    def _store(self, asked: Asked) -> dict[str, Any]:
+        version = str(int(asked.body["metadata"]["resourceVersion"]) + 100)
+        return {**asked.body, "metadata": {**asked.body["metadata"], "resourceVersion": version}}
