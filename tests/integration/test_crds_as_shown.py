@@ -180,8 +180,8 @@ FIELDS:
     When the forming began.
 
   waitingFor	<[]string>
-    Members of the current round that have not joined again yet, the first ten
-    of them.
+    Members of the current round that have not joined again yet, then labelled
+    pods that have not joined yet with what holds them, the first ten of them.
 """
 
 

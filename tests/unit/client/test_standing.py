@@ -11,7 +11,6 @@ from kube_rendezvous.membership.standing import (
     MustJoin,
     MustRejoin,
     Place,
-    SentHome,
     Standing,
     Standpoint,
     Waiting,

@@ -258,9 +258,9 @@ SILENT_C: list[ObservedMember] = [*crowd("a b"), seen("c", silence=15)]
         pytest.param(THREE_ROUNDS, {"history": TWO_FAILURES}, True, id="two failures and this one"),
         pytest.param(THREE_ROUNDS, {"history": TWO_FAILURES, "opened_after": 2}, False, id="failures before that"),
         pytest.param(THREE_ROUNDS, {"history": history((3, -10), (2, -61))}, False, id="one is too long ago"),
-        pytest.param(THREE_ROUNDS, {"history": history((3, -10, "Growth"), (2, -20))}, False, id="growth is no failure"),
+        pytest.param(THREE_ROUNDS, {"history": history((3, -10, "Growth"), (2, -20))}, False, id="growth is none"),
         pytest.param(
-            THREE_ROUNDS, {"history": history((3, -10, "PodEvicted"), (2, -20))}, False, id="an eviction is no failure"
+            THREE_ROUNDS, {"history": history((3, -10, "PodEvicted"), (2, -20))}, False, id="an eviction is none"
         ),
         pytest.param(
             FailurePolicy(no_progress=NoProgress(10, 600)),

@@ -1,0 +1,71 @@
+"""A node that was sent home ends torchrun with status 0, and nothing else is kept quiet."""
+
+import contextlib
+from typing import Any
+
+import pytest
+
+from kube_rendezvous import api
+
+torch_rendezvous = pytest.importorskip(
+    "torch.distributed.elastic.rendezvous", reason="the border can be tested only where torch is installed"
+)
+torchrun = pytest.importorskip("kube_rendezvous.torchrun")
+
+
+class Inner:
+    """Stands for our handler, which is not needed or is closed."""
+
+    def __init__(self, outcome: Exception) -> None:
+        self._outcome = outcome
+        self.shut_down = 0
+
+    def next_rendezvous(self) -> api.RendezvousInfo:
+        raise self._outcome
+
+    def shutdown(self) -> bool:
+        self.shut_down += 1
+        return True
+
+
+def launch(handler: Any, stumble: BaseException | None = None) -> Any:
+    """What torch 2.15's `launch_agent` makes of an agent whose `run` ended with a rendezvous error."""
+    try:
+        result: Any = None
+        with contextlib.suppress(torch_rendezvous.RendezvousGracefulExitError):
+            handler.next_rendezvous()
+        if stumble is not None:
+            raise stumble
+        return result.is_failed()
+    finally:
+        handler.shutdown()
+
+
+def sent_home() -> Inner:
+    return Inner(api.RendezvousGracefulExitError("not needed"))
+
+
+def test_the_launcher_that_stumbles_over_a_node_sent_home_ends_with_status_0() -> None:
+    inner = sent_home()
+    with pytest.raises(SystemExit) as end:
+        launch(torchrun.TorchrunHandler(inner))
+    assert (end.value.code, inner.shut_down) == (0, 1)
+
+
+@pytest.mark.parametrize("other", [RuntimeError("x"), AttributeError("x"), KeyboardInterrupt()])
+def test_another_error_goes_its_own_way(other: BaseException) -> None:
+    with pytest.raises(type(other)) as raised:
+        launch(torchrun.TorchrunHandler(sent_home()), other)
+    assert raised.value is other
+
+
+def test_a_node_that_was_not_sent_home_fails_as_ever() -> None:
+    with pytest.raises(torch_rendezvous.RendezvousClosedError):
+        launch(torchrun.TorchrunHandler(Inner(api.RendezvousClosedError("closed"))))
+
+
+def test_where_nothing_fails_shutdown_returns() -> None:
+    handler = torchrun.TorchrunHandler(sent_home())
+    with pytest.raises(torch_rendezvous.RendezvousGracefulExitError, match="not needed"):
+        handler.next_rendezvous()
+    assert handler.shutdown() is True
