@@ -87,8 +87,9 @@ def sort_crowd(rendezvous: Rendezvous, liveness: Liveness) -> Crowd:
         key=lambda m: (m.slot not in vacated_slots, int(m.created.timestamp()), place_key(m)),
     )
     return Crowd(
-        arrived=tuple(m for m in ranked if m.after_round >= status.round),
-        running=tuple(m for m in ranked if m.after_round < status.round),
+        # One that claims a later round than there is was written by hand, or we are behind: it must not start a round.
+        arrived=tuple(m for m in ranked if m.after_round == status.round),
+        running=tuple(m for m in ranked if m.after_round != status.round),
         newcomers=tuple(newcomers),
     )
 
