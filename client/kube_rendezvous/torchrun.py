@@ -123,7 +123,8 @@ def _launcher_stumbles(error: BaseException | None) -> bool:
     that None `is_failed()`. The AttributeError would end torchrun with status 1, so that Kubernetes would start a node
     again that nobody needs. The handler's `shutdown` is called while that error is on its way: the only place where a
     rendezvous backend can end the process as the agent meant to. Any other error, and a launcher without this flaw,
-    goes its own way.
+    goes its own way. A program that calls `elastic_launch` itself gets the SystemExit in place of the AttributeError;
+    one that drives the agent or the handler itself gets neither.
     """
     return isinstance(error, AttributeError) and error.obj is None and error.name == "is_failed"
 

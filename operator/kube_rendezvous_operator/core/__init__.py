@@ -2,7 +2,8 @@
 
 `decide` turns what was observed of one Rendezvous into what shall be written. One policy a file: `liveness` (who
 is lost), `closing` (may rounds be formed), `formation` (when is a round complete and who is in it), `ranking`
-(who gets which rank), `heartbeat`, `history`, `conditions`.
+(who gets which rank), `standby` (who is one too many), `failure_policy` (what fails again and again), `impossible`,
+`heartbeat`, `history`, `conditions`.
 """
 
 from kube_rendezvous_operator.core.decision import decide

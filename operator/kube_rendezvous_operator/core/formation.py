@@ -107,10 +107,11 @@ def sort_crowd(
         (m for name, m in liveness.alive.items() if name not in ranked_names and not blame.holds(m)),
         key=lambda m: (m.slot not in vacated_slots, int(m.created.timestamp()), place_key(m)),
     )
-    back = [m for m in ranked if m.after_round >= status.round]
+    # One that claims a later round than there is was written by hand, or we are behind: it must not start a round.
+    back = [m for m in ranked if m.after_round == status.round]
     return Crowd(
         arrived=tuple(m for m in back if not blame.holds(m)),
-        running=tuple(m for m in ranked if m.after_round < status.round),
+        running=tuple(m for m in ranked if m.after_round != status.round),
         newcomers=nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology),
         coming=on_their_way(surroundings, liveness.present, now),
         pods_known=bool(surroundings.pods),

@@ -245,6 +245,11 @@ def test_a_spare_takes_the_place_of_the_lost_at_once_when_the_old_members_are_th
     assert set(outcome(before, [*crowd("a b c", after_round=3), *crowd("x y")]).ranks) == {"a", "b", "c", "x"}
 
 
+def test_a_member_that_claims_a_round_that_was_never_published_starts_no_round() -> None:
+    before = stands("a b", max_nodes=2)
+    assert outcome(before, [seen("a"), seen("b", after_round=99)]).forming is None
+
+
 def test_old_members_have_time_to_stop_however_short_last_call_is() -> None:
     """Newcomers alone must not make the round that throws out those who are told in the same moment."""
     before = stands("a b", last_call_seconds=0, min_nodes=2, max_nodes=4)
