@@ -1,0 +1,57 @@
+"""Agents on a real API server, a Rendezvous each, and the operator."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from integration.handlers.runs import Run
+from integration.parity.agents import Agent, Launch
+from integration.recorder import Recorder
+from kube_rendezvous.cluster import Connection
+from rendezvous_local.cluster import Cluster
+from rendezvous_local.operator_process import OperatorProcess
+
+
+@pytest.fixture(scope="module")
+def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """A running operator."""
+    with OperatorProcess(cluster.kubeconfig, log=tmp_path_factory.mktemp("operator") / "operator.log") as operator:
+        yield operator
+
+
+@pytest.fixture
+def anybody(cluster: Cluster) -> Iterator[Connection]:
+    """A connection with every right."""
+    connection = Connection.open(str(cluster.kubeconfig))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(autouse=True)
+def recorder(operator: OperatorProcess, anybody: Connection, namespace: str) -> Iterator[Recorder]:
+    """Fails the test if an invariant was broken."""
+    with Recorder(anybody, namespace) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def run(anybody: Connection, namespace: str) -> Run:
+    """The Rendezvous of this test, with a fresh run id: not created yet."""
+    return Run(anybody, namespace, f"run-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def agent(cluster: Cluster, run: Run) -> Iterator[Callable[..., Agent]]:
+    """``agent(entry, *args, nodes=…, nproc=…)``: an agent of this test's Rendezvous, started."""
+    made: list[Agent] = []
+
+    def start(entry: Callable[..., Any], *args: Any, **options: Any) -> Agent:
+        environment = {"KUBECONFIG": str(cluster.kubeconfig), **options.pop("environment", {})}
+        made.append(Agent(Launch(run.namespace, run.name, entry, args, environment=environment, **options)))
+        return made[-1]
+
+    yield start
+    for agent in made:
+        agent.kill()
