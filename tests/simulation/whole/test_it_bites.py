@@ -1,0 +1,30 @@
+"""Each planted fault is found within so many seeds; without one the same seeds find nothing (`test_scenarios`)."""
+
+import re
+
+import pytest
+
+from simulation.whole.planted_faults import Fault
+from simulation.whole.scenario import fails
+
+SEEDS = 600
+
+FOUND_AS = {
+    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn",
+    Fault.RANKS_BY_ARRIVAL: "survived and lost rank",
+    Fault.CACHE_KEPT_OVER_RELIST: "was gone when the Members were listed last",
+    Fault.DEADLINE_RESET_AT_RESTART: "deadline was moved later",
+    Fault.DELETE_WITHOUT_PRECONDITION: "had not arrived, but it waits|lives and was expelled",
+    Fault.NO_SECOND_LOOK: "but all are there",
+    Fault.SILENCE_COUNTED_WHILE_CUT: "lives and was expelled for HeartbeatLost",
+    Fault.CLIENT_NEVER_REJOINS: "no round stands",
+    Fault.INTERRUPTS_WITHDRAWN: "interrupts was withdrawn",
+    Fault.STORE_OF_ANOTHER_MEMBER: "bootstrap store is not rank 0's",
+}
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_planted_fault_is_found(fault: Fault) -> None:
+    found = next((text for seed in range(SEEDS) if (text := fails(seed, frozenset([fault])))), "")
+    assert found, f"{fault}: {SEEDS} scenarios did not find it"
+    assert re.search(FOUND_AS[fault], found), f"{fault} was found as something else: {found}"
