@@ -1,7 +1,9 @@
 """The thread that drives a `WatchProtocol` over a `Connection`, for ever, through every failure."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -66,6 +68,8 @@ class Watcher:
         self._protocol = WatchProtocol(selector)
         self._listener = listener
         self._backoff = Backoff(limit=retry_limit)
+        self.list_began = math.inf
+        """When the newest list was asked for, on the monotonic clock: it cannot know what came later."""
         self._stop = threading.Event()
         self._stream: ResponseStream | None = None
         self._stream_lock = threading.Lock()
@@ -108,6 +112,7 @@ class Watcher:
         """One list, or one watch from its beginning to its end."""
         request = self._protocol.next_request()
         if isinstance(request, ListRequest):
+            self.list_began = time.monotonic()
             answer = self._connection.request("GET", self._path, query=request.query)
             self._listener.relisted(self._protocol.listed(answer))
             return

@@ -5,6 +5,7 @@ compares on every relist, and the operator's own clock counts silence only while
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -28,12 +29,15 @@ class _Entry:
     """What is known of one Member.
 
     Args:
-        heard: when its last heartbeat was received, on the monotonic clock.
+        added: when the object was first seen, on the monotonic clock: a list that was asked for earlier, and is missing
+            it, says nothing about it.
+        heard: when its last heartbeat was received.
         proven: when, in this silence, a consistent read proved that the API server serves; None: not yet.
         buried: we deleted the object, and events of its last days may still come: they must not raise it.
     """
 
     member: Member
+    added: float
     heard: float
     proven: float | None = None
     deleted: bool = False
@@ -98,12 +102,18 @@ class MemberCache:
                 if not entry.buried
             ]
 
-    def refresh(self, key: Key, objects: Iterable[Object]) -> None:
-        """Take a consistent list of the Members of one Rendezvous: what the cache does not know yet or any more."""
+    def refresh(self, key: Key, objects: Iterable[Object], asked: float = math.inf) -> None:
+        """Take a consistent list of the Members of one Rendezvous: what the cache does not know yet or any more.
+
+        Args:
+            key: of the Rendezvous.
+            objects: the list.
+            asked: when it was asked for, on the monotonic clock: what came later may be missing from it.
+        """
         with self._lock:
             there = {member.name for member in map(self._take, objects) if member is not None}
             for name, entry in self._by_key.get(key, {}).items():
-                if name not in there:
+                if name not in there and entry.added <= asked:
                     entry.deleted = True
 
     def prove(self, key: Key, names: Iterable[str], since: float) -> None:
@@ -146,7 +156,7 @@ class MemberCache:
                 there.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
                 self._take(obj)
             for place, key in list(self._key_of.items()):
-                if place not in there:
+                if place not in there and self._by_key[key][place[1]].added <= self._watcher.list_began:
                     self._mark_deleted(key, place[1])
             keys = list(self._by_key)
         self.synced.set()
@@ -209,7 +219,8 @@ class MemberCache:
         entries = self._by_key.setdefault(key, {})
         known = entries.get(member.name)
         if known is None or known.member.uid != member.uid:
-            entries[member.name] = _Entry(member, time.monotonic())
+            now = time.monotonic()
+            entries[member.name] = _Entry(member, added=now, heard=now)
             self._key_of[(member.namespace, member.name)] = key
         elif int(member.resource_version) > int(known.member.resource_version):
             if member.renew_time != known.member.renew_time:

@@ -124,7 +124,7 @@ class Reconciler:
         except ApiFailureError:
             self._members(key[0]).doubt()
             raise
-        self._members(key[0]).refresh(key, listed.get("items") or ())
+        self._members(key[0]).refresh(key, listed.get("items") or (), began)
         if time.monotonic() - began > promptly:
             self._members(key[0]).doubt()
 

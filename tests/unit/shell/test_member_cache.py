@@ -217,3 +217,16 @@ def test_the_end_of_a_member_that_was_never_known_means_nothing(watched: Watched
     watched.cache.forget(("ns", "unknown"), ["c"])
     assert watched.woken == []
     assert set(watched.seen()) == {"a", "b"}
+
+
+def test_a_list_that_was_asked_for_before_a_member_came_says_nothing_about_it(watched: Watched, clock: Clock) -> None:
+    asked = clock.now
+    clock.now += 1
+    watched.cache.changed(raw_member("late"))
+    watched.cache.refresh(KEY, [raw_member("a"), raw_member("b")], asked)
+    assert not watched.seen()["late"].deleted
+    watched.cache._watcher.list_began = asked
+    watched.cache.relisted([raw_member("a"), raw_member("b")])
+    assert not watched.seen()["late"].deleted
+    watched.cache.refresh(KEY, [raw_member("a"), raw_member("b")], clock.now)
+    assert watched.seen()["late"].deleted
