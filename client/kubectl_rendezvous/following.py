@@ -12,9 +12,10 @@ from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
 from kubectl_rendezvous.heartbeats import not_before_heartbeats
 from kubectl_rendezvous.observation import Observation
-from kubectl_rendezvous.pod_reading import NAME_LABEL, read_pod
+from kubectl_rendezvous.pod_reading import read_pod
 from kubectl_rendezvous.reading import Reader, in_words, node_names, read_members, read_rendezvous
 
 

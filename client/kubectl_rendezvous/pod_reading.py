@@ -2,32 +2,27 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, main_container, said
+from kube_rendezvous_operator.core.pod_reading import read_node as read_node_as_operator
 from kubectl_rendezvous.observation import Hold, SeenPod
-
-NAME_LABEL = "rendezvous.dev/name"
-"""Label of pods that take part in the Rendezvous of this name, in their own namespace."""
 
 CORDONED = "cordoned"
 """What `ObservedNode.draining` says here of a node that takes no more pods; that alone makes nobody leave."""
 
-_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _RUN_ID = re.compile(r"--rdzv[-_]id[= \x00]+[\"']?([^\s\"'\x00;]+)")
 _RUN_ID_VARIABLE = "PET_RDZV_ID"
 _IMAGE = ("ImagePull", "ErrImage", "InvalidImage", "ImageInspect", "RegistryUnavailable", "SignatureValidation")
-_LEAVING_NODE = re.compile(
-    r"out-of-service|cloudprovider\.kubernetes\.io/shutdown|ToBeDeleted|DeletionCandidate|karpenter\.sh/disrupt"
-    r"|impending-node-termination|aws-node-termination-handler/"
-)
 
 
 def read_pod(obj: Mapping[str, Any]) -> SeenPod:
     """Read a Pod."""
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
-    main = _main_container(meta, spec, status)
+    main = main_container(meta, spec, status)
     hold, why = _hold(status, conditions, main)
     return SeenPod(
         name=meta["name"],
@@ -43,13 +38,10 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
 
 
 def read_node(obj: Mapping[str, Any]) -> ObservedNode:
-    """Read a Node."""
-    meta, spec = obj["metadata"], obj.get("spec") or {}
-    taints = [str(taint.get("key", "")) for taint in spec.get("taints") or ()]
-    leaving = next((key for key in taints if _LEAVING_NODE.search(key)), "")
-    if not leaving and spec.get("unschedulable"):
-        leaving = CORDONED
-    return ObservedNode(name=meta["name"], labels=dict(meta.get("labels") or {}), draining=leaving)
+    """Read a Node as the operator does; beyond that, say of one that takes no more pods that it is cordoned."""
+    node = read_node_as_operator(obj)
+    cordoned = bool((obj.get("spec") or {}).get("unschedulable"))
+    return replace(node, draining=CORDONED) if cordoned and not node.draining else node
 
 
 def _run_ids(spec: Mapping[str, Any]) -> Iterable[str]:
@@ -60,25 +52,17 @@ def _run_ids(spec: Mapping[str, Any]) -> Iterable[str]:
         yield from (value for value in found if value and "$" not in value)
 
 
-def _main_container(meta: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Status of the container in which the member runs: the default one of kubectl, else the first."""
-    names = [c["name"] for c in spec.get("containers") or ()]
-    wanted = (meta.get("annotations") or {}).get(_DEFAULT_CONTAINER) or (names[0] if names else "")
-    statuses = status.get("containerStatuses") or ()
-    return next((c for c in statuses if c.get("name") == wanted), {})
-
-
 def _leaving(meta: Mapping[str, Any], conditions: Mapping[str, Any]) -> str:
     disruption = conditions.get("DisruptionTarget") or {}
     if disruption.get("status") == "True":
-        return _said(disruption)
+        return said(disruption)
     return "it is being deleted" if "deletionTimestamp" in meta else ""
 
 
 def _hold(status: Mapping[str, Any], conditions: Mapping[str, Any], main: Mapping[str, Any]) -> tuple[Hold, str]:
     phase = str(status.get("phase", "Pending"))
     if phase in ("Succeeded", "Failed"):
-        return Hold.ENDED, _said(status) or phase
+        return Hold.ENDED, said(status) or phase
     scheduled = conditions.get("PodScheduled") or {}
     if scheduled.get("status") == "False":
         return Hold.UNSCHEDULED, str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")
@@ -86,7 +70,7 @@ def _hold(status: Mapping[str, Any], conditions: Mapping[str, Any], main: Mappin
         waiting = (container.get("state") or {}).get("waiting") or {}
         hold = _hold_of_waiting(str(waiting.get("reason", "")))
         if hold is not None:
-            return hold, _said(waiting)
+            return hold, said(waiting)
     if phase == "Running":
         return Hold.RUNNING, "running"
     return Hold.STARTING, "starting" if scheduled.get("status") == "True" else "not scheduled yet"
@@ -100,8 +84,3 @@ def _hold_of_waiting(reason: str) -> Hold | None:
     if reason.endswith("Error"):  # CreateContainerConfigError, RunContainerError, …
         return Hold.MISCONFIGURED
     return None
-
-
-def _said(part: Mapping[str, Any]) -> str:
-    reason, message = str(part.get("reason") or ""), str(part.get("message") or "")
-    return f"{reason}: {message}" if reason and message else reason or message

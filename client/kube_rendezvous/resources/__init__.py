@@ -27,10 +27,8 @@ from kube_rendezvous.resources.rendezvous import (
     RendezvousStatus,
     Reopen,
     State,
-    parse_rendezvous,
-    spec_to_json,
-    status_to_json,
 )
+from kube_rendezvous.resources.rendezvous_json import parse_rendezvous, spec_to_json, status_to_json
 
 __all__ = [
     "API_VERSION",

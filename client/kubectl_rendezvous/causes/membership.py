@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from kube_rendezvous.resources import LateJoiners, Member
 from kube_rendezvous_operator.core.formation import WorldSizes
+from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.causes.going import has_to_go
 from kubectl_rendezvous.causes.quarantine import quarantine_of
 from kubectl_rendezvous.heartbeats import heartbeat_age, limit_of
 from kubectl_rendezvous.observation import Hold, Observation
-from kubectl_rendezvous.pod_reading import NAME_LABEL
 from kubectl_rendezvous.wording import age, as_sentence, count, listed, span, verb
 
 SILENT = "HeartbeatsMissing"

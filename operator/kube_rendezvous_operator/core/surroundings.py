@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class ObservedContainer:
-    """The container of a pod in which the member runs (see `shell.pod_reading` for which one that is).
+    """The container of a pod in which the member runs (see `pod_reading.main_container` for which one that is).
 
     Args:
         running_since: start of the instance that runs now, by the node's clock; None: none runs.

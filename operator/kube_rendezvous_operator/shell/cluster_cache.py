@@ -12,8 +12,8 @@ from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous_operator.core import ObservedNode, ObservedPod
+from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, read_node, read_pod
 from kube_rendezvous_operator.shell.member_cache import Key
-from kube_rendezvous_operator.shell.pod_reading import NAME_LABEL, read_node, read_pod
 
 _log = logging.getLogger(__name__)
 

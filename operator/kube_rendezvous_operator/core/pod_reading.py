@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_operator.core import ObservedContainer, ObservedNode, ObservedPod
+from kube_rendezvous_operator.core.surroundings import ObservedContainer, ObservedNode, ObservedPod
 
 NAME_LABEL = "rendezvous.dev/name"
 """Label of pods that take part in the Rendezvous of this name, in their own namespace."""
@@ -35,7 +35,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
     disruption = conditions.get("DisruptionTarget") or {}
-    container = _main_container(meta, spec, status)
+    container = main_container(meta, spec, status)
     return ObservedPod(
         name=meta["name"],
         uid=meta["uid"],
@@ -43,7 +43,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         node_name=spec.get("nodeName", ""),
         deleting="deletionTimestamp" in meta,
         grace_over="deletionTimestamp" in meta and meta.get("deletionGracePeriodSeconds") == 0,
-        disruption=_sentence(disruption) if disruption.get("status") == "True" else "",
+        disruption=said(disruption) if disruption.get("status") == "True" else "",
         holdup=_holdup(status, conditions, container),
         container=_read_container(container),
     )
@@ -56,12 +56,12 @@ def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:
     return ObservedNode(
         name=meta["name"],
         labels=dict(meta.get("labels") or {}),
-        draining=next((taint["key"] for taint in taints if taint["key"] in _DRAINING_TAINTS), ""),
+        draining=next((taint["key"] for taint in taints if taint.get("key") in _DRAINING_TAINTS), ""),
         gone=gone,
     )
 
 
-def _main_container(meta: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]) -> Mapping[str, Any]:
+def main_container(meta: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]) -> Mapping[str, Any]:
     """Status of the container in which the member runs: the default one of kubectl, else the first."""
     names = [c["name"] for c in spec.get("containers") or ()]
     wanted = (meta.get("annotations") or {}).get(_DEFAULT_CONTAINER) or (names[0] if names else "")
@@ -89,13 +89,14 @@ def _holdup(status: Mapping[str, Any], conditions: Mapping[str, Any], container:
     if scheduled.get("status") == "False":
         return f"Pending: {scheduled.get('message') or scheduled.get('reason') or 'not scheduled'}"
     if waiting.get("reason"):
-        return _sentence(waiting)
+        return said(waiting)
     return "running, not joined yet" if status.get("phase") == "Running" else str(status.get("phase", "Pending"))
 
 
-def _sentence(part: Mapping[str, Any]) -> str:
-    reason, message = part.get("reason", ""), part.get("message", "")
-    return f"{reason}: {message}" if reason and message else str(reason or message)
+def said(part: Mapping[str, Any]) -> str:
+    """Reason and message of a condition or a container state, in one line."""
+    reason, message = str(part.get("reason") or ""), str(part.get("message") or "")
+    return f"{reason}: {message}" if reason and message else reason or message
 
 
 def _time(text: str | None) -> datetime | None:
