@@ -8,6 +8,7 @@ from kube_rendezvous.api import RendezvousParameters
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LONGEST_NAME = 63  # of a label's value: pods are labelled with it
 _SLOT = re.compile(r"[0-9A-Za-z._-]{0,63}")
 
 Create = Literal["if-missing", "never"]
@@ -57,10 +58,10 @@ def read_settings(params: RendezvousParameters) -> HandlerSettings:
             "The kubernetes rendezvous backend needs --rdzv-id: the name of a Rendezvous object, for example "
             "--rdzv-id=my-run (torchrun's default is 'none')"
         )
-    if not _NAME.fullmatch(params.run_id) or len(params.run_id) > 253:
+    if not _NAME.fullmatch(params.run_id) or len(params.run_id) > _LONGEST_NAME:
         raise ValueError(
-            f"--rdzv-id={params.run_id!r} cannot be the name of a Rendezvous object: use lower-case letters, digits, "
-            f"'-' and '.', for example --rdzv-id={_suggest(params.run_id)}"
+            f"--rdzv-id={params.run_id!r} cannot be the name of a Rendezvous object: use at most {_LONGEST_NAME} "
+            f"lower-case letters, digits, '-' and '.', for example --rdzv-id={_suggest(params.run_id)}"
         )
     namespace = params.endpoint or None
     if namespace is not None and not _NAMESPACE.fullmatch(namespace):
@@ -106,4 +107,4 @@ def _last_call(params: RendezvousParameters) -> int | None:
 
 
 def _suggest(run_id: str) -> str:
-    return re.sub(r"[^a-z0-9.-]+", "-", run_id.lower()).strip("-.")[:253] or "my-run"
+    return re.sub(r"[^a-z0-9.-]+", "-", run_id.lower()).strip("-.")[:_LONGEST_NAME].strip("-.") or "my-run"

@@ -117,6 +117,22 @@ def test_a_wrong_rendezvous_is_refused_with_a_sentence_that_says_what_to_change(
     assert sentence in refused.stderr
 
 
+def test_a_name_that_no_pod_label_could_hold_is_refused(kubectl: Kubectl) -> None:
+    def create(name: str) -> subprocess.CompletedProcess[str]:
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": RENDEZVOUS_KIND,
+            "metadata": {"name": name},
+            "spec": {"minNodes": 1},
+        }
+        return kubectl("create", "--dry-run=server", "-f", "-", "-n", "default", stdin=json.dumps(manifest))
+
+    assert create("n" * 63).returncode == 0
+    refused = create("n" * 64)
+    assert refused.returncode != 0
+    assert "the name is longer than 63 characters" in refused.stderr
+
+
 def test_one_mistake_in_the_numbers_is_told_once(validate: Validate) -> None:
     for spec in ({"minNodes": 0}, {"minNodes": 4, "maxNodes": 2, "nodeUnit": 3}, {"minNodes": 2, "nodeUnit": 0}):
         assert len(validate(RENDEZVOUS_KIND, spec).stderr.strip().splitlines()) == 1

@@ -49,7 +49,7 @@ def test_a_slot_may_be_a_number() -> None:
     assert read(slot=0).slot == "0"
 
 
-@pytest.mark.parametrize("run_id", ["run", "a", "my-run.v2", "0", "x" * 253])
+@pytest.mark.parametrize("run_id", ["run", "a", "my-run.v2", "0", "x" * 63])
 def test_names_that_objects_can_have_are_taken(run_id: str) -> None:
     assert read(run_id).name == run_id
 
@@ -59,12 +59,12 @@ def test_names_that_objects_can_have_are_taken(run_id: str) -> None:
     [
         ("none", "needs --rdzv-id: the name of a Rendezvous object"),
         ("", "needs --rdzv-id"),
-        ("My Run", "use lower-case letters, digits, '-' and '.', for example --rdzv-id=my-run$"),
+        ("My Run", "use at most 63 lower-case letters, digits, '-' and '.', for example --rdzv-id=my-run$"),
         ("run_1", "for example --rdzv-id=run-1$"),
         ("-run-", "for example --rdzv-id=run$"),
         ("___", "for example --rdzv-id=my-run$"),
         ("run\n", "cannot be the name"),
-        ("x" * 254, "cannot be the name"),
+        ("x" * 64, "cannot be the name"),
     ],
 )
 def test_an_id_that_no_object_can_have_is_refused_with_one_that_it_can(run_id: str, sentence: str) -> None:
