@@ -20,6 +20,7 @@ from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
 from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS, Liveness, Loss, judge
+from kube_rendezvous_operator.core.location import located
 from kube_rendezvous_operator.core.observation import (
     Announcement,
     Decision,
@@ -53,6 +54,7 @@ def decide(
         surroundings: pods and nodes, as far as they are known.
     """
     before = rendezvous.status
+    members = located(members, surroundings)
     interval = heartbeat_interval(
         rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, max(members_in_cluster, len(members))
     )
@@ -140,11 +142,9 @@ def _topology(rendezvous: Rendezvous, liveness: Liveness, surroundings: Surround
     ranking, status = rendezvous.spec.ranking, rendezvous.status
     if surroundings.nodes is None or ranking == Ranking():
         return Topology.of(ranking, {}, status.domains, status.ranks)
-    members = tuple(liveness.present)
-    pods = {m.pod_uid: surroundings.pods[m.pod_uid].node_name for m in members if m.pod_uid in surroundings.pods}
-    names = {*pods.values(), *(m.node_name for m in members)}
+    names = {member.node_name for member in liveness.present}
     labels = {name: surroundings.nodes[name].labels for name in names if name in surroundings.nodes}
-    return Topology.of(ranking, labels, status.domains, status.ranks, pods)
+    return Topology.of(ranking, labels, status.domains, status.ranks)
 
 
 def _publish(

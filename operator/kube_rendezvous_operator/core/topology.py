@@ -18,14 +18,12 @@ class Topology:
     Args:
         ranking: the wish.
         node_labels: labels by node name.
-        pod_nodes: node names by pod UID.
         previous_paths: path of each rank of the round before; None: not known.
         remembered: the same by the name of the member that held the rank.
     """
 
     ranking: Ranking = field(default_factory=Ranking)
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    pod_nodes: Mapping[str, str] = field(default_factory=dict)
     previous_paths: tuple[Path | None, ...] = ()
     remembered: Mapping[str, Path] = field(default_factory=dict)
 
@@ -36,7 +34,6 @@ class Topology:
         node_labels: Mapping[str, Mapping[str, str]],
         previous_domains: Sequence[str] = (),
         previous: Sequence[str] = (),
-        pod_nodes: Mapping[str, str] | None = None,
     ) -> "Topology":
         """Gather what is known.
 
@@ -45,13 +42,12 @@ class Topology:
             node_labels: labels by node name, of the nodes that are known.
             previous_domains: `status.domains`: where the members of the round before ran.
             previous: `status.ranks`; with it, a survivor whose node is not known now counts as where it was.
-            pod_nodes: node names by pod UID; they count more than what a member says of itself.
         """
         levels = len(ranking.topology_keys)
         # Domains of another depth were written under other topologyKeys and say nothing about these.
         paths = tuple(_path(domain, levels) for domain in previous_domains) if levels else ()
         remembered = {name: path for name, path in zip(previous, paths, strict=False) if path is not None}
-        return cls(ranking, node_labels, pod_nodes or {}, paths, remembered)
+        return cls(ranking, node_labels, paths, remembered)
 
     @property
     def has_levels(self) -> bool:
@@ -91,7 +87,7 @@ class Topology:
         return tuple(SEPARATOR.join(path) if any(path) else "" for path in paths)
 
     def _labels_of(self, member: Member) -> Mapping[str, str] | None:
-        return self.node_labels.get(self.pod_nodes.get(member.pod_uid) or member.node_name)
+        return self.node_labels.get(member.node_name)
 
 
 FLAT = Topology()

@@ -152,12 +152,6 @@ def test_a_node_that_is_not_known_now_is_where_it_was() -> None:
     assert topology.path_of(on_node("new")) == ("", "")
 
 
-def test_what_a_pod_says_of_its_node_counts_more_than_what_its_member_says() -> None:
-    topology = Topology.of(Ranking(KEYS[:1]), nodes("a@x b@y"), pod_nodes={"pod-uid": "b"})
-    assert topology.path_of(member("m", node_name="a", pod_uid="pod-uid")) == ("y",)
-    assert topology.path_of(member("m", node_name="a", pod_uid="another")) == ("x",)
-
-
 def test_the_domains_of_the_status_say_where_each_rank_is() -> None:
     labels = nodes("a@z1/r1 b@z1 c")
     members = [on_node("b"), on_node("c"), on_node("a")]

@@ -1,0 +1,262 @@
+"""``Rendezvous`` from and to the API server's JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kube_rendezvous.resources.failure_policy import (
+    failure_policy_to_json,
+    losses_to_json,
+    parse_failure_policy,
+    parse_losses,
+    parse_quarantined,
+    quarantined_to_json,
+)
+from kube_rendezvous.resources.names import MANAGED_BY_LABEL, TRUST_ANNOTATION
+from kube_rendezvous.resources.ranking_spec import parse_ranking, ranking_to_json
+from kube_rendezvous.resources.rendezvous import (
+    BootstrapStore,
+    Closed,
+    Condition,
+    Forming,
+    LateJoiners,
+    PastRound,
+    Rendezvous,
+    RendezvousSpec,
+    RendezvousStatus,
+    Reopen,
+    State,
+)
+from kube_rendezvous.resources.timestamps import format_time, parse_time
+
+
+def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
+    """Read a Rendezvous from the API server's JSON, whose schema has already been enforced there.
+
+    Raises:
+        KeyError, ValueError, TypeError: the object does not follow the CRD.
+    """
+    meta: Mapping[str, Any] = obj["metadata"]
+    return Rendezvous(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        generation=int(meta.get("generation", 1)),
+        spec=_parse_spec(obj["spec"]),
+        status=_parse_status(obj.get("status") or {}),
+        trusted_places=_trusted(meta.get("annotations") or {}),
+        managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
+        being_deleted="deletionTimestamp" in meta,
+    )
+
+
+def _trusted(annotations: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(place.strip() for place in annotations.get(TRUST_ANNOTATION, "").split(",") if place.strip())
+
+
+def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:
+    return RendezvousSpec(
+        min_nodes=int(spec["minNodes"]),
+        max_nodes=int(spec.get("maxNodes") or spec["minNodes"]),
+        node_unit=int(spec.get("nodeUnit", 1)),
+        last_call_seconds=int(spec.get("lastCallSeconds", 30)),
+        heartbeat_seconds=int(spec.get("heartbeatSeconds", 5)),
+        late_joiners=LateJoiners(spec.get("lateJoiners", LateJoiners.RESTART)),
+        reopen=Reopen(spec.get("reopen", Reopen.WHEN_EMPTY)),
+        closed=bool(spec.get("closed", False)),
+        max_spares=(spec.get("standby") or {}).get("max"),
+        failure_policy=parse_failure_policy(spec.get("failurePolicy") or {}),
+        ranking=parse_ranking(spec.get("ranking") or {}),
+    )
+
+
+def spec_to_json(spec: RendezvousSpec) -> dict[str, Any]:
+    """The spec as a manifest has it."""
+    out: dict[str, Any] = {
+        "minNodes": spec.min_nodes,
+        "maxNodes": spec.max_nodes,
+        "nodeUnit": spec.node_unit,
+        "lastCallSeconds": spec.last_call_seconds,
+        "heartbeatSeconds": spec.heartbeat_seconds,
+        "lateJoiners": str(spec.late_joiners),
+        "reopen": str(spec.reopen),
+        "closed": spec.closed,
+    }
+    if spec.max_spares is not None:
+        out["standby"] = {"max": spec.max_spares}
+    if policy := failure_policy_to_json(spec.failure_policy):
+        out["failurePolicy"] = policy
+    if ranking := ranking_to_json(spec.ranking):
+        out["ranking"] = ranking
+    return out
+
+
+def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
+    store, forming, closed = status.get("bootstrapStore"), status.get("forming"), status.get("closed")
+    return RendezvousStatus(
+        observed_generation=int(status.get("observedGeneration", 0)),
+        state=State(status.get("state", State.WAITING)),
+        round=int(status.get("round", 0)),
+        ranks=tuple(status.get("ranks") or ()),
+        slots=tuple(status.get("slots") or ()),
+        domains=tuple(status.get("domains") or ()),
+        bootstrap_store=BootstrapStore(store["member"], store["address"], int(store["port"])) if store else None,
+        forming=_parse_forming(forming) if forming else None,
+        standby=int(status.get("standby", 0)),
+        spares=tuple(status.get("spares") or ()),
+        surplus=tuple(status.get("surplus") or ()),
+        opened_after=int(status.get("openedAfter", 0)),
+        recent_losses=parse_losses(status.get("recentLosses")),
+        quarantined=parse_quarantined(status.get("quarantined")),
+        closed=_parse_closed(closed) if closed else None,
+        heartbeat_seconds=int(status.get("heartbeatSeconds", 0)),
+        conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
+        history=tuple(_parse_past_round(r) for r in status.get("history") or ()),
+    )
+
+
+def _parse_forming(forming: Mapping[str, Any]) -> Forming:
+    deadline = forming.get("deadline")
+    return Forming(
+        round=int(forming["round"]),
+        reason=forming["reason"],
+        message=forming.get("message", ""),
+        interrupts=bool(forming.get("interrupts", False)),
+        since=parse_time(forming["since"]),
+        deadline=parse_time(deadline) if deadline else None,
+        arrived=int(forming.get("arrived", 0)),
+        required=int(forming.get("required", 1)),
+        waiting_for=tuple(forming.get("waitingFor") or ()),
+    )
+
+
+def _parse_closed(closed: Mapping[str, Any]) -> Closed:
+    return Closed(
+        by=closed.get("by", ""),
+        at=parse_time(closed["at"]),
+        reason=closed["reason"],
+        message=closed.get("message", ""),
+        reopens_on_join=bool(closed.get("reopensOnJoin", False)),
+        interrupts=bool(closed.get("interrupts", False)),
+    )
+
+
+def _parse_condition(condition: Mapping[str, Any]) -> Condition:
+    return Condition(
+        type=condition["type"],
+        status=condition["status"],
+        reason=condition["reason"],
+        message=condition.get("message", ""),
+        last_transition_time=parse_time(condition["lastTransitionTime"]),
+        observed_generation=int(condition.get("observedGeneration", 0)),
+    )
+
+
+def _parse_past_round(past: Mapping[str, Any]) -> PastRound:
+    return PastRound(
+        round=int(past["round"]),
+        reason=past["reason"],
+        message=past.get("message", ""),
+        world_size=int(past["worldSize"]),
+        joined=tuple(past.get("joined") or ()),
+        joined_count=int(past.get("joinedCount", 0)),
+        left=tuple(past.get("left") or ()),
+        left_count=int(past.get("leftCount", 0)),
+        moved_ranks=int(past.get("movedRanks", 0)),
+        formed_at=parse_time(past["formedAt"]),
+        forming_seconds=float(past.get("formingSeconds", 0.0)),
+    )
+
+
+def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
+    """The status as the operator writes it. ``parse`` of it gives an equal status again."""
+    out: dict[str, Any] = {
+        "observedGeneration": status.observed_generation,
+        "state": str(status.state),
+        "round": status.round,
+        "worldSize": status.world_size,
+        "ranks": list(status.ranks),
+        "slots": list(status.slots),
+        "standby": status.standby,
+        "heartbeatSeconds": status.heartbeat_seconds,
+        "conditions": [_condition_to_json(c) for c in status.conditions],
+        "history": [_past_round_to_json(r) for r in status.history],
+    }
+    out |= {key: value for key, value in _only_if_used(status).items() if value}
+    if status.domains:
+        out["domains"] = list(status.domains)
+    if status.bootstrap_store is not None:
+        store = status.bootstrap_store
+        out["bootstrapStore"] = {"member": store.member, "address": store.address, "port": store.port}
+    if status.forming is not None:
+        out["forming"] = _forming_to_json(status.forming)
+    if status.closed is not None:
+        out["closed"] = _closed_to_json(status.closed)
+    return out
+
+
+def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
+    """Fields that most rendezvous never need: left out while they are empty, each write goes to every member."""
+    return {
+        "spares": list(status.spares),
+        "surplus": list(status.surplus),
+        "openedAfter": status.opened_after,
+        "recentLosses": losses_to_json(status.recent_losses),
+        "quarantined": quarantined_to_json(status.quarantined),
+    }
+
+
+def _closed_to_json(closed: Closed) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "by": closed.by,
+        "at": format_time(closed.at),
+        "reason": closed.reason,
+        "message": closed.message,
+        "reopensOnJoin": closed.reopens_on_join,
+    }
+    if closed.interrupts:
+        out["interrupts"] = True
+    return out
+
+
+def _forming_to_json(forming: Forming) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "round": forming.round,
+        "reason": forming.reason,
+        "message": forming.message,
+        "interrupts": forming.interrupts,
+        "since": format_time(forming.since),
+        "arrived": forming.arrived,
+        "required": forming.required,
+        "waitingFor": list(forming.waiting_for),
+    }
+    if forming.deadline is not None:
+        out["deadline"] = format_time(forming.deadline)
+    return out
+
+
+def _condition_to_json(condition: Condition) -> dict[str, Any]:
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": format_time(condition.last_transition_time),
+        "observedGeneration": condition.observed_generation,
+    }
+
+
+def _past_round_to_json(past: PastRound) -> dict[str, Any]:
+    return {
+        "round": past.round,
+        "reason": past.reason,
+        "message": past.message,
+        "worldSize": past.world_size,
+        "joined": list(past.joined),
+        "joinedCount": past.joined_count,
+        "left": list(past.left),
+        "leftCount": past.left_count,
+        "movedRanks": past.moved_ranks,
+        "formedAt": format_time(past.formed_at),
+        "formingSeconds": past.forming_seconds,
+    }
