@@ -47,7 +47,7 @@ def describe(status: RendezvousStatus) -> str:
         return f"{closing[0].upper()}{closing[1:]}{again}."
     if forming is None:
         spare = f", {status.standby} on standby" if status.standby else ""
-        return f"Round {status.round} stands with {status.world_size} nodes{spare}."
+        return f"Round {status.round} stands with {nodes(status.world_size)}{spare}."
     if not forming.interrupts and status.ranks:
         return (
             f"Round {status.round} goes on while newcomers gather for round {forming.round}: {forming.message}, "
@@ -58,7 +58,7 @@ def describe(status: RendezvousStatus) -> str:
     if forming.deadline is not None:
         return f"{why}: {people}; last call ends at {_clock(forming.deadline)}."
     if forming.waiting_for:
-        return f"{why}: {people}; still to join again: {', '.join(forming.waiting_for)}."
+        return f"{why}: {people}; still awaited: {', '.join(forming.waiting_for)}."
     return f"{why}: {people}; start more nodes or lower spec.minNodes."
 
 
@@ -115,6 +115,11 @@ def newly_true(kind: str, before: Sequence[Condition], after: Sequence[Condition
     if now is None or now.status != "True" or (was is not None and was.status == "True"):
         return None
     return now
+
+
+def nodes(count: int) -> str:
+    """The number with its noun, for sentences."""
+    return "1 node" if count == 1 else f"{count} nodes"
 
 
 def _interrupted(forming: Forming | None) -> bool:

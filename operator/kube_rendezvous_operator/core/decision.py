@@ -11,6 +11,7 @@ from kube_rendezvous_operator.core.conditions import (
     STALLED_AFTER_SECONDS,
     describe,
     newly_true,
+    nodes,
     set_conditions,
     state_of,
 )
@@ -200,7 +201,7 @@ def _announcements(
             yield Announcement(severity, loss.reason, loss.message)
     if formation.chosen and after.bootstrap_store is not None:
         store = after.bootstrap_store
-        text = f"Round {after.round} stands with {after.world_size} nodes, rank 0 is {store.member}"
+        text = f"Round {after.round} stands with {nodes(after.world_size)}, rank 0 is {store.member}"
         yield Announcement(Severity.NORMAL, "RoundFormed", f"{text} ({after.history[0].reason})")
     for place in blame.news:
         yield Announcement(Severity.WARNING, "Quarantined", place.message)

@@ -45,10 +45,15 @@ def test_stalled_is_announced_once_and_ends_when_enough_are_there() -> None:
     assert condition(outcome(stalled, crowd("a b"), 41), "Stalled").status == "False"
 
 
+def test_a_round_of_one_is_told_as_one_node() -> None:
+    status = outcome(rendezvous(min_nodes=1, max_nodes=1), crowd("a"))
+    assert condition(status, "Formed").message == "Round 1 stands with 1 node."
+
+
 def test_stalled_names_the_members_that_are_still_to_join_again() -> None:
     before = stands("a b", status={"forming": told()})
     status = outcome(before, [seen("a", after_round=3), seen("b")], 31)
-    assert "still to join again: b" in condition(status, "Stalled").message
+    assert "still awaited: b" in condition(status, "Stalled").message
 
 
 def test_a_growth_that_has_just_told_everybody_is_not_stalled() -> None:
