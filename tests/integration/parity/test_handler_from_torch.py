@@ -1,6 +1,8 @@
 """The handler that torch's registry makes for the backend `kubernetes`, used as torch's agents use it."""
 
 import gc
+import json
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from torch.distributed.elastic.events import handlers as event_handlers
 from torch.distributed.elastic.rendezvous import (
     RendezvousClosedError,
     RendezvousHandler,
@@ -53,6 +56,29 @@ def join() -> Iterator[Joins]:
         yield lambda handler: pool.submit(handler.next_rendezvous)
 
 
+class EventKeeper(logging.Handler):
+    """Keeps what torch's event log is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.kept.append(json.loads(record.getMessage()))
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """The rendezvous events that torch's event log got."""
+    keeper = EventKeeper()
+    monkeypatch.setitem(event_handlers._log_handlers, "dynamic_rendezvous", keeper)
+    logger = logging.getLogger("torchelastic-events-dynamic_rendezvous")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(keeper)
+    yield keeper.kept
+    logger.removeHandler(keeper)
+
+
 def meet(join: Joins, *members: RendezvousHandler) -> list[RendezvousInfo]:
     """What each of these is told of the round in which they meet."""
     return [waiting.result(LIMIT_SECONDS) for waiting in [join(member) for member in members]]
@@ -76,6 +102,23 @@ def listens(info: RendezvousInfo) -> bool:
 def test_it_says_which_backend_and_which_run_it_is_of(handlers: Handlers, run: Run) -> None:
     handler = handlers()
     assert (handler.get_backend(), handler.get_run_id()) == ("kubernetes", run.name)
+
+
+def test_rounds_and_errors_go_to_torchs_event_log(handlers: Handlers, run: Run, events: list[dict[str, Any]]) -> None:
+    handler = handlers()
+    handler.next_rendezvous()
+    handler.set_closed()
+    with pytest.raises(RendezvousClosedError):
+        handler.next_rendezvous()
+    assert {event["run_id"] for event in events} == {run.name}
+    assert [(event["node_state"], event["rank"]) for event in events] == [
+        ("RUNNING", None),
+        ("RUNNING", 0),
+        ("RUNNING", None),
+        ("FAILED", None),
+    ]
+    assert events[1]["message"] == f"This node has joined the rendezvous '{run.name}' as rank 0 in a world of size 1."
+    assert events[3]["message"].startswith("RendezvousClosedError: Rendezvous ")
 
 
 def test_joining_again_gives_rounds_one_two_three(handlers: Handlers, run: Run) -> None:

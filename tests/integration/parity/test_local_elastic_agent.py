@@ -1,6 +1,5 @@
 """`LocalElasticAgent`, driven directly: ranks, failures and the exit barrier, as torch's own tests ask for them."""
 
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -122,9 +121,7 @@ def test_agents_that_end_apart_by_more_than_the_exit_barrier_end_well(local: Sta
 
 def test_nobody_waits_at_the_exit_barrier_after_a_failure(local: Start, tmp_path: Path) -> None:
     # The barrier would last longer than a test waits for an agent.
-    agents = [
-        local(fail_if_odd, str(tmp_path), nodes=(2, 2), nproc=2, exit_barrier_seconds=300.0) for _ in range(2)
-    ]
+    agents = [local(fail_if_odd, str(tmp_path), nodes=(2, 2), nproc=2, exit_barrier_seconds=300.0) for _ in range(2)]
     assert [one.outcome().state for one in agents] == ["FAILED", "FAILED"]
 
 

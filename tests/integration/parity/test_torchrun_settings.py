@@ -84,9 +84,7 @@ def test_join_timeout_ends_the_wait_for_a_node_that_does_not_come(torchruns: Tor
         ("last_call_timeout=-1", "--rdzv-conf last_call_timeout=-1: must be a number of seconds from 0 to 86400"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_told_by_its_name(
-    torchruns: Torchruns, run: Run, conf: str, told: str
-) -> None:
+def test_a_value_that_cannot_be_used_is_told_by_its_name(torchruns: Torchruns, run: Run, conf: str, told: str) -> None:
     [(status, output)] = torchruns(1, *flags(run, "1", conf))
     assert status != 0
     assert told in output
