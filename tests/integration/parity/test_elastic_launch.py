@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from integration.handlers.runs import Run
-from integration.parity.agents import Agent, returned
+from integration.parity.agents import Agent, Launch, returned
 from integration.parity.worker_functions import (
     echo,
     fail_and_count,
@@ -77,6 +78,11 @@ def test_the_local_address_is_the_master_address(agent: Start, address: str) -> 
 
 def test_workers_are_told_the_run_id(agent: Start, run: Run) -> None:
     assert returned(agent(tell))[0]["TORCHELASTIC_RUN_ID"] == run.name
+
+
+def test_a_launch_without_a_run_id_gets_one_of_its_own(launch: Callable[..., Launch]) -> None:
+    agent = Agent(replace(launch(tell), run_id=""))
+    assert returned(agent)[0]["TORCHELASTIC_RUN_ID"].isdigit()
 
 
 def test_agents_wait_for_those_whose_workers_end_later(agent: Start, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torch.distributed.elastic.rendezvous import (
     RendezvousHandler,
     RendezvousInfo,
     RendezvousParameters,
+    RendezvousStoreInfo,
 )
 from torch.distributed.elastic.rendezvous.registry import get_rendezvous_handler
 
@@ -88,9 +89,8 @@ def client_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("rendezvous-")}
 
 
-def listens(info: RendezvousInfo) -> bool:
+def listens(store: RendezvousStoreInfo | None) -> bool:
     """Whether somebody serves at the address of a round's store."""
-    store = info.bootstrap_store_info
     assert store is not None
     try:
         with socket.create_connection((store.master_addr, store.master_port), 5.0):
@@ -168,7 +168,7 @@ def test_the_store_is_shared_with_the_workers_unless_it_is_turned_off(
     infos = meet(join, *both)
     assert infos[0].bootstrap_store_info == infos[1].bootstrap_store_info
     # A port of the workers' own is free for rank 0's worker; the store's is taken.
-    assert listens(infos[0]) == shared
+    assert listens(infos[0].bootstrap_store_info) == shared
 
 
 def test_the_local_address_is_told_to_all(handlers: Handlers, join: Joins) -> None:
@@ -208,7 +208,9 @@ def test_nothing_runs_after_shutdown_and_a_second_shutdown_is_well(handlers: Han
     assert handler.is_closed()
     eventually(lambda: not run.members(), "its Member is gone")
     eventually(lambda: client_threads() <= before, "its threads have ended")
-    assert listens(info), "the store lives as long as somebody holds it: the agent does at its exit barrier"
+    assert listens(info.bootstrap_store_info), (
+        "the store lives as long as somebody holds it: the agent does at its exit barrier"
+    )
     del info
     gc.collect()
 
@@ -221,12 +223,19 @@ def test_shutdown_of_one_that_never_joined_makes_and_closes_nothing(handlers: Ha
 def test_nothing_of_a_handler_is_left_when_it_is_dropped(handlers: Handlers, join: Joins, run: Run) -> None:
     """As torch's own: a test, or a program that failed, need not have called `shutdown`."""
     before = client_threads()
-    stays, dropped = handlers(2), handlers(2, kept=False)
-    infos = meet(join, stays, dropped)
+    both = [handlers(2, kept=False), handlers(2, kept=False)]
+    infos = meet(join, *both)
     assert len(client_threads() - before) == 4, "a watch and a heartbeat each"
-    del dropped, infos
+    serves = infos[0].rank
+    stays = both.pop(1 - serves)
+    store = infos[0].bootstrap_store_info
+    assert listens(store)
+    both.clear()
+    infos.clear()
     gc.collect()
-    eventually(lambda: len(run.members()) == 1, "its Member is gone")
+    eventually(lambda: len(run.members()) == 1, "the Member of rank 0 is gone")
     eventually(lambda: len(client_threads() - before) == 2, "its threads have ended")
+    eventually(lambda: not listens(store), "its store is served no longer")
     eventually(lambda: stays.num_nodes_waiting() > 0, "the other is told")
     assert run.status.closed is None, "nobody said that it is over"
+    stays.shutdown()

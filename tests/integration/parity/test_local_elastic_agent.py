@@ -1,6 +1,8 @@
 """`LocalElasticAgent`, driven directly: ranks, failures and the exit barrier, as torch's own tests ask for them."""
 
+import gc
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from integration.handlers.eventually import eventually
 from integration.handlers.runs import Run
 from integration.parity.agents import Agent, Launch, returned
 from integration.parity.drivers import by_agent, handler_of, local_agent
@@ -123,6 +126,31 @@ def test_nobody_waits_at_the_exit_barrier_after_a_failure(local: Start, tmp_path
     # The barrier would last longer than a test waits for an agent.
     agents = [local(fail_if_odd, str(tmp_path), nodes=(2, 2), nproc=2, exit_barrier_seconds=300.0) for _ in range(2)]
     assert [one.outcome().state for one in agents] == ["FAILED", "FAILED"]
+
+
+def test_workers_run_on_when_the_agent_of_others_has_failed(run: Run, local: Start, tmp_path: Path) -> None:
+    run.create(minNodes=2, maxNodes=2)
+    agents = [local(fail_if_odd, str(tmp_path), nodes=(2, 2), exit_barrier_seconds=1.0) for _ in range(2)]
+    run.until(lambda status: status.closed is not None, "the agent whose worker failed has shut down", 30)
+    (tmp_path / "finish").touch()
+    assert {one.outcome().state for one in agents} == {"FAILED", "SUCCEEDED"}
+    assert run.status.round == 1, "nobody was restarted"
+
+
+def test_nothing_is_left_of_an_agent_that_is_dropped_and_whose_handler_nobody_shut_down(
+    launch: Callable[..., Launch], cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    before = {thread.name for thread in threading.enumerate()}
+    what = launch(sys.executable, "-c", WRITE_DOWN, str(tmp_path))
+    agent = local_agent(what, handler_of(what))
+    assert not agent.run().is_failed()
+    assert len(run.members()) == 1
+    del agent
+    gc.collect()
+    eventually(lambda: not run.members(), "its Member is gone")
+    eventually(lambda: {thread.name for thread in threading.enumerate()} <= before, "its threads have ended")
+    assert run.status.closed is None
 
 
 def test_an_agent_that_is_not_needed_ends_cleanly_and_starts_no_worker(run: Run, local: Start, tmp_path: Path) -> None:
