@@ -62,8 +62,8 @@ def test_ranks_are_right_for_every_worker_in_its_group_its_role_and_the_world(
         assert what["ROLE_WORLD_SIZE"] == str(sum(nproc for role, nproc in groups if role == what["ROLE_NAME"]))
         by_role[what["ROLE_NAME"]].append(int(what["ROLE_RANK"]))
         by_group[what["GROUP_RANK"]].append((int(what["LOCAL_RANK"]), rank, int(what["ROLE_RANK"])))
-    for role, ranks in by_role.items():
-        assert sorted(ranks) == list(range(sum(nproc for name, nproc in groups if name == role)))
+    for role, in_role in by_role.items():
+        assert sorted(in_role) == list(range(sum(nproc for name, nproc in groups if name == role)))
     assert sorted(by_group) == [str(number) for number in range(count)]
     for workers in by_group.values():
         local_ranks, ranks, role_ranks = zip(*workers, strict=True)

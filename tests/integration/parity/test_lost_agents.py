@@ -70,7 +70,7 @@ def test_one_that_comes_late_makes_the_world_larger_and_costs_no_restart(
     outcomes = [first.outcome(), second.outcome()]
     assert [outcome.error for outcome in outcomes] == ["", ""]
     assert [outcome.restarts_left for outcome in outcomes] == [1, 1]
-    assert outcomes[0].returned | outcomes[1].returned == {0: (0, 2, "0"), 1: (1, 2, "0")}
+    assert {**outcomes[0].returned, **outcomes[1].returned} == {0: (0, 2, "0"), 1: (1, 2, "0")}
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["its-host-stays", "its-host-dies"])
