@@ -1,5 +1,6 @@
 """The places of the run, each with a member that goes on by itself, or free."""
 
+import time
 from pathlib import Path
 
 from integration.handlers.agents import Agent
@@ -7,6 +8,7 @@ from integration.handlers.nodes import Node
 from integration.handlers.runs import Run
 
 JOIN_SECONDS = 300  # longer than any quiet point may take to come: who hangs is to be seen, not to time out
+GOODBYE_SECONDS = 10.0
 
 
 class Places:
@@ -59,8 +61,9 @@ class Places:
     def leave(self, place: int) -> None:
         """It says goodbye without closing, as one that is told to end does (a SIGTERM to torchrun)."""
         agent = self._retire(place)
-        if agent.node.handler._finalizer is not None:
-            agent.node.handler._finalizer()
+        session = agent.node.handler._session
+        if session is not None and session.me.name and not session.me.expelled:
+            session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + GOODBYE_SECONDS)
         self.shut(agent)
 
     def lose_object(self, place: int) -> None:
