@@ -1,5 +1,6 @@
 """A client process: the real `standing`, `nodes_waiting` and `Standpoint` over a lagging watch, like the handler."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
@@ -16,9 +17,12 @@ from kube_rendezvous.membership.standing import (
     standing,
 )
 from kube_rendezvous.resources import Rendezvous, RendezvousSpec
+from kube_rendezvous.resources.failure_policy import places_at
 from simulation.whole.invariants import Invariants
 from simulation.whole.planted_faults import Fault
-from simulation.whole.world import ConflictError, NotFoundError, UnavailableError, Watch, World
+from simulation.whole.pods_and_nodes import Home
+from simulation.whole.watch import Watch
+from simulation.whole.world import ConflictError, NotFoundError, UnavailableError, World
 
 
 class Phase(Enum):
@@ -34,18 +38,22 @@ class Client:
     """One process.
 
     Args:
-        place: number of its pod and slot; the process that replaces it there has the same.
+        place: number of its place; the process that replaces it there has the same.
+        home: pod, slot and node.
         process: distinguishes processes in one place.
         wish: the spec with which it creates a Rendezvous.
     """
 
-    def __init__(self, world: World, invariants: Invariants, place: int, process: int, wish: RendezvousSpec) -> None:
+    def __init__(
+        self, world: World, invariants: Invariants, place: int, process: int, wish: RendezvousSpec, home: Home
+    ) -> None:
         self._world, self._invariants, self._wish = world, invariants, wish
-        self.place = place
+        self.place, self.home = place, home
         self.label = f"n{place}-{process}"
         self.phase = Phase.WAITING
-        self.me = Standpoint()
+        self.me = Standpoint(places=frozenset(places_at(home.node, home.slot)))
         self.seen: Rendezvous | None = None
+        self.on_leave: Callable[[], None] = lambda: None
         self._incarnation = 0
         self._listed = False
         self._due = False
@@ -75,6 +83,7 @@ class Client:
             pass
         self._world.say(f"{self.label} leaves{' and closes' if close else ''}")
         self._end()
+        self.on_leave()
 
     def fail(self) -> None:
         """Its workers fail; it joins again."""
@@ -110,6 +119,7 @@ class Client:
             self.me, self.phase = self.me.took(where), Phase.RUNNING
             world.say(f"{self.label} runs round {where.round} as rank {where.rank}")
         elif isinstance(where, ClosedForUs | SentHome):
+            self._invariants.count("sent home" if isinstance(where, SentHome) else "refused: closed")
             self.leave()
         elif isinstance(where, MustJoin) and self.seen is not None:
             self._join(self.seen)
@@ -132,9 +142,10 @@ class Client:
     def _join(self, rendezvous: Rendezvous) -> None:
         self._incarnation += 1
         name = f"{self.label}-{self._incarnation}"
-        in_pod = self.place % 3 != 2
-        pod, slot = (f"pod-{self.place}", str(self.place)) if in_pod else ("", "")
-        self._world.create_member(name, rendezvous.uid, port=1 + self.place, pod_uid=pod, slot=slot)
+        home = self.home
+        self._world.create_member(
+            name, rendezvous.uid, port=1 + self.place, pod_uid=home.pod_uid, slot=home.slot, node_name=home.node
+        )
         self._world.say(f"{name} joins")
         self.me = replace(self.me.joined(name, rendezvous), made_by_client=bool(rendezvous.managed_by))
 

@@ -68,7 +68,7 @@ class Invariants:
         require(after.closed is None, "a round was formed while closed")
         require(bool(after.history[0].reason), "a round without a reason")
         for rank, name in enumerate(was.ranks[:size]):
-            kept = name not in after.ranks or after.ranks[rank] == name
+            kept = name not in after.ranks or after.ranks[rank] == name or bool(after.domains)
             require(kept, f"{name} survived and lost rank {rank}")
         for name in after.ranks:
             member = self.world.members.get(name)

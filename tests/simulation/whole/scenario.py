@@ -1,21 +1,27 @@
-"""One scenario: a crowd of clients, one or two operators, faults for a while, then calm in which a round must stand."""
+"""One scenario: a crowd of clients, one or two operators; faults for a while, then calm in which a round must stand."""
 
+import random
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
-from kube_rendezvous.resources import LateJoiners, RendezvousSpec, Reopen
+from kube_rendezvous.resources import LateJoiners, Ranking, RendezvousSpec, Reopen
+from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, places_at
 from kube_rendezvous_operator.core.formation import REJOIN_SECONDS, WorldSizes
 from kube_rendezvous_operator.core.heartbeat import proof_needed, silence_limit
 from simulation.whole.client_process import Client, Phase
-from simulation.whole.invariants import BrokenError, Invariants
+from simulation.whole.invariants import BrokenError, Invariants, require
 from simulation.whole.operator_process import Operator
 from simulation.whole.planted_faults import Fault
-from simulation.whole.world import NotFoundError, UnavailableError, World
+from simulation.whole.pods_and_nodes import RACK, ZONE, Home, PodsAndNodes
+from simulation.whole.policy_invariants import PolicyInvariants
+from simulation.whole.troubles import Troubles
+from simulation.whole.world import World
 
 CALM_SECONDS = 10.0
 """So long a round has to go on standing."""
-_SLACK_SECONDS = 15.0
-"""For lag, the last cut, and workers that take their time to stop."""
+_SLACK_SECONDS = 30.0
+"""For lag, the last cut, pods that were warned and go later, and workers that take their time to stop."""
 
 
 class Scenario:
@@ -31,28 +37,21 @@ class Scenario:
         self, seed: int, faults: frozenset[Fault] = frozenset(), trace: Callable[[str], None] | None = None
     ) -> None:
         self.world = world = World(seed, faults, trace)
-        self.invariants = Invariants(world, lambda: {client.me.name for client in self._living()})
-        rng = world.rng
-        many = 50 if rng.random() < 0.01 else rng.randint(3, 12)
-        unit = 2 if rng.random() < 0.2 else 1
-        low = max(unit, rng.randint(1, many))
-        self.spec = RendezvousSpec(
-            low,
-            max(-(-low // unit) * unit, rng.randint(low, many + 2)),
-            unit,
-            last_call_seconds=rng.choice([2, 5, 15]),
-            heartbeat_seconds=5,
-            late_joiners=LateJoiners.RESTART if rng.random() < 0.8 else LateJoiners.WAIT,
-            reopen=Reopen.WHEN_EMPTY if rng.random() < 0.9 else Reopen.NEVER,
-            max_spares=rng.choice([None] * 9 + [1]),
-        )
         self.clients: list[Client] = []
-        self.operators = [Operator(world, self.invariants, f"operator-{i}") for i in range(1 + (rng.random() < 0.3))]
+        self._pods_made = 0
+        self.operators: list[Operator] = []
+        self.invariants = Invariants(world, self._living_names)
+        rng = world.rng
+        self.cluster = PodsAndNodes(world, rng.randint(4, 8))
+        self.policies = PolicyInvariants(world, self.cluster, self._living_names, self.invariants.count)
+        self.labelled = rng.random() < 0.6
+        many = rng.choice([30, 50]) if rng.random() < 0.05 else rng.randint(3, 12)
+        self.spec = wished_spec(rng, many)
+        for number in range(1 + (rng.random() < 0.3)):
+            self.start_operator(f"operator-{number}")
         for place in range(many):
-            world.after(rng.choice([0.0, rng.uniform(0, 3), rng.uniform(0, 20)]), partial(self._start, place))
-        self._trouble_ends = rng.uniform(20.0, 60.0)
-        self._pause = rng.choice([1.5, 4.0, 10.0])
-        world.after(rng.uniform(0.0, 10.0), self._trouble)
+            world.after(rng.choice([0.0, rng.uniform(0, 3), rng.uniform(0, 20)]), partial(self.start, place))
+        self._troubles = Troubles(self)
 
     def run(self) -> None:
         """Run it.
@@ -60,18 +59,56 @@ class Scenario:
         Raises:
             BrokenError: an invariant does not hold; the seed shows it again.
         """
+        stretches = self.world.rng.choice([1, 2, 2, 3])
+        for stretch in range(stretches):
+            self.world.calm = False
+            self._troubles.begin()
+            self.world.run(self.world.seconds + self.world.rng.uniform(15.0, 60.0 / (1 + stretch)))
+            self._quiet_stretch()
+
+    def _quiet_stretch(self) -> None:
+        """Faults have stopped: a round must stand in bounded time, and the spares within their bound."""
         world = self.world
-        world.run(self._trouble_ends)
         world.calm = True
         world.say("all is calm from here")
         silence = silence_limit(5) + proof_needed(5)
-        limit = self.spec.last_call_seconds + silence + REJOIN_SECONDS + _SLACK_SECONDS
+        last_call = world.rendezvous.spec.last_call_seconds if world.rendezvous is not None else 0
+        limit = last_call + silence + REJOIN_SECONDS + _SLACK_SECONDS
         world.run(world.seconds + limit, enough=self.stands)
-        stands = self.stands()
-        if not stands and self._must_stand():
+        if self.stands():
+            self.invariants.count("stands")
+        elif self._must_stand():
             status = world.rendezvous.status if world.rendezvous is not None else None
             raise BrokenError(f"no round stands {limit:.0f} s after the last trouble: {status}")
         world.run(world.seconds + CALM_SECONDS)
+        self._standby_is_bounded()
+
+    def _standby_is_bounded(self) -> None:
+        rendezvous = self.world.rendezvous
+        if rendezvous is None or rendezvous.spec.max_spares is None or not self.stands():
+            return
+        status, spec = rendezvous.status, rendezvous.spec
+        free = WorldSizes.of(spec).full - status.world_size
+        settled = self.world.now - timedelta(seconds=CALM_SECONDS - 2)
+        unranked = [
+            client.label
+            for client in self._living()
+            if client.me.name in self.world.members
+            and client.me.name not in status.ranks
+            and client.me.rendezvous_uid == rendezvous.uid
+            and client.phase is Phase.WAITING
+            and self.world.members[client.me.name].created < settled
+            and not self._must_go(client)
+        ]
+        bound = max(0, free) + spec.max_spares
+        require(len(unranked) <= bound, f"{unranked} stand by, but standby.max allows {bound}")
+
+    def living(self) -> list[Client]:
+        """All clients whose process lives."""
+        return self._living()
+
+    def _living_names(self) -> set[str]:
+        return {client.me.name for client in self._living()}
 
     def _living(self) -> list[Client]:
         return [client for client in self.clients if client.alive]
@@ -87,7 +124,9 @@ class Scenario:
 
     def _must_stand(self) -> bool:
         """Enough live and want a round, and it is not closed."""
-        willing = [c for c in self._living() if c.phase is not Phase.STOPPING or self._never_rejoins]
+        willing = [
+            c for c in self._living() if (c.phase is not Phase.STOPPING or self._never_rejoins) and not self._must_go(c)
+        ]
         rendezvous = self.world.rendezvous
         if rendezvous is None:
             return any(c.phase is Phase.WAITING and (c.me.made_by_client or not c.me.name) for c in willing)
@@ -100,79 +139,73 @@ class Scenario:
     def _never_rejoins(self) -> bool:
         return Fault.CLIENT_NEVER_REJOINS in self.world.faults
 
-    def _start(self, place: int) -> None:
-        client = Client(self.world, self.invariants, place, len(self.clients), self.spec)
+    def _must_go(self, client: Client) -> bool:
+        """Whether no round may take it: it was warned, or sits at a quarantined place."""
+        home, rendezvous = client.home, self.world.rendezvous
+        left_out = {place.place for place in rendezvous.status.quarantined} if rendezvous is not None else set()
+        warned = home.pod_uid in self.cluster.warned or home.node in self.cluster.drained
+        return warned or bool(places_at(home.node, home.slot) & left_out)
+
+    def start_operator(self, label: str) -> None:
+        """An operator process comes, with nothing in its memory."""
+        self.operators.append(Operator(self.world, self.invariants, self.policies, label))
+
+    def start(self, place: int) -> None:
+        """A process comes to a place: first its pod, if pods are labelled, then the process."""
+        world, nodes = self.world, self.cluster.nodes
+        if place % 3 == 2:
+            self.start_process(place, Home(node=nodes[place % len(nodes)]))
+        elif not self.labelled:
+            self.start_process(place, Home(str(place), f"pod-{place}", nodes[place % len(nodes)]))
+        else:
+            self._pods_made += 1
+            fit = [node for node in nodes if node not in self.cluster.drained] or nodes
+            home = Home(str(place), f"pod-{place}-{self._pods_made}", world.rng.choice(fit), labelled=True)
+            self.cluster.create_pod(home.pod_uid, home.node)
+            slow = world.rng.random() < 0.1
+            world.after(
+                world.rng.uniform(5.0, 40.0) if slow else world.rng.uniform(0.1, 4.0),
+                partial(self.run_pod, place, home),
+            )
+
+    def run_pod(self, place: int, home: Home) -> None:
+        """The container of a pod starts, then its process."""
+        if home.pod_uid not in self.world.objects["pods"] or home.pod_uid in self.cluster.warned:
+            return
+        self.cluster.start_container(home.pod_uid)
+        self.world.after(self.world.rng.uniform(0.6, 2.0), partial(self._run_process, place, home))
+
+    def _run_process(self, place: int, home: Home) -> None:
+        if home.pod_uid in self.world.objects["pods"]:
+            self.start_process(place, home)
+
+    def start_process(self, place: int, home: Home) -> None:
+        """A client process begins."""
+        client = Client(self.world, self.invariants, place, len(self.clients), self.spec, home)
+        if home.labelled:
+            client.on_leave = partial(self.cluster.end_container, home.pod_uid, last=True)
         self.clients.append(client)
 
-    def _trouble(self) -> None:
-        if self.world.calm:
-            return
-        rng = self.world.rng
-        self.world.after(rng.expovariate(1 / self._pause), self._trouble)
-        what = rng.choices(*zip(*self._troubles, strict=True))[0]
-        try:
-            what()
-        except (NotFoundError, UnavailableError):
-            self.world.say("somebody is refused")
 
-    @property
-    def _troubles(self) -> list[tuple[Callable[[], None], int]]:
-        rng = self.world.rng
-
-        def client() -> Client | None:
-            alive = self._living()
-            return rng.choice(alive) if alive else None
-
-        def die() -> None:
-            if (one := client()) is not None:
-                one.die()
-                if rng.random() < 0.6:
-                    self.world.after(rng.uniform(0.1, 8.0), lambda: self._start(one.place))
-
-        def leave() -> None:
-            if (one := client()) is not None:
-                one.leave(close=rng.random() < 0.15)
-
-        def fail() -> None:
-            if (one := client()) is not None:
-                one.fail()
-
-        def delete_member() -> None:
-            if self.world.members:
-                self.world.say("a Member is deleted by hand")
-                self.world.delete_member(rng.choice(list(self.world.members)))
-
-        def delete_pod() -> None:
-            # Kubernetes removes the Member with its Pod; that the watch is cut just then is bad luck.
-            if (one := client()) is not None and one.me.name in self.world.members:
-                if rng.random() < 0.5:
-                    for operator in self.operators:
-                        operator.cut_a_watch(0, rng.uniform(0.1, 3.0))
-                one.die()
-                self.world.delete_member(one.me.name)
-
-        def crash() -> None:
-            at = rng.randrange(len(self.operators))
-            self.operators[at].crash()
-            label = self.operators[at].label
-            self.operators[at] = Operator(self.world, self.invariants, label)
-
-        def cut() -> None:
-            rng.choice(self.operators).cut_a_watch(rng.randrange(2), rng.choice([0.1, 3.0, 20.0]))
-
-        def edit() -> None:
-            low = rng.randint(1, 4)
-            self.world.edit_spec(min_nodes=low, max_nodes=low + rng.randint(1, 8), node_unit=1)
-
-        def join() -> None:
-            self._start(len(self.clients) + 100)
-
-        return [
-            (die, 6), (leave, 2), (fail, 5), (delete_member, 3), (delete_pod, 3), (crash, 6), (cut, 5),
-            (join, 4), (edit, 1),
-            (lambda: self.world.go_away(rng.choice([2.0, 12.0, 25.0])), 1),
-            (lambda: self.world.delete_rendezvous() if rng.random() < 0.3 else None, 1),
-        ]  # fmt: skip
+def wished_spec(rng: random.Random, many: int) -> RendezvousSpec:
+    """What is asked for with so many processes."""
+    unit = 2 if rng.random() < 0.2 else 1
+    low = max(unit, rng.randint(1, many))
+    return RendezvousSpec(
+        low,
+        max(-(-low // unit) * unit, rng.randint(low, many + 2)),
+        unit,
+        last_call_seconds=rng.choice([2, 5, 15]),
+        heartbeat_seconds=5,
+        late_joiners=LateJoiners.RESTART if rng.random() < 0.8 else LateJoiners.WAIT,
+        reopen=Reopen.WHEN_EMPTY if rng.random() < 0.9 else Reopen.NEVER,
+        max_spares=rng.choice([None, None, None, 0, 1, 2]),
+        failure_policy=FailurePolicy(
+            quarantine=Quarantine(rng.choice([2, 3]), 600) if rng.random() < 0.25 else None,
+            max_rounds=rng.randint(2, 6) if rng.random() < 0.15 else None,
+        ),
+        ranking=Ranking(topology_keys=rng.choice([(), (), (ZONE,), (ZONE, RACK)])),
+    )
 
 
 def fails(seed: int, faults: frozenset[Fault] = frozenset()) -> str:

@@ -1,4 +1,4 @@
-"""A small API server with a clock: resource versions, preconditions, outages, and watch streams that lag and are cut.
+"""A small API server with a clock: resource versions, preconditions and outages.
 
 Everything happens in one queue of events in simulated time; with one seed it happens in one order.
 """
@@ -8,15 +8,17 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from kube_rendezvous.resources import Member, Rendezvous, RendezvousSpec, RendezvousStatus
 from kube_rendezvous.resources.names import CLIENT_MANAGER
 from kube_rendezvous.resources.timestamps import format_time
 from simulation.whole.planted_faults import Fault
 
+if TYPE_CHECKING:
+    from simulation.whole.watch import Watch
+
 START = datetime(2026, 3, 1, tzinfo=UTC)
-MOST_LAG_SECONDS = 1.5
 
 
 class ConflictError(Exception):
@@ -29,16 +31,6 @@ class NotFoundError(Exception):
 
 class UnavailableError(Exception):
     """The API server is away."""
-
-
-class Listener(Protocol):
-    """What a watch tells; as the client library's `WatchListener`."""
-
-    def relisted(self, objects: list[Any]) -> None: ...
-    def changed(self, obj: Any) -> None: ...
-    def removed(self, obj: Any) -> None: ...
-    def troubled(self) -> None: ...
-    def connected(self) -> None: ...
 
 
 class World:
@@ -59,6 +51,7 @@ class World:
         self.rendezvous: Rendezvous | None = None
         self.members: dict[str, Member] = {}
         self.gone: dict[str, tuple[float, Member]] = {}
+        self.objects: dict[str, dict[str, dict[str, Any]]] = {"pods": {}, "nodes": {}}
         self.watches: list[Watch] = []
         self._trace = trace
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -176,6 +169,31 @@ class World:
         self.gone[name] = (self.seconds, member)
         self._tell("members", replace(member, resource_version=self._serve()), removed=True)
 
+    def put(self, kind: str, key: str, obj: dict[str, Any]) -> None:
+        """The control plane itself creates or changes a pod or a node."""
+        self.objects[kind][key] = obj
+        self._tell(kind, obj, removed=False)
+
+    def drop(self, kind: str, key: str) -> None:
+        """The control plane itself removes a pod or a node."""
+        self._tell(kind, self.objects[kind].pop(key), removed=True)
+
+    def trust(self, place: str) -> None:
+        """A person says that a place is mended."""
+        known = self.read_rendezvous()
+        trusted = known.trusted_places | {place}
+        self.rendezvous = replace(known, trusted_places=trusted, resource_version=self._serve())
+        self.say(f"{place} is trusted again")
+        self._tell("rendezvous", self.rendezvous, removed=False)
+
+    def listed(self, kind: str) -> list[Any]:
+        """What a list of such objects holds now."""
+        if kind in self.objects:
+            return list(self.objects[kind].values())
+        if kind == "members":
+            return list(self.members.values())
+        return [self.rendezvous] if self.rendezvous is not None else []
+
     def _tell(self, kind: str, obj: Any, *, removed: bool) -> None:
         for watch in self.watches:
             if watch.kind == kind:
@@ -196,65 +214,3 @@ class World:
     def _come_back(self) -> None:
         self.away = False
         self.say("the API server is back")
-
-
-class Watch:
-    """One watch stream: events come in order, each late by a random time, some twice; after a cut there is a list."""
-
-    def __init__(self, world: World, kind: str, listener: Listener) -> None:
-        self.world, self.kind, self._listener = world, kind, listener
-        self._epoch = 0
-        self._open = False
-        self._last = 0.0
-        world.watches.append(self)
-        world.after(world.rng.uniform(0.01, 0.2), self._begin(0))
-
-    def stop(self) -> None:
-        """Hear nothing any more."""
-        self._epoch += 1
-        self._open = False
-        if self in self.world.watches:
-            self.world.watches.remove(self)
-
-    def cut(self, seconds: float) -> None:
-        """Lose what is under way and hear nothing for so long."""
-        self._epoch += 1
-        self._open = False
-        self._listener.troubled()
-        self.world.after(seconds + 0.01, self._begin(self._epoch))
-
-    def push(self, obj: Any, *, removed: bool) -> None:
-        """Something has changed."""
-        if not self._open:
-            return
-        tell = self._listener.removed if removed else self._listener.changed
-        self._send(lambda: tell(obj))
-        if self.world.rng.random() < 0.03:
-            self._send(lambda: tell(obj))
-
-    def _send(self, tell: Callable[[], None]) -> None:
-        rng, epoch = self.world.rng, self._epoch
-        lag = rng.uniform(0.2, MOST_LAG_SECONDS) if rng.random() < 0.1 else rng.uniform(0.001, 0.05)
-        self._last = max(self._last, self.world.seconds + lag)
-        self.world.at(self._last, lambda: tell() if epoch == self._epoch else None)
-
-    def _begin(self, epoch: int) -> Callable[[], None]:
-        def begin() -> None:
-            if epoch != self._epoch:
-                return
-            if self.world.away:
-                self.world.after(0.5, begin)
-                return
-            world = self.world
-            there: list[Any] = list(world.members.values())
-            if self.kind == "rendezvous":
-                there = [world.rendezvous] if world.rendezvous is not None else []
-            self._open, self._last = True, world.seconds
-
-            def tell() -> None:
-                self._listener.relisted(there)
-                self._listener.connected()
-
-            self._send(tell)
-
-        return begin
