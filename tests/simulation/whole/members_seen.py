@@ -1,7 +1,7 @@
 """What an operator knows of the Members: step for step what `shell/member_cache` does."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kube_rendezvous.resources import Member
@@ -86,7 +86,7 @@ class MembersSeen:
         known = self.entries.get(obj.name)
         old = known.member if known is not None else None
         self._take(obj)
-        if old is None or replace(old, renew_time=obj.renew_time, resource_version=obj.resource_version) != obj:
+        if old is None or _what_counts(old) != _what_counts(obj):
             self._wake()
 
     def removed(self, obj: Any) -> None:
@@ -118,3 +118,8 @@ class MembersSeen:
         self.entries[name].deleted = True
         if self.entries[name].buried:
             del self.entries[name]
+
+
+def _what_counts(member: Member) -> tuple[object, ...]:
+    """All that can change in a Member besides its heartbeat."""
+    return member.uid, member.after_round, member.leaving, member.close_requested

@@ -108,9 +108,12 @@ class PodsAndNodes:
         self._world.after(self._world.rng.uniform(0.05, 5.0), lambda: self._collect(uid))
 
     def _collect(self, uid: str) -> None:
-        for name, member in list(self._world.members.items()):
-            if member.pod_uid == uid and not self._world.away:
-                self._world.delete_member(name)
+        """Kubernetes removes what the pod owned, as soon as it can."""
+        if self._world.away:
+            self._world.after(1.0, lambda: self._collect(uid))
+            return
+        for name in [name for name, member in self._world.members.items() if member.pod_uid == uid]:
+            self._world.delete_member(name)
 
     def _change(self, uid: str, change: Callable[[dict[str, Any]], None], what: str) -> None:
         known = self._world.objects["pods"].get(uid)

@@ -1,5 +1,6 @@
 """What must hold of pods, nodes and policies, judged by what is true and by what the operator must have heard."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,11 +74,12 @@ class PolicyInvariants:
         quarantined = {place.place for place in after.quarantined}
         for member in members:
             name, pod = member.name, member.pod_uid
-            warned = self._cluster.warned.get(pod, decided.pods_until)
-            require(warned >= decided.pods_until, f"{name} has a rank, but its pod was known to have to go")
-            ended = self._cluster.ended.get(pod, decided.pods_until)
-            seen = decided.pods_since is not None and self._cluster.created.get(pod, 0.0) >= decided.pods_since
-            require(not seen or ended >= decided.pods_until, f"{name} has a rank, but its pod was known to be gone")
+            ended = self._cluster.ended.get(pod, math.inf)
+            # Nobody tells an operator of a pod that was gone before it came.
+            if pod in self._cluster.created and decided.pods_since is not None and ended >= decided.pods_since:
+                warned = self._cluster.warned.get(pod, math.inf)
+                require(warned >= decided.pods_until, f"{name} has a rank, but its pod was known to have to go")
+                require(ended >= decided.pods_until, f"{name} has a rank, but its pod was known to be gone")
             drained = self._cluster.drained.get(member.node_name, decided.nodes_until) if pod else decided.nodes_until
             require(drained >= decided.nodes_until, f"{name} has a rank, but its node was known to be drained")
             at = places_at(member.node_name, member.slot) & quarantined

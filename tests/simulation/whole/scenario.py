@@ -46,6 +46,8 @@ class Scenario:
         self.policies = PolicyInvariants(world, self.cluster, self._living_names, self.invariants.count)
         self.labelled = rng.random() < 0.6
         many = rng.choice([30, 50]) if rng.random() < 0.05 else rng.randint(3, 12)
+        if many == 50:
+            self.invariants.count("fifty processes")
         self.spec = wished_spec(rng, many)
         for number in range(1 + (rng.random() < 0.3)):
             self.start_operator(f"operator-{number}")
@@ -71,6 +73,7 @@ class Scenario:
         world = self.world
         world.calm = True
         world.say("all is calm from here")
+        self.invariants.count("quiet stretch")
         silence = silence_limit(5) + proof_needed(5)
         last_call = world.rendezvous.spec.last_call_seconds if world.rendezvous is not None else 0
         limit = last_call + silence + REJOIN_SECONDS + _SLACK_SECONDS
@@ -201,7 +204,7 @@ def wished_spec(rng: random.Random, many: int) -> RendezvousSpec:
         reopen=Reopen.WHEN_EMPTY if rng.random() < 0.9 else Reopen.NEVER,
         max_spares=rng.choice([None, None, None, 0, 1, 2]),
         failure_policy=FailurePolicy(
-            quarantine=Quarantine(rng.choice([2, 3]), 600) if rng.random() < 0.25 else None,
+            quarantine=Quarantine(rng.choice([1, 2, 3]), 600) if rng.random() < 0.35 else None,
             max_rounds=rng.randint(2, 6) if rng.random() < 0.15 else None,
         ),
         ranking=Ranking(topology_keys=rng.choice([(), (), (ZONE,), (ZONE, RACK)])),

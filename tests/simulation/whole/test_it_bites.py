@@ -20,6 +20,13 @@ FOUND_AS = {
     Fault.CLIENT_NEVER_REJOINS: "no round stands",
     Fault.INTERRUPTS_WITHDRAWN: "interrupts was withdrawn",
     Fault.STORE_OF_ANOTHER_MEMBER: "bootstrap store is not rank 0's",
+    Fault.POD_NOTICE_IGNORED: "pod was known to have to go",
+    Fault.GONE_POD_IGNORED: "pod was known to",
+    Fault.ON_THE_WAY_IGNORED: "is on its way",
+    Fault.QUARANTINE_FORGOTTEN: "was forgotten",
+    Fault.STANDBY_IGNORED: "standby.max allows",
+    Fault.DOMAIN_SPLIT: "a domain is split|ranks moved|survived and lost rank",
+    Fault.MAX_ROUNDS_IGNORED: "more than maxRounds",
 }
 
 

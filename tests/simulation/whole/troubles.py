@@ -42,7 +42,7 @@ class Troubles:
     def _kinds(self) -> list[tuple[Callable[[], None], int]]:
         return [
             (self._die, 6), (self._leave, 2), (self._fail, 5), (self._delete_member, 3), (self._delete_pod, 3),
-            (self._crash, 6), (self._cut, 5), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 1),
+            (self._crash, 6), (self._cut, 7), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 1),
             (self._trust, 1), (self._outage, 1), (self._delete_rendezvous, 1),
         ]  # fmt: skip
 
@@ -94,13 +94,15 @@ class Troubles:
             return
         if self._rng.random() < 0.5:
             for operator in self._scenario.operators:
-                operator.cut_a_watch(self._rng.choice([0, 2]), self._rng.uniform(0.1, 3.0))
-        one.die()
+                operator.cut_a_watch(
+                    self._rng.choice([0, 0, 2]) if one.home.labelled else 0, self._rng.uniform(0.1, 3.0)
+                )
         if one.home.labelled:
-            self._cluster.delete_pod(one.home.pod_uid)
+            self._end(one)
             if self._rng.random() < _REPLACED:
                 self._come_again(one, self._rng.uniform(0.1, 5.0))
         else:
+            one.die()
             self._world.delete_member(one.me.name)
 
     def _warn(self) -> None:
@@ -115,8 +117,10 @@ class Troubles:
             self._come_again(one, self._rng.uniform(0.1, 10.0))
 
     def _end(self, one: Client) -> None:
-        if one.alive:
-            one.die()
+        """It goes, and whoever has taken its place in the same pod goes with it."""
+        for other in self._scenario.living():
+            if other is one or (one.home.pod_uid and other.home.pod_uid == one.home.pod_uid):
+                other.die()
         if one.home.labelled:
             self._cluster.delete_pod(one.home.pod_uid)
 
