@@ -95,7 +95,7 @@ class Scenario:
         settled = self.world.now - timedelta(seconds=CALM_SECONDS - 2)
         unranked = [
             client.label
-            for client in self._living()
+            for client in self.living()
             if client.me.name in self.world.members
             and client.me.name not in status.ranks
             and client.me.rendezvous_uid == rendezvous.uid
@@ -106,14 +106,11 @@ class Scenario:
         bound = max(0, free) + spec.max_spares
         require(len(unranked) <= bound, f"{unranked} stand by, but standby.max allows {bound}")
 
+    def _living_names(self) -> set[str]:
+        return {client.me.name for client in self.living()}
+
     def living(self) -> list[Client]:
         """All clients whose process lives."""
-        return self._living()
-
-    def _living_names(self) -> set[str]:
-        return {client.me.name for client in self._living()}
-
-    def _living(self) -> list[Client]:
         return [client for client in self.clients if client.alive]
 
     def stands(self) -> bool:
@@ -128,7 +125,7 @@ class Scenario:
     def _must_stand(self) -> bool:
         """Enough live and want a round, and it is not closed."""
         willing = [
-            c for c in self._living() if (c.phase is not Phase.STOPPING or self._never_rejoins) and not self._must_go(c)
+            c for c in self.living() if (c.phase is not Phase.STOPPING or self._never_rejoins) and not self._must_go(c)
         ]
         rendezvous = self.world.rendezvous
         if rendezvous is None:
