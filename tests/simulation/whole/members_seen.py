@@ -1,6 +1,6 @@
 """What an operator knows of the Members: step for step what `shell/member_cache` does."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from simulation.whole.world import World
 @dataclass(slots=True)
 class _Entry:
     member: Member
+    added: float
     heard: float
     proven: float | None = None
     deleted: bool = False
@@ -30,6 +31,7 @@ class MembersSeen:
         self.entries: dict[str, _Entry] = {}
         self.synced = False
         self.listed_at = 0.0
+        self.list_began: Callable[[], float] = lambda: 0.0
         self._cut_since: float | None = None
         self._counts_always = Fault.SILENCE_COUNTED_WHILE_CUT in world.faults
 
@@ -77,7 +79,7 @@ class MembersSeen:
         # The list may be as old as its answer was late.
         self.listed_at = max(self.listed_at, self._world.seconds - 2.0)
         if Fault.CACHE_KEPT_OVER_RELIST not in self._world.faults:
-            for name in [name for name in self.entries if name not in there]:
+            for name in [n for n, e in self.entries.items() if n not in there and e.added <= self.list_began()]:
                 self._mark_deleted(name)
         self.synced = True
         self._wake()
@@ -107,7 +109,7 @@ class MembersSeen:
     def _take(self, member: Member) -> bool:
         known = self.entries.get(member.name)
         if known is None:
-            self.entries[member.name] = _Entry(member, self._world.seconds)
+            self.entries[member.name] = _Entry(member, self._world.seconds, self._world.seconds)
         elif int(member.resource_version) > int(known.member.resource_version):
             if member.renew_time != known.member.renew_time:
                 known.hear(self._world.seconds)

@@ -23,6 +23,7 @@ class Operator(Reconciling):
         super().__init__(world, invariants, policies, label, members, surroundings)
         around = (surroundings.pod_watch, surroundings.node_watch)
         self._watches = (Watch(world, "members", members), Watch(world, "rendezvous", self), *around)
+        members.list_began = lambda: self._watches[0].list_began
 
     def crash(self) -> None:
         """SIGKILL between any two steps."""

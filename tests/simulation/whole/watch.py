@@ -30,6 +30,7 @@ class Watch:
         self._under_way: deque[float] = deque()
         self._current_until = -1.0
         self.first_listed: float | None = None
+        self.list_began = 0.0
         world.watches.append(self)
         world.after(world.rng.uniform(0.01, 0.2), self._begin(0))
 
@@ -90,6 +91,7 @@ class Watch:
                 return
             world = self.world
             there = world.listed(self.kind)
+            self.list_began = world.seconds
             self._open, self._last = True, world.seconds
 
             def tell() -> None:
