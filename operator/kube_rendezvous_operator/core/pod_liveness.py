@@ -78,9 +78,9 @@ def _judge_node(member: Member, node_name: str, surroundings: Surroundings) -> P
     node = surroundings.nodes.get(node_name)
     if node is None:
         return None  # not seen yet: a node is gone only if its end was seen
-    if node.gone:
+    if node.gone and int(member.resource_version) < node.version:
         return PodVerdict(NODE_GONE, f"{member.name}: its node {node_name} is gone", departing=False)
-    if node.draining:
+    if node.draining and not node.gone:
         text = f"{member.name}: its node {node_name} is being drained ({node.draining})"
         return PodVerdict(NODE_DRAINING, text, departing=True)
     return None

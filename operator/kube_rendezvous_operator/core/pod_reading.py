@@ -1,5 +1,6 @@
 """Reads what the core wants to know from Pods and Nodes as the API server shows them."""
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -58,6 +59,7 @@ def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:
         labels=dict(meta.get("labels") or {}),
         draining=next((taint["key"] for taint in taints if taint.get("key") in _DRAINING_TAINTS), ""),
         gone=gone,
+        version=int(meta.get("resourceVersion") or sys.maxsize),
     )
 
 

@@ -1,5 +1,6 @@
 """What the cluster says about the places where members run: pods and nodes, as far as the operator may see them."""
 
+import sys
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,12 +52,15 @@ class ObservedNode:
     Args:
         draining: the taint that says that its pods must go; "" if there is none.
         gone: it was seen and is deleted.
+        version: of the newest state seen; of its end, if that was seen. A member that wrote later has outlived it: its
+            node came back under the same name.
     """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     draining: str = ""
     gone: bool = False
+    version: int = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)

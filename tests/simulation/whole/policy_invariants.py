@@ -28,7 +28,7 @@ class Decided:
     at: datetime
     pods_until: float = -1.0
     nodes_until: float = -1.0
-    pods_since: float | None = None
+    pods_told_of: frozenset[str] = frozenset()
     nodes_known: bool = False
 
 
@@ -75,8 +75,8 @@ class PolicyInvariants:
         for member in members:
             name, pod = member.name, member.pod_uid
             ended = self._cluster.ended.get(pod, math.inf)
-            # Nobody tells an operator of a pod that was gone before it came.
-            if pod in self._cluster.created and decided.pods_since is not None and ended >= decided.pods_since:
+            # Nobody tells an operator of a pod that came and went before it did, or while its watch was cut.
+            if pod in decided.pods_told_of:
                 warned = self._cluster.warned.get(pod, math.inf)
                 require(warned >= decided.pods_until, f"{name} has a rank, but its pod was known to have to go")
                 require(ended >= decided.pods_until, f"{name} has a rank, but its pod was known to be gone")

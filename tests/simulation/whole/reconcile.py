@@ -79,7 +79,7 @@ class Reconciling:
             self._world.now,
             self.surroundings.pod_watch.current_until,
             self.surroundings.node_watch.current_until,
-            self.surroundings.pod_watch.first_listed,
+            self.surroundings.pods_told_of,
             surroundings.nodes is not None,
         )
         shown = blind(faults, known, at_start=not self._looked_once)

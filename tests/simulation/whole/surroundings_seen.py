@@ -19,11 +19,14 @@ class _Told:
 
     def __init__(self, cache: PodCache | NodeCache) -> None:
         self._cache = cache
+        self.told_of: set[str] = set()
 
     def relisted(self, objects: list[Any]) -> None:
+        self.told_of |= {obj["metadata"].get("uid", "") for obj in objects}
         self._cache.relisted(objects)
 
     def changed(self, obj: Any) -> None:
+        self.told_of.add(obj["metadata"].get("uid", ""))
         self._cache.changed(obj)
 
     def removed(self, obj: Any) -> None:
@@ -42,8 +45,14 @@ class SurroundingsSeen:
     def __init__(self, world: World, wake: Callable[[], None]) -> None:
         self._pods = PodCache(_NO_CONNECTION, None, lambda _: wake())
         self._nodes = NodeCache(_NO_CONNECTION, wake)
-        self.pod_watch = Watch(world, "pods", _Told(self._pods))
+        self._told = _Told(self._pods)
+        self.pod_watch = Watch(world, "pods", self._told)
         self.node_watch = Watch(world, "nodes", _Told(self._nodes))
+
+    @property
+    def pods_told_of(self) -> frozenset[str]:
+        """UIDs of all pods that the watch has ever told of: one may come and go while it is cut."""
+        return frozenset(self._told.told_of)
 
     def now(self) -> Surroundings:
         """As the core is told."""

@@ -171,12 +171,16 @@ class World:
 
     def put(self, kind: str, key: str, obj: dict[str, Any]) -> None:
         """The control plane itself creates or changes a pod or a node."""
-        self.objects[kind][key] = obj
-        self._tell(kind, obj, removed=False)
+        self.objects[kind][key] = self._stamped(obj)
+        self._tell(kind, self.objects[kind][key], removed=False)
 
     def drop(self, kind: str, key: str) -> None:
         """The control plane itself removes a pod or a node."""
-        self._tell(kind, self.objects[kind].pop(key), removed=True)
+        self._tell(kind, self._stamped(self.objects[kind].pop(key)), removed=True)
+
+    def _stamped(self, obj: dict[str, Any]) -> dict[str, Any]:
+        self._version += 1
+        return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self._version)}}
 
     def trust(self, place: str) -> None:
         """A person says that a place is mended."""

@@ -172,6 +172,14 @@ def test_the_node_of_a_member_whose_pod_has_no_label_still_counts() -> None:
     assert (verdict.reason, verdict.message) == ("NodeGone", "a: its node node-1 is gone")
 
 
+@pytest.mark.parametrize(("written", "reason"), [("41", "NodeGone"), ("43", None)])
+def test_who_wrote_after_the_end_of_its_node_has_outlived_it(written: str, reason: str | None) -> None:
+    # The node came back under the same name, and the news of its pods and members is ahead of that of the nodes.
+    its = member("a", pod_uid="p", node_name="node-1", renew_time=RENEWED, resource_version=written)
+    verdict = judge_pod(its, around(pod(), nodes=nodes(gone=True, version=42, draining="karpenter.sh/disrupted")))
+    assert (verdict.reason if verdict is not None else None) == reason
+
+
 def test_a_member_outside_a_pod_is_judged_by_its_heartbeat_alone() -> None:
     its = member("a", node_name="node-1", renew_time=RENEWED)
     assert judge_pod(its, around(pod(uid=""), nodes=nodes(gone=True))) is None
