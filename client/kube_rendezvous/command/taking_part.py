@@ -67,7 +67,9 @@ def take_part(options: argparse.Namespace) -> "Participation":
 @contextlib.contextmanager
 def ending_signals(told: Callable[[int], None]) -> Iterator[None]:
     """Let signals that ask a process to end call this instead."""
-    before = {number: signal.signal(number, lambda n, _: told(n)) for number in _ENDING}
+    # One that is ignored stays so: `nohup`.
+    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda n, _: told(n)) for number in heard}
     try:
         yield
     finally:

@@ -140,7 +140,8 @@ class Session:
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._listed or isinstance(self._refusal, ApiRefusedError), deadline - time.monotonic()
+                lambda: self._listed or isinstance(self._refusal, ApiRefusedError) or self._waits_are_over,
+                deadline - time.monotonic(),
             )
             if not self._listed:
                 path = collection_path(RENDEZVOUS_PLURAL, self._namespace)

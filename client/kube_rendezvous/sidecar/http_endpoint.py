@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _DEFAULT_WAIT = 60.0
 _LONGEST_WAIT = 3600.0
 _MOST_WAITING = 64
+_POLL_SECONDS = 0.1  # after which it sees that it was closed
 
 
 class HttpEndpoint:
@@ -55,7 +56,7 @@ class HttpEndpoint:
 
         Handler.board, Handler.leave, Handler.waiting = board, staticmethod(leave), threading.Semaphore(_MOST_WAITING)
         self._server = Server((host, port), Handler)
-        threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="http", daemon=True).start()
 
     @property
     def port(self) -> int:
@@ -152,6 +153,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
         self.wfile.write(content)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the base class refuses by itself is answered in JSON, too."""
+        self.close_connection = True
+        self._send(code, {"message": message or "not possible"})
 
     def log_message(self, format: str, *args: Any) -> None:
         """Probes come every second: only for those who want to see everything."""

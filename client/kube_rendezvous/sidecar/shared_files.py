@@ -14,6 +14,7 @@ READY_FILE = "ready"
 FINISHED_FILE = "finished"
 
 _READABLE_BY_ALL = 0o644
+_MOST_DIGITS = 18
 
 
 class SharedFiles:
@@ -55,7 +56,7 @@ class SharedFiles:
         try:
             with (self._folder / READY_FILE).open("rb") as file:
                 text = file.read(32).strip()
-            return int(text) if text.isdigit() else 0
+            return int(text) if text.isdigit() and len(text) <= _MOST_DIGITS else 0
         except OSError:
             return 0
 

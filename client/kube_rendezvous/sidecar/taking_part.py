@@ -60,7 +60,10 @@ class TakingPart:
                 return True
             self._ended = True
             # First the trainer, then the others: who is told to stop must not find a new round without it.
-            self._board.publish(lambda newest: newest.left(reason, message))
+            try:
+                self._board.publish(lambda newest: newest.left(reason, message))
+            except OSError as error:
+                _log.error("cannot tell the trainer that we leave: %s", error)
             return self._participation.finish() if close else self._participation.leave()
 
     def _run(self) -> None:

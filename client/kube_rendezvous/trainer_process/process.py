@@ -67,6 +67,7 @@ class TrainerProcess:
         assert self._guardian.stdin is not None
         self._guardian.stdin.close()
         self._guardian.wait()
+        _reap_orphans()
         return status if status >= 0 else 128 - status
 
     def _signal_group(self, number: int) -> None:
@@ -89,6 +90,15 @@ class TrainerProcess:
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _reap_orphans() -> None:
+    """As the first process of a container we inherit what a trainer leaves behind, and nobody else would bury it."""
+    if os.getpid() != 1:
+        return
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _python(script: str) -> list[str]:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from integration.command.sidecar_node import SidecarNode
 from integration.command.wrapped_node import TRAINER, WrappedNode
 from integration.handlers.runs import Run
 from integration.recorder import Recorder
 from kube_rendezvous.cluster import Connection
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.operator_process import OperatorProcess
+from rendezvous_local.ports import free_port
 
 Start = Callable[..., WrappedNode]
 
@@ -46,7 +48,7 @@ def run(anybody: Connection, namespace: str) -> Run:
 
 @pytest.fixture
 def start(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Start]:
-    """``start("a", "sidecar", "--dir", …, VARIABLE="…")``: a node with any `kube-rendezvous` command of this Rendezvous."""
+    """``start("a", "sidecar", "--dir", …, VARIABLE="…")``: a node with some `kube-rendezvous` command."""
     made: list[WrappedNode] = []
 
     def begin(name: str, command: str, *arguments: str, **environment: str) -> WrappedNode:
@@ -63,6 +65,20 @@ def start(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Start]:
     yield begin
     for node in made:
         node.process.kill()
+
+
+@pytest.fixture
+def sidecar(start: Start, tmp_path: Path) -> Callable[..., SidecarNode]:
+    """``sidecar("a", "--wait-for-trainer")``: a running sidecar with these options."""
+
+    def begin(name: str, *options: str, **environment: str) -> SidecarNode:
+        folder, port = tmp_path / name, free_port()
+        folder.mkdir(exist_ok=True)
+        listen = f"127.0.0.1:{port}"
+        node = start(name, "sidecar", f"--dir={folder}", f"--listen={listen}", *options, **environment)
+        return SidecarNode(node, folder, port)
+
+    return begin
 
 
 @pytest.fixture
