@@ -20,5 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from kube_rendezvous.command.parser import parse
 
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    status: int = options.run(options)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:  # `run` and `sidecar` hear it themselves once there is something to clean up
+        return 128 + 2
     return status

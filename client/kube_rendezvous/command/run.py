@@ -4,9 +4,10 @@ import argparse
 import os
 import shutil
 
+from kube_rendezvous.command.ending_signals import hear_ending_signals
 from kube_rendezvous.command.options import Commands, command, count, option, rendezvous_options, seconds
 from kube_rendezvous.command.standard_error import fail
-from kube_rendezvous.command.taking_part import ending_signals, log_to_stderr, take_part
+from kube_rendezvous.command.taking_part import log_to_stderr, take_part
 
 _NOT_FOUND = 127
 
@@ -98,5 +99,5 @@ def run(options: argparse.Namespace) -> int:
         grace=options.grace,
         inherit_socket=options.inherit_socket,
     )
-    with ending_signals(runner.signalled):
-        return runner.run()
+    hear_ending_signals(runner.signalled)
+    return runner.run()

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from kube_rendezvous.command.ending_signals import hear_ending_signals
 from kube_rendezvous.command.options import (
     DEFAULT_LISTEN,
     Commands,
@@ -13,7 +14,7 @@ from kube_rendezvous.command.options import (
     split_address,
 )
 from kube_rendezvous.command.standard_error import fail
-from kube_rendezvous.command.taking_part import ending_signals, log_to_stderr, take_part
+from kube_rendezvous.command.taking_part import log_to_stderr, take_part
 from kube_rendezvous.exit_statuses import EXPLAINED, USAGE
 
 _DETAILS = (
@@ -90,9 +91,9 @@ def run(options: argparse.Namespace) -> int:
 
     settings = SidecarSettings(options.dir, host, port, options.wait_for_trainer, options.close_on_term)
     sidecar = Sidecar(participation, settings)
+    hear_ending_signals(sidecar.signalled)
     try:
-        with ending_signals(sidecar.signalled):
-            return sidecar.run()
+        return sidecar.run()
     except OSError as error:
         participation.leave()
         raise fail(

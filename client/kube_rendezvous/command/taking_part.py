@@ -1,11 +1,8 @@
-"""What `run` and `sidecar` have in common: the log, the participation, the signals."""
+"""What `run` and `sidecar` have in common: the log and the participation."""
 
 import argparse
-import contextlib
 import logging
-import signal
 import sys
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kube_rendezvous.api import RendezvousConnectionError, RendezvousParameters
@@ -15,8 +12,6 @@ from kube_rendezvous.printable_text import printable
 
 if TYPE_CHECKING:
     from kube_rendezvous.participation import Participation
-
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 class _OneLine(logging.Formatter):
@@ -62,19 +57,6 @@ def take_part(options: argparse.Namespace) -> "Participation":
         raise fail(USAGE, _in_our_words(str(error))) from error
     except RendezvousConnectionError as error:
         raise fail(UNAVAILABLE, _in_our_words(str(error))) from error
-
-
-@contextlib.contextmanager
-def ending_signals(told: Callable[[int], None]) -> Iterator[None]:
-    """Let signals that ask a process to end call this instead."""
-    # One that is ignored stays so: `nohup`.
-    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, lambda n, _: told(n)) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _in_our_words(text: str) -> str:

@@ -48,7 +48,7 @@ class Sidecar:
         self._end: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 
     def signalled(self, number: int) -> None:
-        """Somebody asks us to end: call it from a signal handler."""
+        """Somebody asks us to end. From any thread."""
         self._end.put(None)
 
     def run(self) -> int:

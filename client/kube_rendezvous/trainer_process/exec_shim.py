@@ -21,6 +21,7 @@ def _main() -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
         return 128 + signal.SIGKILL
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # `kube-rendezvous run` hears them in a thread made for it
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored_by_python, signal.SIG_DFL)
     try:

@@ -68,14 +68,13 @@ class Runner:
         self._policy = policy
         self._grace = grace
         self._inherit_socket = inherit_socket
-        # A SimpleQueue's put may be interrupted by a signal handler that puts.
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._process: TrainerProcess | None = None
         self._grace_over: float | None = None
         self._status: int | None = None
 
     def signalled(self, number: int) -> None:
-        """Somebody asks us to end: call it from a signal handler."""
+        """Somebody asks us to end. From any thread."""
         self._events.put(Signalled(number))
 
     def run(self) -> int:
