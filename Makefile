@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench simulate local lint format clean
+.PHONY: help demo test bench soak simulate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 
 bench: $(INSTALLED) ## Measure beside torch's c10d: table, build/bench.json, thresholds (about 3 minutes)
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
+
+MINUTES ?= 30
+soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make soak MINUTES=30
+	@PYTHONPATH=deploy/local:tests $(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
 
 SEEDS ?= 0:20000
 simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000

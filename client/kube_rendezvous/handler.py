@@ -9,7 +9,6 @@ import os
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
@@ -27,6 +26,7 @@ from kube_rendezvous.api import (
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.credentials import CredentialsError
 from kube_rendezvous.cluster.refusals import explain_refusal
+from kube_rendezvous.membership.farewell import Farewell
 from kube_rendezvous.membership.identity import Identity, identify
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.membership.listening_socket import listen_for, port_of
@@ -127,7 +127,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         self._ended = False
         self._lock = threading.Lock()
         self._joining = threading.RLock()
-        self._finalizer: Any = None
+        self._farewell: Farewell | None = None
 
     def get_backend(self) -> str:
         """See base class."""
@@ -258,7 +258,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                     self._connection.host, address=self._settings.address, slot=self._settings.slot
                 )
                 self._session = Session(self._connection, self._namespace, self._settings.name, self._identity)
-                self._finalizer = weakref.finalize(self, _leave_quietly, self._session, os.getpid())
+                self._farewell = Farewell(self, self._session)
                 self._session.start()
             session = self._session
         session.wait_for_list(deadline)
@@ -390,23 +390,9 @@ class KubernetesRendezvousHandler(RendezvousHandler):
 
     def _release(self, session: Session) -> None:
         session.stop()
-        if self._finalizer is not None:
-            self._finalizer.detach()
+        if self._farewell is not None:
+            self._farewell.cancel()
         if self._listening is not None:
             self._listening.close()
             self._listening = None
         self._store = None
-
-
-def _leave_quietly(session: Session, process: int) -> None:
-    """What happens to a handler that was dropped, or whose process ends, without `shutdown`: it leaves, and does not
-    close. torchrun does so on SIGTERM: the others are to go on."""
-    if os.getpid() != process:
-        return  # a forked child does not speak for its parent
-    try:
-        if session.me.name and not session.me.expelled:
-            session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + 1.0)
-    except ApiFailureError as failure:
-        _log.debug("Could not say that we leave: %s", failure)
-    finally:
-        session.stop()

@@ -93,17 +93,26 @@ def read_settings(params: RendezvousParameters) -> HandlerSettings:
 
 
 def _seconds(params: RendezvousParameters, key: str, default: int) -> float:
-    value = params.get_as_int(key, default)
+    value = _whole_number(params, key, default)
     if value is None or value <= 0:
         raise ValueError(f"--rdzv-conf {key}={value}: must be a number of seconds above 0")
     return float(value)
 
 
 def _last_call(params: RendezvousParameters) -> int | None:
-    value = params.get_as_int("last_call_timeout")
+    value = _whole_number(params, "last_call_timeout")
     if value is not None and not 0 <= value <= 86400:
         raise ValueError(f"--rdzv-conf last_call_timeout={value}: must be a number of seconds from 0 to 86400")
     return value
+
+
+def _whole_number(params: RendezvousParameters, key: str, default: int | None = None) -> int | None:
+    try:
+        return params.get_as_int(key, default)
+    except ValueError as error:
+        raise ValueError(
+            f"--rdzv-conf {key}={params.get(key)}: must be a whole number of seconds, for example {key}=60"
+        ) from error
 
 
 def _suggest(run_id: str) -> str:

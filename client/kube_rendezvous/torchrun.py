@@ -10,6 +10,7 @@ from typing import cast
 
 import torch.distributed as dist
 from torch.distributed.elastic import rendezvous as torch_rendezvous
+from torch.distributed.elastic.events import NodeState, construct_and_record_rdzv_event
 
 from kube_rendezvous import api
 from kube_rendezvous.handler import KubernetesRendezvousHandler, create_handler
@@ -52,7 +53,7 @@ _POSITIONAL = frozenset({"backend", "endpoint", "run_id", "min_nodes", "max_node
 
 
 class TorchrunHandler(torch_rendezvous.RendezvousHandler):
-    """torch's `RendezvousHandler` over ours; raises torch's errors."""
+    """torch's `RendezvousHandler` over ours; raises torch's errors, and records torch's rendezvous events."""
 
     def __init__(self, inner: KubernetesRendezvousHandler) -> None:
         self._inner = inner
@@ -69,12 +70,16 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
 
     def next_rendezvous(self) -> torch_rendezvous.RendezvousInfo:
         """See base class."""
+        run = self._inner.get_run_id()
+        self._record("next_rendezvous", f"This node attempts to join the next round of the rendezvous '{run}'.")
         try:
-            with _torch_errors():
+            with self._at_the_border("next_rendezvous"):
                 info = self._inner.next_rendezvous()
         except torch_rendezvous.RendezvousGracefulExitError:
             self._sent_home = True
             raise
+        world = f"as rank {info.rank} in a world of size {info.world_size}"
+        self._record("next_rendezvous", f"This node has joined the rendezvous '{run}' {world}.", rank=info.rank)
         store_info = info.bootstrap_store_info
         assert store_info is not None
         return torch_rendezvous.RendezvousInfo(
@@ -86,12 +91,12 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
 
     def is_closed(self) -> bool:
         """See base class."""
-        with _torch_errors():
+        with self._at_the_border("is_closed"):
             return self._inner.is_closed()
 
     def set_closed(self) -> None:
         """See base class."""
-        with _torch_errors():
+        with self._at_the_border("set_closed"):
             self._inner.set_closed()
 
     def num_nodes_waiting(self) -> int:
@@ -109,11 +114,35 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
             SystemExit: status 0, where torch 2.15's launcher is about to fail because this node was sent home: see
                 `_launcher_stumbles`.
         """
-        with _torch_errors():
+        with self._at_the_border("shutdown"):
             done = self._inner.shutdown()
         if self._sent_home and _launcher_stumbles(sys.exc_info()[1]):
             raise SystemExit(0)
         return done
+
+    @contextlib.contextmanager
+    def _at_the_border(self, call: str) -> Iterator[None]:
+        """Errors leave as torch's, and are recorded."""
+        try:
+            with _torch_errors():
+                yield
+        except Exception as error:
+            self._record(call, f"{type(error).__name__}: {error}", NodeState.FAILED)
+            raise
+
+    def _record(
+        self, call: str, message: str, state: NodeState = NodeState.RUNNING, *, rank: int | None = None
+    ) -> None:
+        """As torch's handlers do, for programs that have put a handler of their own behind `dynamic_rendezvous` in
+        `torch.distributed.elastic.events`; costs nothing where none has."""
+        construct_and_record_rdzv_event(
+            run_id=self._inner.get_run_id(),
+            message=message,
+            node_state=state,
+            name=f"{type(self).__name__}.{call}",
+            hostname=socket.gethostname(),
+            rank=rank,
+        )
 
 
 def _launcher_stumbles(error: BaseException | None) -> bool:

@@ -70,6 +70,11 @@ class Recorder:
         with self._changed:
             return self._invariants.violations()
 
+    def forget(self, name: str) -> None:
+        """Drop the versions seen of the Rendezvous of this name but the newest, for runs that are long."""
+        with self._changed:
+            del self._versions.get(name, [])[:-1]
+
     def versions(self, name: str) -> list[Rendezvous]:
         """Every version seen of the Rendezvous of this name, oldest first."""
         with self._changed:

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from rendezvous_local.readiness import answers_ok, wait_until_ready
 READY_SECONDS = 30.0
 FIRST_RESTART_SECONDS = 0.2
 LONGEST_RESTART_SECONDS = 5.0
+GOOD_LIFE_SECONDS = 10.0  # whoever lived so long is started again at once
 MODULE = "kube_rendezvous_operator"
 
 
@@ -127,7 +129,10 @@ class OperatorProcess:
     def _keep_running(self) -> None:
         pause = FIRST_RESTART_SECONDS
         while True:
+            began = time.monotonic()
             self._process.wait()
+            if time.monotonic() - began >= GOOD_LIFE_SECONDS:
+                pause = FIRST_RESTART_SECONDS
             if self._asked_to_end.wait(pause):
                 return
             pause = min(2 * pause, LONGEST_RESTART_SECONDS)

@@ -8,6 +8,7 @@ import pytest
 
 from integration.handlers.runs import Run
 from integration.parity.agents import Agent, Launch
+from integration.parity.drivers import by_launcher
 from integration.recorder import Recorder
 from kube_rendezvous.cluster import Connection
 from rendezvous_local.cluster import Cluster
@@ -43,13 +44,24 @@ def run(anybody: Connection, namespace: str) -> Run:
 
 
 @pytest.fixture
-def agent(cluster: Cluster, run: Run) -> Iterator[Callable[..., Agent]]:
+def launch(cluster: Cluster, run: Run) -> Callable[..., Launch]:
+    """``launch(entry, *args, nodes=…, nproc=…)``: what an agent of this test's Rendezvous is asked to run."""
+
+    def describe(entry: Callable[..., Any] | str, *args: Any, **options: Any) -> Launch:
+        environment = {"KUBECONFIG": str(cluster.kubeconfig), **options.pop("environment", {})}
+        options = {"drive": by_launcher, **options}
+        return Launch(run.namespace, run.name, entry, args, environment=environment, **options)
+
+    return describe
+
+
+@pytest.fixture
+def agent(launch: Callable[..., Launch]) -> Iterator[Callable[..., Agent]]:
     """``agent(entry, *args, nodes=…, nproc=…)``: an agent of this test's Rendezvous, started."""
     made: list[Agent] = []
 
-    def start(entry: Callable[..., Any], *args: Any, **options: Any) -> Agent:
-        environment = {"KUBECONFIG": str(cluster.kubeconfig), **options.pop("environment", {})}
-        made.append(Agent(Launch(run.namespace, run.name, entry, args, environment=environment, **options)))
+    def start(entry: Callable[..., Any] | str, *args: Any, **options: Any) -> Agent:
+        made.append(Agent(launch(entry, *args, **options)))
         return made[-1]
 
     yield start

@@ -9,8 +9,8 @@ from typing import Any
 
 VARIABLES = (
     "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "ROLE_NAME",
-    "ROLE_RANK", "ROLE_WORLD_SIZE", "MASTER_ADDR", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT",
-    "TORCHELASTIC_USE_AGENT_STORE",
+    "ROLE_RANK", "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID",
+    "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS", "TORCHELASTIC_USE_AGENT_STORE",
 )  # fmt: skip
 POLL_SECONDS = 0.05
 LIMIT_SECONDS = 80.0
@@ -33,10 +33,28 @@ def fail_and_count(folder: str) -> None:
 
 
 def fail_once(folder: str) -> str:
-    """Fail in the first attempt, return the number of restarts in the next."""
-    if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and os.environ["RANK"] == "0":
+    """Rank 0 fails in the first attempt; all return the number of restarts in the next."""
+    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    Path(folder, f"{os.environ['RANK']}-{attempt}").touch()
+    if attempt == "0" and os.environ["RANK"] == "0":
         raise ValueError("as asked")
-    return os.environ["TORCHELASTIC_RESTART_COUNT"]
+    return attempt
+
+
+def die_once() -> str:
+    """Rank 1 is killed in the first attempt; all return the number of restarts in the next."""
+    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    if attempt == "0" and os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return attempt
+
+
+def fail_if_odd(folder: str) -> None:
+    """Odd ranks fail, the others would run on until the file `finish` is there."""
+    _die_with_agent()
+    if int(os.environ["RANK"]) % 2:
+        raise ValueError("as asked")
+    _wait_for(Path(folder, "finish"))
 
 
 def sum_of_ranks() -> int:
@@ -72,13 +90,27 @@ def finish_by_rank(folder: str) -> int:
     return rank
 
 
-def run_until_finish(folder: str) -> tuple[int, int]:
-    """Say that it runs, end when the file `finish` is there: its rank and the world size."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it goes with its agent
+def finish_first(folder: str, first: int) -> int:
+    """Rank ``first`` ends at once, the others when the file `finish` is there; each says when it began."""
+    _die_with_agent()
+    rank = int(os.environ["RANK"])
+    Path(folder, f"rank-{rank}-agent-{os.getppid()}").touch()
+    if rank != first:
+        _wait_for(Path(folder, "finish"))
+    return rank
+
+
+def run_until_finish(folder: str) -> tuple[int, int, str]:
+    """Say that it runs, end when the file `finish` is there: its rank, the world size, the number of restarts."""
+    _die_with_agent()
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    Path(folder, f"runs-{rank}-of-{size}-agent-{os.getppid()}").touch()
+    Path(folder, f"runs-{rank}-of-{size}-agent-{os.getppid()}-worker-{os.getpid()}").touch()
     _wait_for(Path(folder, "finish"))
-    return rank, size
+    return rank, size, os.environ["TORCHELASTIC_RESTART_COUNT"]
+
+
+def _die_with_agent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _wait_for(file: Path) -> None:

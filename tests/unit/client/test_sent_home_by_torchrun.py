@@ -20,6 +20,9 @@ class Inner:
         self._outcome = outcome
         self.shut_down = 0
 
+    def get_run_id(self) -> str:
+        return "my-run"
+
     def next_rendezvous(self) -> api.RendezvousInfo:
         raise self._outcome
 

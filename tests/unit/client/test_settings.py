@@ -84,7 +84,7 @@ def test_an_endpoint_that_is_no_namespace_is_refused_with_what_it_means(endpoint
         ({"join_timeout": 0}, "join_timeout=0: must be a number of seconds above 0"),
         ({"close_timeout": "-1"}, "close_timeout=-1: must be"),
         ({"read_timeout": 0}, "read_timeout=0: must be"),
-        ({"join_timeout": "soon"}, "join_timeout"),
+        ({"join_timeout": "soon"}, "--rdzv-conf join_timeout=soon: must be a whole number of seconds"),
         ({"last_call_timeout": -1}, "last_call_timeout=-1: must be a number of seconds from 0 to 86400"),
         ({"last_call_timeout": 86401}, "last_call_timeout=86401"),
         ({"create": "always"}, "create='always': use 'if-missing' or 'never'"),

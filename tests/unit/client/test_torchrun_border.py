@@ -25,6 +25,9 @@ class Inner:
     def __init__(self, outcome: Any) -> None:
         self._outcome = outcome
 
+    def get_run_id(self) -> str:
+        return "run"
+
     def __getattr__(self, name: str) -> Callable[[], Any]:
         return self._answer
 

@@ -1,0 +1,47 @@
+"""Where the soak runs: a control plane of its own, an operator, a namespace."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from integration.recorder import Recorder
+from kube_rendezvous.cluster import Connection
+from rendezvous_local.cluster import cluster
+from rendezvous_local.operator_process import OperatorProcess
+from soak.run import Account, Soak, nothing_left_over
+
+
+def soak(account: Account, seconds: float, tell: Callable[[Account], None]) -> str:
+    """Run one soak on the cluster of KUBECONFIG, or on a local one of its own.
+
+    Args:
+        account: says how many members and which seed; holds what was found afterwards.
+        seconds: for how long.
+        tell: called with the account after each quiet point.
+
+    Returns:
+        The end of the operator's log if anything is wrong, else "".
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cluster() as running,
+        OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log") as operator,
+    ):
+        with nothing_left_over(account):
+            connection = Connection.open(str(running.kubeconfig))
+            namespace = f"soak-{int(time.time())}"
+            connection.request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
+            try:
+                with Recorder(connection, namespace) as recorder:
+                    Soak(running.kubeconfig, connection, namespace, operator, account, tell).go(seconds, recorder)
+            except AssertionError as error:
+                account.violations.append(str(error))
+            finally:
+                connection.request("DELETE", f"/api/v1/namespaces/{namespace}")
+                connection.close()
+        operator.stop()
+        log = (Path(folder) / "operator.log").read_text(errors="replace")
+        errors = [line for line in log.splitlines() if "Traceback" in line]
+        account.violations += [f"the operator's log has {len(errors)} tracebacks"] if errors else []
+        return "\n".join(log.splitlines()[-60:]) if account.violations else ""

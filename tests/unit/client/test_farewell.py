@@ -1,0 +1,107 @@
+"""A handler that ends without `shutdown` leaves, closes nothing, and blocks nobody meanwhile."""
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous.membership.farewell import Farewell
+from kube_rendezvous.membership.standing import Standpoint
+
+LIMIT_SECONDS = 10.0
+
+
+class Holder:
+    """Stands for the handler."""
+
+
+class Session:
+    """Stands for a session whose requests need a lock, as a connection pool's do."""
+
+    def __init__(self, me: Standpoint | None = None, failure: Exception | None = None) -> None:
+        self.me = me or Standpoint("trainer-0", "uid")
+        self.lock = threading.Lock()
+        self.said: list[Any] = []
+        self.stopped = threading.Event()
+        self._failure = failure
+
+    def say_goodbye(self, *, close_reason: str | None, leaving: bool, deadline: float) -> None:
+        assert self.lock.acquire(timeout=LIMIT_SECONDS), "who drops a handler must not wait for itself"
+        self.lock.release()
+        self.said.append((close_reason, leaving))
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+def test_who_drops_a_handler_within_a_lock_that_its_goodbye_needs_does_not_wait_for_it() -> None:
+    session, holder = Session(), Holder()
+    farewell: Any = Farewell(holder, session)  # type: ignore[arg-type]
+    with session.lock:
+        del holder
+        assert session.said == []
+    assert session.stopped.wait(LIMIT_SECONDS)
+    assert session.said == [(None, True)]
+    del farewell
+
+
+@pytest.mark.parametrize("me", [Standpoint(), Standpoint("trainer-0", "uid", expelled=True)])
+def test_who_is_no_member_says_nothing_and_stops(me: Standpoint) -> None:
+    session, holder = Session(me), Holder()
+    Farewell(holder, session)  # type: ignore[arg-type]
+    del holder
+    assert session.stopped.wait(LIMIT_SECONDS)
+    assert session.said == []
+
+
+def test_it_stops_also_when_the_goodbye_cannot_be_said() -> None:
+    session, holder = Session(failure=ApiUnavailableError("PATCH x", 0, "", "gone")), Holder()
+    Farewell(holder, session)  # type: ignore[arg-type]
+    del holder
+    assert session.stopped.wait(LIMIT_SECONDS)
+
+
+def test_after_shutdown_nothing_is_said() -> None:
+    session, holder = Session(), Holder()
+    Farewell(holder, session).cancel()  # type: ignore[arg-type]
+    del holder
+    assert not session.stopped.is_set()
+
+
+AT_EXIT = """
+import os, sys
+from kube_rendezvous.membership.farewell import Farewell
+from unit.client.test_farewell import Holder, Session
+
+class Told(Session):
+    def say_goodbye(self, **what):
+        os.write(1, b"said\\n")
+
+holder = Holder()
+farewell = Farewell(holder, Told())
+if sys.argv[1] == "drop":
+    del holder
+elif sys.argv[1] == "fork" and os.fork() == 0:
+    sys.exit()
+elif sys.argv[1] == "fork":
+    os.wait()
+"""
+
+
+@pytest.mark.parametrize("how", ["hold", "drop", "fork"])
+def test_a_process_that_ends_says_it_once_and_a_forked_child_does_not(how: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", AT_EXIT, how],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "said\n"), ended.stderr
