@@ -28,6 +28,7 @@ from kube_rendezvous.cluster.credentials import CredentialsError
 from kube_rendezvous.cluster.refusals import explain_refusal
 from kube_rendezvous.membership.farewell import Farewell
 from kube_rendezvous.membership.identity import Identity, identify
+from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.membership.listening_socket import listen_for, port_of
 from kube_rendezvous.membership.plain_errors import plain_errors
 from kube_rendezvous.membership.session import Session
@@ -46,6 +47,7 @@ from kube_rendezvous.membership.standing import (
 from kube_rendezvous.membership.waiting_report import NO_OPERATOR, UNOBSERVED_SECONDS, WaitingReport
 from kube_rendezvous.resources import Rendezvous
 from kube_rendezvous.settings import HandlerSettings, read_settings
+from kube_rendezvous.store_choice import AddressOnlyStore
 
 BACKEND = "kubernetes"
 
@@ -124,6 +126,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         self._store: Store | None = None
         self._ended = False
         self._lock = threading.Lock()
+        self._joining = threading.RLock()
         self._farewell: Farewell | None = None
 
     def get_backend(self) -> str:
@@ -144,7 +147,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         if self._ended:
             raise RendezvousClosedError(f"{self._what}: this handler was shut down")
         deadline = time.monotonic() + self._settings.join_timeout
-        with plain_errors(self._what, self._namespace):
+        with self._joining, plain_errors(self._what, self._namespace):
             session = self._begin(deadline)
             return self._find_round(session, deadline)
 
@@ -174,23 +177,65 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         session = self._session
         return 0 if session is None else session.nodes_waiting()
 
+    @property
+    def namespace(self) -> str:
+        """Of the Rendezvous."""
+        return self._namespace
+
+    @property
+    def rendezvous(self) -> Rendezvous | None:
+        """The newest version seen; None: there is none, or nothing was seen yet."""
+        session = self._session
+        return None if session is None else session.rendezvous
+
+    def interruption(self) -> Interruption | None:
+        """Why this node must stop what it runs and join again; None: it need not. From memory."""
+        session = self._session
+        return None if session is None else session.interruption()
+
+    def wait_for_interruption(self, seconds: float) -> Interruption | None:
+        """As `interruption`, but waits for one: `seconds` at the most, and until `leave` or `shutdown` is called."""
+        session = self._session
+        if session is None or self._ended:
+            return None
+        session.wait_until(lambda: session.nodes_waiting() > 0, seconds)
+        return session.interruption()
+
     def shutdown(self) -> bool:
         """See base class: leaves, and closes the rendezvous as torch does. Safe to call twice.
 
         One that has no place in the newest round only leaves: a spare that gives up, or a node whose join timed out,
         must not end a run that goes on without it.
         """
+        return self._end(self._settings.close_timeout, may_close=True)
+
+    def leave(self) -> bool:
+        """Leave without closing: the others form a round without this node. Safe to call twice, and from any thread.
+
+        A `next_rendezvous` that another thread waits in raises `RendezvousClosedError`.
+
+        Returns:
+            Whether the API server was told; if not, the operator finds out when the heartbeat is missed.
+        """
+        return self._end(min(_GOODBYE_SECONDS, self._settings.close_timeout), may_close=False)
+
+    def _end(self, seconds: float, *, may_close: bool) -> bool:
         if self._ended:
             return True
         self._ended = True
         session = self._session
         if session is None:
             return True
-        deadline = time.monotonic() + self._settings.close_timeout
+        deadline = time.monotonic() + seconds
+        if not may_close:
+            session.end_waits()
+            # A join that is under way must come to its end first, or its Member would be left behind.
+            if self._joining.acquire(timeout=seconds):
+                self._joining.release()
         try:
             if session.me.name and session.rendezvous is not None and not session.me.expelled:
                 reason = f"shut down after round {session.me.held_round}"
-                closes = holds_a_place(session.rendezvous, session.me)
+                closes = may_close and holds_a_place(session.rendezvous, session.me)
                 session.say_goodbye(close_reason=reason if closes else None, leaving=True, deadline=deadline)
                 if closes:
                     self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))
@@ -248,7 +293,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         self._store = store
         assert self._identity is not None
         _log.info("%s: round %d, rank %d of %d", self._what, place.round, place.rank, place.world_size)
-        if self.use_agent_store:
+        if self.use_agent_store or isinstance(store, AddressOnlyStore):
             info = RendezvousStoreInfo(place.store.address, place.store.port)
         else:
             info = RendezvousStoreInfo.build(place.rank, store, local_addr=self._identity.address)

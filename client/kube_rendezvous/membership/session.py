@@ -19,6 +19,7 @@ from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
+from kube_rendezvous.membership.interruption import Interruption, interruption
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
 from kube_rendezvous.resources.failure_policy import places_at
@@ -56,6 +57,7 @@ class Session:
         self._me = Standpoint(places=frozenset(places_at(identity.node_name, identity.slot)))
         self._first_unobserved: float | None = None
         self._stopping = threading.Event()
+        self._waits_are_over = False
         self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
         self._watcher = Watcher(
             connection,
@@ -77,6 +79,12 @@ class Session:
         self._watcher.stop()
         self._heartbeat.stop()
         self._connection.close()
+
+    def end_waits(self) -> None:
+        """Let every wait come back now, and each later one at once: whoever waits is to look why."""
+        with self._changed:
+            self._waits_are_over = True
+            self._changed.notify_all()
 
     # What is known, from memory.
 
@@ -103,6 +111,11 @@ class Session:
         with self._changed:
             return nodes_waiting(self._rendezvous, self._me)
 
+    def interruption(self) -> Interruption | None:
+        """Why this running member must stop; None: it need not."""
+        with self._changed:
+            return interruption(self._rendezvous, self._me)
+
     def unobserved_seconds(self) -> float:
         """For how long no operator has looked at the newest spec, as far as this member saw; 0 if one has."""
         with self._changed:
@@ -127,7 +140,8 @@ class Session:
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._listed or isinstance(self._refusal, ApiRefusedError), deadline - time.monotonic()
+                lambda: self._listed or isinstance(self._refusal, ApiRefusedError) or self._waits_are_over,
+                deadline - time.monotonic(),
             )
             if not self._listed:
                 path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
@@ -156,10 +170,10 @@ class Session:
     def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
         """Wait until ``true`` (called with the session locked) holds; return whether it does.
 
-        At the most for `seconds`, and until the session is stopped.
+        At the most for `seconds`, and until the session is stopped or `end_waits` was called.
         """
         with self._changed:
-            self._changed.wait_for(lambda: true() or self._stopping.is_set(), max(0.0, seconds))
+            self._changed.wait_for(lambda: true() or self._waits_are_over or self._stopping.is_set(), max(0.0, seconds))
             return true()
 
     # Writing.

@@ -1,0 +1,96 @@
+"""The sidecar's endpoint: who may do what there, and that nothing hangs."""
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kube_rendezvous.sidecar.board import Board
+from kube_rendezvous.sidecar.http_endpoint import HttpEndpoint, _is_loopback
+from kube_rendezvous.sidecar.publication import Publication, SidecarState
+from kube_rendezvous.standing_round import StandingRound
+
+FIRST = Publication(1, SidecarState.WAITING, "ns", "run")
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board(FIRST, lambda said: None)
+
+
+@pytest.fixture
+def left() -> list[bool]:
+    return []
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def endpoint(request: pytest.FixtureRequest, board: Board, left: list[bool]) -> Iterator[tuple[str, int]]:
+    def leave(close: bool) -> bool:
+        left.append(close)
+        return True
+
+    try:
+        server = HttpEndpoint(request.param, 0, board, leave)
+    except OSError:
+        pytest.skip(f"there is no {request.param} here")
+    yield request.param, server.port
+    board.end()
+    server.close()
+
+
+def ask(endpoint: tuple[str, int], path: str, method: str = "GET") -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(*endpoint, timeout=30)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"null")
+    finally:
+        connection.close()
+
+
+def test_a_round_wakes_who_waits_for_it(endpoint: tuple[str, int], board: Board) -> None:
+    answers: list[tuple[int, Any]] = []
+    asking = threading.Thread(target=lambda: answers.append(ask(endpoint, "/v1/round?after=2")))
+    asking.start()
+    for number in (2, 3):
+        standing = StandingRound("ns", "run", number, 0, 1, "10.0.0.7", 4000)
+        board.publish(lambda newest, standing=standing: newest.formed(standing))  # type: ignore[misc]
+    asking.join(30)
+    assert [(status, said["round"]) for status, said in answers] == [(200, 3)]
+
+
+def test_the_end_of_the_sidecar_wakes_everybody(endpoint: tuple[str, int], board: Board) -> None:
+    answers: list[int] = []
+    asking = threading.Thread(target=lambda: answers.append(ask(endpoint, "/v1/round?after=2&timeout=600")[0]))
+    asking.start()
+    board.end()
+    asking.join(30)
+    assert answers == [204]
+
+
+def test_to_leave_is_a_post(endpoint: tuple[str, int], left: list[bool]) -> None:
+    assert ask(endpoint, "/v1/leave")[0] == 404
+    assert left == []
+    assert ask(endpoint, "/v1/leave", "POST")[0] == 200
+    assert ask(endpoint, "/v1/leave?close=true", "POST")[0] == 200
+    assert left == [False, True]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_what_is_not_possible_is_said_in_json(endpoint: tuple[str, int], method: str) -> None:
+    status, said = ask(endpoint, "/v1/round", method)
+    assert status == 501
+    assert method in said["message"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
+def test_this_pod_may_post(address: str) -> None:
+    assert _is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "0.0.0.0", "::", "fd00::7", "::ffff:10.0.0.7", "", "localhost"])
+def test_nobody_else_may(address: str) -> None:
+    assert not _is_loopback(address)
