@@ -67,6 +67,11 @@ class OperatorProcess:
         return self._process.running
 
     @property
+    def exit_code(self) -> int | None:
+        """Exit status of the newest process; ``None`` while it runs."""
+        return self._process.exit_code
+
+    @property
     def restarts(self) -> int:
         """How often it ended unasked."""
         return len(self.exit_codes)

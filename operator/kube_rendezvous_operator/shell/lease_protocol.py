@@ -26,6 +26,9 @@ BELIEF_FRACTION = 4 / 5
 POLL_FRACTION = 1 / 15
 """Of the lease time between two looks at somebody else's Lease, and between two tries."""
 
+LONGEST_POLL_SECONDS = 1.0
+"""So soon a standby sees that the Lease was given back."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
@@ -92,6 +95,7 @@ class LeaseProtocol:
         self.identity = identity
         self.lease_seconds = lease_seconds
         self.lost = False
+        self._poll = min(LONGEST_POLL_SECONDS, lease_seconds * POLL_FRACTION)
         self._record: LeaseRecord | None = None
         self._read = False
         self._seen_at = -math.inf
@@ -133,7 +137,7 @@ class LeaseProtocol:
         if not _same(before, record):
             self._seen_at = now
         if not self.elected and not self._may_claim(now):
-            self._look_at = now + self.lease_seconds * POLL_FRACTION
+            self._look_at = now + self._poll
 
     def written(self, record: LeaseRecord, began: float) -> None:
         """A `Write` was carried out.
@@ -158,7 +162,7 @@ class LeaseProtocol:
     def failed(self, now: float) -> None:
         """A request was not answered, or answered by an error; whether a write was carried out is not known."""
         self._read = False
-        self._renew_at = self._look_at = now + self.lease_seconds * POLL_FRACTION
+        self._renew_at = self._look_at = now + self._poll
 
     def release(self) -> Write | None:
         """How to give the Lease back on the way out, so that the next one need not wait; None: it is not ours."""
