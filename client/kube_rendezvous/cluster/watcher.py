@@ -143,7 +143,7 @@ class Watcher:
             stream.close()
 
     def _report(self, reason: str) -> None:
-        if self._on_restart is not None:
+        if self._on_restart is not None and not self._stop.is_set():
             self._on_restart(reason)
 
     def _deliver(self, line: bytes) -> None:

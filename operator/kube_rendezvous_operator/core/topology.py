@@ -105,7 +105,7 @@ def topology_blindness(ranking: Ranking, surroundings: Surroundings) -> str | No
     wishes += ["rankZero"] if ranking.rank_zero_avoid is not None or ranking.rank_zero_prefer is not None else []
     return (
         f"The operator may not see nodes, so spec.ranking ({'; '.join(wishes)}) has no effect and ranks follow names: "
-        "grant its service account get, list and watch on nodes by a ClusterRole, or remove spec.ranking."
+        "grant its service account list and watch on nodes by a ClusterRole, or remove spec.ranking."
     )
 
 

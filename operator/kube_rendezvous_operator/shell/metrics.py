@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,6 +31,7 @@ class Metrics:
     """
 
     def __init__(self, leading: Callable[[], bool]) -> None:
+        disable_created_metrics()  # a third more series that say nothing
         self._registry = registry = CollectorRegistry()
         self._rounds = Counter(
             "kube_rendezvous_rounds",
