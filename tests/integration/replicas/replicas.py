@@ -7,7 +7,7 @@ from integration.handlers.eventually import eventually
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from rendezvous_local.operator_process import OperatorProcess
 
-LEASE_SECONDS = 4
+LEASE_SECONDS = 5
 LEASE_NAME = "replicas"
 LIMIT = 60.0
 

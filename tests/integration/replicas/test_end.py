@@ -43,7 +43,7 @@ def test_a_standby_that_is_told_to_stop_ends_and_leaves_the_lease_alone(replicas
     assert seconds_to_end(standby) < END_SECONDS
     assert standby.exit_code == 0
     assert replicas.lease["holderIdentity"] == holder
-    assert leads(leader)
+    until_leading(leader)
 
 
 def test_leader_and_standby_end_in_time_while_the_api_server_is_away(

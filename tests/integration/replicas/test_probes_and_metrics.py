@@ -56,7 +56,7 @@ def test_after_a_round_and_a_loss_the_metrics_tell_of_both(
 
 def test_each_probe_answers_with_a_sentence(replicas: Replicas) -> None:
     leader, standby = replicas.pair()
-    assert leader.page("/readyz") == "ready: leading\n"
+    eventually(lambda: leader.page("/readyz") == "ready: leading\n", "the leader says so", LIMIT)
     assert standby.page("/readyz") == f"ready: standing by, {replicas.lease['holderIdentity']} leads\n"
     for one in (leader, standby):
         assert one.page("/livez") == "alive\n"
