@@ -122,6 +122,8 @@ def _build(program: Program, go: Path, target: Path, environment: Mapping[str, s
     log = target.with_name(f"{target.name}.build.log")
     log.unlink(missing_ok=True)
     command = [str(go), "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", program.linker_flags]
+    if program.tags:
+        command += ["-tags", program.tags]
     compiler = ChildProcess(
         f"go build {program.package}",
         [*command, "-o", str(half_built), program.package],
