@@ -26,6 +26,7 @@ class Program:
         required: The module in go.mod whose version is the program's version.
         minutes: About how long a first build takes on two cores.
         tags: Go build tags, with commas between them.
+        own_version: Version of a program whose source is in the module folder itself; ``required`` is empty then.
     """
 
     name: str
@@ -34,10 +35,13 @@ class Program:
     required: str
     minutes: int
     tags: str = ""
+    own_version: str = ""
 
     @property
     def version(self) -> str:
         """The pinned version, as in ``v3.7.3``."""
+        if self.own_version:
+            return self.own_version
         text = (self.module / "go.mod").read_text()
         found = re.search(rf"^(?:require)?\s*{re.escape(self.required)} (v\S+)", text, re.MULTILINE)
         if found is None:
@@ -80,6 +84,7 @@ KUBE_PROXY = _kubernetes("kube-proxy", minutes=1)
 CONTAINERD_DAEMON = _containerd("containerd")
 CONTAINERD_SHIM = _containerd("containerd-shim-runc-v2")
 CTR = _containerd("ctr")
+PAUSE = Program("pause", "kube-rendezvous.local/pause", GO_MODULES / "pause", "", minutes=1, own_version="pause-v1")
 COREDNS = Program(
     "coredns", "github.com/coredns/coredns", GO_MODULES / "coredns", "github.com/coredns/coredns", minutes=2
 )

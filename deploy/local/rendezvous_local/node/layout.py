@@ -10,7 +10,6 @@ DEFAULT_ROOT = Path("/var/lib/kube-rendezvous-node")
 NODE_NAME = "local-node"
 BRIDGE = "rdzv0"
 NETWORK_NAME = "kube-rendezvous-node"  # of the pods' network (CNI), and of our nftables table
-CONTAINERD_NAMESPACE = "k8s.io"
 CLUSTER_DOMAIN = "cluster.local"
 
 
@@ -116,3 +115,4 @@ class Ports:
     kubelet_health: int
     proxy_health: int
     proxy_metrics: int
+    dns: int
