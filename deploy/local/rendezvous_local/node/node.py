@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rendezvous_local.errors import LocalControlPlaneError
+from rendezvous_local.images.archive import write_image, write_layer_of_one_file
 from rendezvous_local.node import kernel_settings, network, parts
 from rendezvous_local.node.clean_up import BEFORE, KERNEL_SETTINGS, clean_up
 from rendezvous_local.node.cluster_objects import cluster_dns
@@ -15,7 +16,6 @@ from rendezvous_local.node.command_lines import CommandLines
 from rendezvous_local.node.configuration import write_configuration
 from rendezvous_local.node.containerd_config import PAUSE_IMAGE
 from rendezvous_local.node.containers import Containers
-from rendezvous_local.node.image_archive import layer_of_one_file, write_image
 from rendezvous_local.node.layout import NODE_NAME, Folders, Ports, root_folder
 from rendezvous_local.node.machine_commands import run, run_quietly
 from rendezvous_local.node.node_programs import NodePrograms, find_build_or_install
@@ -203,8 +203,8 @@ class Node:
         self.parts.start(parts.CONTAINERD, parts.ETCD, parts.API_SERVER)
         commands = self._running_commands()
         self._wait_for("containerd", lambda: run_quietly(commands.ctr("version")), parts.CONTAINERD)
-        pause = self.folders.root / "pause.tar"
-        layer = layer_of_one_file("/pause", programs.pause.read_bytes())
+        pause, layer = self.folders.root / "pause.tar", self.folders.root / "pause-layer.tar"
+        write_layer_of_one_file(layer, "/pause", programs.pause.read_bytes())
         write_image(pause, PAUSE_IMAGE, layer, entrypoint=["/pause"])
         self.load_image(pause)
         self.wait_until_ready()

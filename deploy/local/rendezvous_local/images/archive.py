@@ -1,4 +1,4 @@
-"""Writes an image of one layer as an archive that containerd and buildah can load, without any tool for images."""
+"""Writes an image of one layer as an archive that every tool can load, without any tool for images."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ EPOCH = "1970-01-01T00:00:00Z"  # the same content gives the same image
 def write_image(
     archive: Path,
     name: str,
-    layer: bytes,
+    layer: Path,
     *,
     entrypoint: Sequence[str] = (),
     command: Sequence[str] = (),
@@ -24,13 +24,15 @@ def write_image(
     """Writes the image ``name`` to ``archive``, in the format of ``docker save``.
 
     Args:
-        archive: File to write.
+        archive: File to write; it is complete as soon as it is there.
         name: Name with tag.
         layer: An uncompressed tar of its file system.
         entrypoint: Its entry point.
         command: Its default command.
         environment: Its variables.
     """
+    with layer.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     process = {
         "Entrypoint": list(entrypoint) or None,
         "Cmd": list(command) or None,
@@ -42,29 +44,28 @@ def write_image(
             "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
             "os": "linux",
             "config": process,
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
             "history": [{"created": EPOCH}],
         }
     ).encode()
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
     manifest = json.dumps([{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()
     half_written = archive.with_name(f".{archive.name}")
-    with tarfile.open(half_written, "w") as file:
-        for member, content in ((config_name, config), ("layer.tar", layer), ("manifest.json", manifest)):
-            _add(file, member, content)
+    with tarfile.open(half_written, "w") as tar:
+        tar.add(layer, "layer.tar")
+        _add(tar, config_name, config)
+        _add(tar, "manifest.json", manifest)
     half_written.replace(archive)
 
 
-def layer_of_one_file(path: str, content: bytes) -> bytes:
-    """A layer that holds one executable file."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as file:
-        _add(file, path.lstrip("/"), content, mode=0o755)
-    return buffer.getvalue()
+def write_layer_of_one_file(layer: Path, path: str, content: bytes) -> None:
+    """Writes a layer that holds one executable file."""
+    with tarfile.open(layer, "w") as tar:
+        _add(tar, path.lstrip("/"), content, mode=0o755)
 
 
-def _add(file: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     member.mode = mode
-    file.addfile(member, io.BytesIO(content))
+    tar.addfile(member, io.BytesIO(content))
