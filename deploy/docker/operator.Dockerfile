@@ -12,6 +12,8 @@ COPY client client
 COPY operator operator
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=certificates \
     python -m pip --python /opt/kube-rendezvous/bin/python install --no-cache-dir ".[operator]"
+# The asyncio twin of the Kubernetes client: nothing here imports it, and it is half of everything installed.
+RUN rm -rf /opt/kube-rendezvous/lib/python3*/site-packages/kubernetes/aio
 
 FROM ${BASE}
 ARG VERSION=0.1.0

@@ -34,16 +34,14 @@ def own_source(apt: Path = APT) -> Source:
     """
     files = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
     found = [source for file in files if file.is_file() for source in read_sources(file.suffix, file.read_text())]
-    # A release has the component main; its updates and its security fixes come from suites with a hyphen in their name,
-    # and other people's packages from suites that are no release.
+    # A release has the component main. Its updates and security fixes come from suites with a hyphen in their name.
     for source in found:
-        if "main" in source.components and source.suite.isalpha():
-            if not source.mirror.startswith(("http://", "https://", "file:")):
-                continue
+        usable = source.mirror.startswith(("http://", "https://", "file:"))
+        if usable and "main" in source.components and source.suite.isalpha():
             return source
     raise LocalControlPlaneError(
-        f"no Debian release in the sources below {apt}: a base image cannot be made. Name one that your image tool can pull"
-        " or has already: BASE=…"
+        f"no Debian release in the sources below {apt}: a base image cannot be made. Name one that your image tool"
+        " can pull or has already: BASE=…"
     )
 
 

@@ -1,4 +1,4 @@
-"""A base image with Python, made of Debian packages: for machines that reach a mirror of those and no image registry."""
+"""A base image with Python, made of Debian packages: for machines that reach a mirror of those, and no registry."""
 
 import hashlib
 import os
@@ -82,8 +82,8 @@ def _make(name: str, archive: Path, source: Source) -> None:
             if builder.exit_code != 0:
                 raise LocalControlPlaneError(
                     f"debootstrap failed (exit status {builder.exit_code}) with the mirror {source.mirror}. The end of"
-                    f" its output (all of it: {log}):\n{builder.log_tail(15)}\nOr name a base image that your image tool"
-                    " can pull or has already: BASE=…"
+                    f" its output (all of it: {log}):\n{builder.log_tail(15)}\nOr name a base image that your image"
+                    " tool can pull or has already: BASE=…"
                 )
             _trim(tree)
             layer = work / "layer.tar"

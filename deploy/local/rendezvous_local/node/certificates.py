@@ -51,10 +51,8 @@ def make_certificates(folder: Path, addresses: Addresses) -> None:
     """
     authority, authority_key = folder / "authority.crt", folder / "authority.key"
     _make_key(authority_key)
-    run(
-        ["openssl", "req", "-x509", "-new", "-key", str(authority_key), "-subj", "/CN=kube-rendezvous-node"]
-        + ["-days", DAYS, "-out", str(authority)]
-    )
+    new_authority = ["openssl", "req", "-x509", "-new", "-subj", "/CN=kube-rendezvous-node", "-days", DAYS]
+    run([*new_authority, "-key", str(authority_key), "-out", str(authority)])
     accounts = folder / "service-accounts.key"
     _make_key(accounts)
     run(["openssl", "pkey", "-in", str(accounts), "-pubout", "-out", str(accounts.with_suffix(".pub"))])
@@ -71,11 +69,9 @@ def _sign(folder: Path, certificate: Certificate, authority: Path, authority_key
         lines.append(f"subjectAltName={','.join(certificate.names)}")
     extensions.write_text("\n".join(lines))
     request = run(["openssl", "req", "-new", "-key", str(key), "-subj", certificate.subject])
-    run(
-        ["openssl", "x509", "-req", "-CA", str(authority), "-CAkey", str(authority_key), "-CAcreateserial"]
-        + ["-days", DAYS, "-extfile", str(extensions), "-out", str(key.with_suffix(".crt"))],
-        text=request,
-    )
+    by_authority = ["-CA", str(authority), "-CAkey", str(authority_key), "-CAcreateserial"]
+    files = ["-extfile", str(extensions), "-out", str(key.with_suffix(".crt"))]
+    run(["openssl", "x509", "-req", *by_authority, "-days", DAYS, *files], text=request)
 
 
 def _make_key(path: Path) -> None:

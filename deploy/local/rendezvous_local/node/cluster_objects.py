@@ -9,7 +9,7 @@ DNS_ROLE = "system:cluster-dns"
 
 
 def cluster_dns(addresses: Addresses, ports: Ports) -> str:
-    """Service, endpoints and rights of the DNS server, which runs outside of the pods, as JSON for ``kubectl apply``."""
+    """Service, endpoints and rights of the DNS server, which runs outside of the pods; JSON for ``kubectl apply``."""
     metadata = {"name": DNS_NAME, "namespace": "kube-system"}
     listening = [
         {"name": f"dns-{protocol.lower()}", "protocol": protocol, "port": ports.dns} for protocol in ("UDP", "TCP")

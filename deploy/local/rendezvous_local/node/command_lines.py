@@ -21,7 +21,7 @@ class CommandLines:
 
     @property
     def server(self) -> str:
-        """URL of the API server. It listens on the bridge only: pods and this machine reach it, the outside does not."""
+        """URL of the API server. It listens on the bridge only: reached by pods and this machine, not from outside."""
         return f"https://{self.addresses.gateway}:{self.ports.api_server}"
 
     def containerd(self) -> list[str]:

@@ -10,7 +10,7 @@ ROUNDS = 5  # mounts can lie on top of each other
 
 
 def mounts_below(folder: Path, table: str) -> list[Path]:
-    """Mount points below ``folder`` (or it itself), those that lie deepest and came last first.
+    """Mount points below ``folder`` (or it itself), the deepest first.
 
     Args:
         folder: An absolute path.
@@ -18,7 +18,7 @@ def mounts_below(folder: Path, table: str) -> list[Path]:
     """
     points = [Path(_unescape(line.split(" ")[1])) for line in table.splitlines() if line.count(" ") >= 2]
     below = [point for point in points if point == folder or folder in point.parents]
-    return sorted(reversed(below), key=lambda point: len(point.parts), reverse=True)
+    return sorted(below, key=lambda point: len(point.parts), reverse=True)
 
 
 def unmount_below(folder: Path) -> list[str]:

@@ -91,7 +91,7 @@ class Node:
         """Starts an empty cluster and waits until pods can run on it. What a killed node left is cleaned up first.
 
         Raises:
-            LocalControlPlaneError: A node runs already, this is not root, a program is missing, ended, or was not ready.
+            LocalControlPlaneError: A node runs already, this is not root, or a program is missing or was not ready.
         """
         programs = self._programs or find_build_or_install()
         began = time.monotonic()

@@ -12,8 +12,8 @@ LOCK = "owner"
 class StateFolder:
     """Ownership of the node's folder.
 
-    The owner holds a lock on a file in it that also holds its process number. The kernel lets go of the lock when the owner
-    dies, however that happens.
+    The owner holds a lock on a file in it, which also has its process number. The kernel lets go of the lock when the
+    owner dies, however that happens.
 
     Args:
         root: The folder.
@@ -60,8 +60,8 @@ class StateFolder:
         except BlockingIOError:
             os.close(lock)
             raise LocalControlPlaneError(
-                f"a node runs on this machine already (process {self.owner()}, folder {self.root}). Use it, or end it with"
-                " `python -m rendezvous_local node down`"
+                f"a node runs on this machine already (process {self.owner()}, folder {self.root}). Use it, or end it"
+                " with `python -m rendezvous_local node down`"
             ) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)

@@ -40,8 +40,8 @@ def require_root() -> None:
     """Raises ``LocalControlPlaneError`` unless this is root on Linux."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         raise LocalControlPlaneError(
-            "a node needs root on Linux: it makes a bridge, mounts, cgroups and firewall rules. Run it with sudo, or use a"
-            " cluster of your own by KUBECONFIG; `make test` and `make demo` need neither"
+            "a node needs root on Linux: it makes a bridge, mounts, cgroups and firewall rules. Run it with sudo, or"
+            " use a cluster of your own by KUBECONFIG; `make test` and `make demo` need neither"
         )
 
 

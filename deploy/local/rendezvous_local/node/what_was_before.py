@@ -8,8 +8,8 @@ from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.node import control_groups
 from rendezvous_local.node.layout import BRIDGE
 
-# Outside of our folder, and not ours to choose: the network library's cache, the kubelet's links to logs and its sockets
-# for device plug-ins, the sockets of containerd's shims. Parents come first.
+# Outside of our folder, and not ours to choose: the network library's cache, the kubelet's links to logs and its
+# sockets for device plug-ins, the sockets of containerd's shims. Parents come first.
 FOREIGN_FOLDERS = tuple(
     Path(name)
     for name in (
@@ -51,12 +51,13 @@ def look_around() -> Before:
     pods = control_groups.pod_groups()
     if pods:
         raise LocalControlPlaneError(
-            f"another kubelet runs on this machine, or ran and left {pods[0]}. Two do not go together: use that cluster (set"
-            " KUBECONFIG), stop it, or, if it is gone, remove that control group with rmdir"
+            f"another kubelet runs on this machine, or ran and left {pods[0]}. Two do not go together: use that cluster"
+            " (set KUBECONFIG), stop it, or, if it is gone, remove that control group with rmdir"
         )
     if Path("/sys/class/net", BRIDGE).exists():
         raise LocalControlPlaneError(
-            f"there is a network interface {BRIDGE} that this node did not make. If nobody needs it: ip link delete {BRIDGE}"
+            f"there is a network interface {BRIDGE} that this node did not make. If nobody needs it:"
+            f" ip link delete {BRIDGE}"
         )
     sockets = sorted(path.name for path in SHIM_SOCKETS.glob("*")) if SHIM_SOCKETS.is_dir() else []
     return Before(tuple(str(folder) for folder in FOREIGN_FOLDERS if folder.exists()), tuple(sockets))
