@@ -32,20 +32,27 @@ class ImageNames:
     python: str
 
 
-def build_images(node: Node, environment: Mapping[str, str] = os.environ) -> ImageNames:
+def build_images(node: Node | None, environment: Mapping[str, str] = os.environ) -> ImageNames:
     """Builds the images, unless the cache has those of the very same sources, and loads them into ``node``.
 
     Each has a tag that stands for its content: a pod never gets an old one.
+
+    Args:
+        node: A running node; ``None`` only fills the cache, so that later calls are quick.
+        environment: Says where the cache is.
 
     Raises:
         LocalControlPlaneError: A build failed.
     """
     base, base_archive = base_image(environment)
     names = {}
-    node.load_image(base_archive)
+    if node is not None:
+        node.load_image(base_archive)
     for image in IMAGES:
         name = f"localhost/{image.name}:{fingerprint(image, base)}"
-        node.load_image(_archive(image, name, base, base_archive, environment))
+        archive = _archive(image, name, base, base_archive, environment)
+        if node is not None:
+            node.load_image(archive)
         names[image] = name
     return ImageNames(names[OPERATOR], names[CLIENT], base)
 
@@ -57,8 +64,9 @@ def _archive(image: Image, name: str, base: str, base_archive: Path, environment
     if archive.exists():
         archive.touch()
         return archive
-    with only_one_makes(folder / stem):
-        _build(image, name, base, base_archive, archive)
+    with only_one_makes(folder / "storage"):  # which all images share
+        if not archive.exists():  # else another process has built it meanwhile
+            _build(image, name, base, base_archive, archive)
     kept = sorted(folder.glob(f"{stem}-*.tar"), key=lambda file: file.stat().st_mtime, reverse=True)
     for old in kept[KEPT:]:
         old.unlink()

@@ -1,4 +1,4 @@
-"""Command line: ``python -m rendezvous_local node up``, ``down`` and ``status``."""
+"""Command line: ``python -m rendezvous_local node up``, ``down``, ``build`` and ``status``."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from rendezvous_local.binaries import cache_folder
+from rendezvous_local.binaries import cache_folder, find_or_build
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.images.for_node import ImageNames, build_images
 from rendezvous_local.node.clean_up import clean_up
@@ -23,6 +23,7 @@ from rendezvous_local.node.orphans import processes_of
 from rendezvous_local.node.state_folder import StateFolder
 from rendezvous_local.node.system_packages import FOR_IMAGES, FOR_THE_NODE, install_missing, require_root
 from rendezvous_local.processes import ChildProcess
+from rendezvous_local.programs import HELM, KWOK
 from rendezvous_local.progress import Progress
 
 READY = "ready.json"  # in the node's folder, once it is up: what a person needs to use it
@@ -60,20 +61,36 @@ def add_node_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
         description="Ends the node that runs on this machine. If none runs, takes back whatever a killed one has left:"
         " processes, mounts, network namespaces, bridge, firewall rules, control groups, kernel settings.",
     )
+    actions.add_parser(
+        "build",
+        help="only find, build or install everything that a node and its tests need",
+        description="Builds or installs the programs of the node, helm, kwok, and the images: what takes long, once.",
+    )
     actions.add_parser("status", help="say whether it runs, and how to use it")
 
 
 def run_node_command(options: argparse.Namespace) -> int:
-    """Runs ``node up``, ``node down`` or ``node status``; returns the exit status.
+    """Runs ``node up``, ``down``, ``build`` or ``status``; returns the exit status.
 
     Raises:
         LocalControlPlaneError: It failed.
     """
     if options.action == "down":
         return _down()
+    if options.action == "build":
+        return _build()
     if options.action == "status":
         return _status()
     return _up_detached(options) if options.detach else _up(images=options.images, detached=options.detached)
+
+
+def _build() -> int:
+    find_build_or_install()
+    find_or_build(HELM)
+    find_or_build(KWOK)
+    names = build_images(None)
+    sys.stdout.write(f"{names.operator}\n{names.client}\n{names.python}\n")
+    return 0
 
 
 def _up(*, images: bool, detached: bool) -> int:

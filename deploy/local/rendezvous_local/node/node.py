@@ -109,14 +109,17 @@ class Node:
         Raises:
             LocalControlPlaneError: Something could not be taken back; the message names it.
         """
-        if self._parts is not None:
-            self._parts.kill_all()
-        self._parts = self._commands = None
-        if self._state.owned:
-            problems = clean_up(self.folders.root)
-            self._state.release()
-            if problems:
-                raise LocalControlPlaneError(could_not_clean_up(problems))
+        problems: list[str] = []
+        try:
+            if self._parts is not None:
+                self._parts.kill_all()
+        finally:
+            self._parts = self._commands = None
+            if self._state.owned:
+                problems = clean_up(self.folders.root)
+                self._state.release()
+        if problems:
+            raise LocalControlPlaneError(could_not_clean_up(problems))
 
     def load_image(self, archive: Path) -> None:
         """Gives the images in ``archive`` (as of ``docker save``) to the node; pods use them under their names there.
