@@ -127,6 +127,8 @@ class TestTheTool:
 
         with pytest.raises(LocalControlPlaneError, match="works here"):
             choose_tool()
+        with pytest.raises(LocalControlPlaneError, match="docker is missing here, or has no server"):
+            choose_tool("docker")
 
 
 class TestTheFingerprint:

@@ -104,10 +104,8 @@ def choose_tool(wanted: str = "", *, storage: Path | None = None) -> BuildTool:
         if name == "docker" and not run_quietly(["docker", "version"]):
             continue
         return BuildTool(name, None if name == "docker" else storage)
-    raise LocalControlPlaneError(
-        f"{wanted or 'none of ' + ', '.join(TOOLS)} works here. Install one, as by `apt-get install buildah`,"
-        " or name another: IMAGE_TOOL=…"
-    )
+    said = f"{wanted} is missing here, or has no server" if wanted else f"none of {', '.join(TOOLS)} works here"
+    raise LocalControlPlaneError(f"{said}. Install one, as by `apt-get install buildah`, or name another: IMAGE_TOOL=…")
 
 
 def storage_configuration(folder: Path, run_folder: Path) -> Path:
