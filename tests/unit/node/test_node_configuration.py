@@ -1,6 +1,9 @@
 """The configuration of the node keeps everything below its folder and in its own networks."""
 
+import fcntl
 import json
+import os
+import threading
 import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -137,3 +140,16 @@ class TestTheFolder:
         assert second.owner() is None
         second.take()
         second.release()
+
+    def test_can_be_taken_while_somebody_asks_who_owns_it(self, tmp_path: Path) -> None:
+        (tmp_path / "owner").touch()
+        asking = os.open(tmp_path / "owner", os.O_RDWR)
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        closed_soon = threading.Timer(0.2, os.close, [asking])
+        closed_soon.start()
+
+        folder = StateFolder(tmp_path)
+        folder.take()
+
+        closed_soon.join()
+        folder.release()

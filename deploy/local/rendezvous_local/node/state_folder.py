@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from rendezvous_local.errors import LocalControlPlaneError
 
 LOCK = "owner"
+ASKING_SECONDS = 2.0
 
 
 class StateFolder:
@@ -55,14 +57,15 @@ class StateFolder:
         """
         self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         lock = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise LocalControlPlaneError(
-                f"a node runs on this machine already (process {self.owner()}, folder {self.root}). Use it, or end it"
-                " with `python -m rendezvous_local node down`"
-            ) from None
+        deadline = time.monotonic() + ASKING_SECONDS
+        while not _try_to_lock(lock):
+            if self.owner() is not None or time.monotonic() > deadline:
+                os.close(lock)
+                raise LocalControlPlaneError(
+                    f"a node runs on this machine already (process {self.owner()}, folder {self.root}). Use it, or end it"
+                    " with `python -m rendezvous_local node down`"
+                )
+            time.sleep(0.01)  # somebody asks just now who owns it, which takes a lock too, for a moment
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         self._lock = lock
@@ -72,3 +75,11 @@ class StateFolder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _try_to_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
