@@ -62,8 +62,8 @@ class StateFolder:
             if self.owner() is not None or time.monotonic() > deadline:
                 os.close(lock)
                 raise LocalControlPlaneError(
-                    f"a node runs on this machine already (process {self.owner()}, folder {self.root}). Use it, or end it"
-                    " with `python -m rendezvous_local node down`"
+                    f"a node runs on this machine already (process {self.owner()}, folder {self.root}). Use it, or end"
+                    " it with `python -m rendezvous_local node down`"
                 )
             time.sleep(0.01)  # somebody asks just now who owns it, which takes a lock too, for a moment
         os.ftruncate(lock, 0)
