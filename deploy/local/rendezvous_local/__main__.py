@@ -1,4 +1,4 @@
-"""Command line: ``python -m rendezvous_local up`` and ``build``."""
+"""Command line: ``python -m rendezvous_local up``, ``build``, ``node`` and ``image``."""
 
 import argparse
 import os
@@ -15,6 +15,8 @@ from rendezvous_local.binaries import find_or_build_all
 from rendezvous_local.control_plane import ControlPlane
 from rendezvous_local.crds import CRDS, apply_crds
 from rendezvous_local.errors import LocalControlPlaneError
+from rendezvous_local.images.command import add_image_command, run_image_command
+from rendezvous_local.node.command import add_node_commands, run_node_command
 from rendezvous_local.operator_process import OperatorProcess
 from rendezvous_local.processes import ChildProcess
 from rendezvous_local.progress import Progress
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in ENDING:
         signal.signal(number, _end_once)
     try:
-        return _build() if options.command == "build" else _up(run_operator=options.operator, log=options.operator_log)
+        return _run(options)
     except LocalControlPlaneError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -37,10 +39,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "node":
+        return run_node_command(options)
+    if options.command == "image":
+        return run_image_command(options)
+    return _build() if options.command == "build" else _up(run_operator=options.operator, log=options.operator_log)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m rendezvous_local",
-        description="A real Kubernetes control plane on this machine: etcd and kube-apiserver, no root, no containers.",
+        description="A real Kubernetes control plane on this machine: etcd and kube-apiserver, no root, no containers;"
+        " or, with `node`, a whole cluster of one node.",
         epilog="Programs come from KUBEBUILDER_ASSETS, else from the cache (KUBE_RENDEZVOUS_CACHE, by default"
         " ~/.cache/kube-rendezvous), else they are built with Go >= 1.26, which takes some minutes the first time.",
     )
@@ -61,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         help="only find or build the programs, and print where they are",
         description="Finds or builds etcd, kube-apiserver and kubectl and prints where they are, one a line.",
     )
+    add_node_commands(commands)
+    add_image_command(commands)
     return parser
 
 

@@ -63,7 +63,7 @@ def find_or_build(program: Program, environment: Mapping[str, str] = os.environ)
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _only_one_builds(target):
+        with only_one_makes(target):
             if not _is_program(target):  # else another process has built it meanwhile
                 _build(program, go, target, environment)
     except OSError as error:
@@ -84,10 +84,15 @@ def find(program: Program, environment: Mapping[str, str] = os.environ) -> Path 
 
 def cached_path(program: Program, environment: Mapping[str, str] = os.environ) -> Path:
     """Where the cache keeps this version of ``program``, whether it is there or not."""
+    return cache_folder(environment) / "bin" / program.version / program.name
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where everything is kept that takes long to make."""
     own = environment.get("KUBE_RENDEZVOUS_CACHE")
     shared = environment.get("XDG_CACHE_HOME")
     cache = Path(own) if own else (Path(shared) if shared else Path("~/.cache")) / "kube-rendezvous"
-    return cache.expanduser().absolute() / "bin" / program.version / program.name
+    return cache.expanduser().absolute()
 
 
 def find_go(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -103,12 +108,13 @@ def _is_program(path: Path) -> bool:
 
 
 @contextmanager
-def _only_one_builds(target: Path) -> Iterator[None]:
+def only_one_makes(target: Path) -> Iterator[None]:
+    """Holds the lock of a file in the cache, for the ``with`` block; waits for another process that makes it."""
     with target.with_name(f".{target.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.stderr.write(f"another process is building {target.name}: waiting for it\n")
+            sys.stderr.write(f"another process is making {target.name}: waiting for it\n")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -122,6 +128,8 @@ def _build(program: Program, go: Path, target: Path, environment: Mapping[str, s
     log = target.with_name(f"{target.name}.build.log")
     log.unlink(missing_ok=True)
     command = [str(go), "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", program.linker_flags]
+    if program.tags:
+        command += ["-tags", program.tags]
     compiler = ChildProcess(
         f"go build {program.package}",
         [*command, "-o", str(half_built), program.package],

@@ -1,4 +1,4 @@
-"""The programs of the control plane and the Go modules that pin their versions."""
+"""The programs of the control plane and of the node, and the Go modules that pin their versions."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,12 @@ from pathlib import Path
 from rendezvous_local.errors import LocalControlPlaneError
 
 GO_MODULES = Path(__file__).resolve().parent.parent / "go"
-VERSION_VARIABLES = "k8s.io/component-base/version"
+KUBERNETES = "k8s.io/kubernetes"
+KUBERNETES_VERSION_VARIABLES = "k8s.io/component-base/version"
+CONTAINERD = "github.com/containerd/containerd/v2"
+HELM_MODULE = "helm.sh/helm/v4"
+# Storage drivers that nobody here uses and that need C libraries, and the documents of the command line.
+CONTAINERD_TAGS = "no_btrfs,no_zfs,no_devmapper,no_aufs,urfave_cli_no_docs"
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,8 @@ class Program:
         module: Folder with the go.mod and go.sum that pin it.
         required: The module in go.mod whose version is the program's version.
         minutes: About how long a first build takes on two cores.
+        tags: Go build tags, with commas between them.
+        own_version: Version of a program whose source is in the module folder itself; ``required`` is empty then.
     """
 
     name: str
@@ -27,10 +34,14 @@ class Program:
     module: Path
     required: str
     minutes: int
+    tags: str = ""
+    own_version: str = ""
 
     @property
     def version(self) -> str:
         """The pinned version, as in ``v3.7.3``."""
+        if self.own_version:
+            return self.own_version
         text = (self.module / "go.mod").read_text()
         found = re.search(rf"^(?:require)?\s*{re.escape(self.required)} (v\S+)", text, re.MULTILINE)
         if found is None:
@@ -39,16 +50,45 @@ class Program:
 
     @property
     def linker_flags(self) -> str:
-        """No symbol tables; Kubernetes programs are told the version that they report."""
-        if self.required != "k8s.io/kubernetes":
-            return "-s -w"
-        major, minor, _ = self.version.removeprefix("v").split(".", 2)
-        values = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-        return " ".join(["-s -w", *(f"-X {VERSION_VARIABLES}.{name}={value}" for name, value in values.items())])
+        """No symbol tables; programs that report a version are told it, since no build script of theirs runs here."""
+        values = {}
+        if self.required == KUBERNETES:
+            major, minor, _ = self.version.removeprefix("v").split(".", 2)
+            reported = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+            values = {f"{KUBERNETES_VERSION_VARIABLES}.{name}": value for name, value in reported.items()}
+        elif self.required == CONTAINERD:
+            values = {f"{CONTAINERD}/version.Version": self.version}
+        elif self.required == HELM_MODULE:
+            values = {f"{HELM_MODULE}/internal/version.version": self.version}
+        return " ".join(["-s -w", *(f"-X {variable}={value}" for variable, value in values.items())])
+
+
+def _kubernetes(name: str, minutes: int) -> Program:
+    return Program(name, f"{KUBERNETES}/cmd/{name}", GO_MODULES / "kubernetes", KUBERNETES, minutes)
+
+
+def _containerd(name: str) -> Program:
+    package = f"{CONTAINERD}/cmd/{name}"
+    return Program(name, package, GO_MODULES / "containerd", CONTAINERD, minutes=1, tags=CONTAINERD_TAGS)
 
 
 ETCD = Program("etcd", "go.etcd.io/etcd/server/v3", GO_MODULES / "etcd", "go.etcd.io/etcd/server/v3", minutes=1)
-KUBE_APISERVER = Program(
-    "kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", GO_MODULES / "kubernetes", "k8s.io/kubernetes", minutes=4
+KUBE_APISERVER = _kubernetes("kube-apiserver", minutes=4)
+KUBECTL = _kubernetes("kubectl", minutes=1)
+
+# What a node needs beside those.
+KUBE_CONTROLLER_MANAGER = _kubernetes("kube-controller-manager", minutes=3)
+KUBE_SCHEDULER = _kubernetes("kube-scheduler", minutes=1)
+KUBELET = _kubernetes("kubelet", minutes=1)
+KUBE_PROXY = _kubernetes("kube-proxy", minutes=1)
+CONTAINERD_DAEMON = _containerd("containerd")
+CONTAINERD_SHIM = _containerd("containerd-shim-runc-v2")
+CTR = _containerd("ctr")
+PAUSE = Program("pause", "kube-rendezvous.local/pause", GO_MODULES / "pause", "", minutes=1, own_version="pause-v1")
+COREDNS = Program(
+    "coredns", "github.com/coredns/coredns", GO_MODULES / "coredns", "github.com/coredns/coredns", minutes=2
 )
-KUBECTL = Program("kubectl", "k8s.io/kubernetes/cmd/kubectl", GO_MODULES / "kubernetes", "k8s.io/kubernetes", minutes=1)
+
+# What the tests of the delivery need beside the node.
+HELM = Program("helm", f"{HELM_MODULE}/cmd/helm", GO_MODULES / "helm", HELM_MODULE, minutes=2)
+KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", GO_MODULES / "kwok", "sigs.k8s.io/kwok", minutes=2)

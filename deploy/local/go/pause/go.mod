@@ -1,0 +1,3 @@
+module kube-rendezvous.local/pause
+
+go 1.26.0
