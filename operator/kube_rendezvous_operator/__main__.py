@@ -3,17 +3,51 @@
 import argparse
 import logging
 import sys
+import threading
+from types import TracebackType
 
 import kopf
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run until told to stop."""
+    """Parse the command line and run until told to stop.
+
+    Returns:
+        The exit status: 0 when told to stop, 2 if it cannot start, 3 if it led and has lost its lease.
+    """
+    options = _parser().parse_args(arguments)
+    _configure_logs(getattr(logging, options.log_level.upper()), json=options.log_format == "json")
+    from kube_rendezvous.cluster import Connection
+    from kube_rendezvous.cluster.credentials import CredentialsError
+    from kube_rendezvous_operator.shell.probes import ListenError
+    from kube_rendezvous_operator.shell.service import Options, Service
+
+    try:
+        service = Service(
+            Connection.open(),
+            Options(
+                namespaces=tuple(options.namespace),
+                workers=options.workers,
+                http=options.http,
+                leader_elect=options.leader_elect,
+                lease_name=options.lease_name,
+                lease_namespace=options.lease_namespace,
+                lease_seconds=options.lease_seconds,
+            ),
+        )
+    except (CredentialsError, ListenError) as error:
+        logging.getLogger("kube_rendezvous_operator").error("Cannot start: %s", error)
+        return 2
+    return service.run()
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kube-rendezvous-operator",
         description="Forms rounds for Rendezvous objects: watches them and their members, and writes status.",
         epilog="Credentials: KUBECONFIG, else the pod's service account, else ~/.kube/config. Stop with SIGTERM or "
-        "Ctrl-C: nothing is lost, the next operator goes on from what the objects say.",
+        "Ctrl-C: it ends within two seconds and gives its lease back; nothing is lost, the next operator goes on from "
+        "what the objects say. Exit status 3: it led, and another replica does now.",
     )
     parser.add_argument(
         "-n",
@@ -24,35 +58,81 @@ def main(arguments: list[str] | None = None) -> int:
         help="watch this namespace only; may be given several times (default: the whole cluster)",
     )
     parser.add_argument(
-        "--liveness", metavar="URL", help="answer liveness probes here, for example http://0.0.0.0:8080/healthz"
+        "--workers",
+        type=_whole(1, 64),
+        default=4,
+        metavar="N",
+        help="how many rendezvous to reconcile at once (default: 4)",
     )
     parser.add_argument(
-        "--workers", type=int, default=4, metavar="N", help="how many rendezvous to reconcile at once (default: 4)"
+        "--http",
+        metavar="HOST:PORT",
+        help="serve /livez, /readyz, /startupz and /metrics here, for example 0.0.0.0:8080 (default: nowhere)",
     )
-    parser.add_argument(
+    election = parser.add_argument_group(
+        "two replicas", "With --leader-elect one replica works; the others stand by, and are ready."
+    )
+    election.add_argument("--leader-elect", action="store_true", help="write only while holding a Lease")
+    election.add_argument(
+        "--lease-name", default="kube-rendezvous-operator", metavar="NAME", help="of the Lease (default: %(default)s)"
+    )
+    election.add_argument(
+        "--lease-namespace", metavar="NS", help="where the Lease is (default: the pod's own namespace)"
+    )
+    election.add_argument(
+        "--lease-seconds",
+        type=_whole(2, 600),
+        default=15,
+        metavar="S",
+        help="a standby takes over when the leader has been silent for so long (default: 15)",
+    )
+    logs = parser.add_argument_group("logs", "Everything goes to the standard error output.")
+    logs.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default: info"
     )
-    parser.add_argument("--log-format", default="plain", choices=["plain", "json"], help="default: plain")
-    options = parser.parse_args(arguments)
-    level = getattr(logging, options.log_level.upper())
+    logs.add_argument(
+        "--log-format",
+        default="plain",
+        choices=["plain", "json"],
+        help="json: one object a line, with the fields timestamp, severity, message, and object (apiVersion, kind, "
+        "namespace, name) where the line is about one (default: plain)",
+    )
+    return parser
+
+
+def _whole(least: int, most: int) -> "type[int]":
+    def parse(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{number} is not between {least} and {most}")
+        return number
+
+    parse.__name__ = "whole number"
+    return parse  # type: ignore[return-value]
+
+
+def _configure_logs(level: int, *, json: bool) -> None:
     kopf.configure(
         debug=level <= logging.DEBUG,
         quiet=level >= logging.WARNING,
-        log_format=kopf.LogFormat.JSON if options.log_format == "json" else kopf.LogFormat.FULL,
+        log_format=kopf.LogFormat.JSON if json else kopf.LogFormat.FULL,
     )
+    logging.getLogger().setLevel(level)
     # "Handler succeeded" for each event of each object says nothing; what the operator does, it logs itself.
-    for chatty in ("kopf.objects", "aiohttp.access"):
+    for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access", "urllib3"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
-    from kube_rendezvous.cluster.credentials import CredentialsError
-    from kube_rendezvous_operator.shell.app import Operator
+    # What ends a thread or the process is a line like any other.
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda caught: _log_uncaught(
+        caught.exc_type, caught.exc_value or caught.exc_type(), caught.exc_traceback
+    )
 
-    try:
-        operator = Operator(options.namespace, options.workers)
-    except CredentialsError as error:
-        sys.stderr.write(f"kube-rendezvous-operator: {error}\n")
-        return 2
-    operator.run(options.liveness)
-    return 0
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger("kube_rendezvous_operator").critical(
+        "The operator met something unexpected", exc_info=(kind, error, trace)
+    )
 
 
 if __name__ == "__main__":

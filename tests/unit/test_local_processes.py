@@ -19,13 +19,13 @@ from rendezvous_local.readiness import wait_until_ready
 
 DEAF_TO_SIGTERM = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
 OPERATOR = """
-import http.server, sys, urllib.parse
-url = urllib.parse.urlsplit([a for a in sys.argv if a.startswith("--liveness=")][0].removeprefix("--liveness="))
+import http.server, sys
+host, port = [a for a in sys.argv if a.startswith("--http=")][0].removeprefix("--http=").split(":")
 class Healthy(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if self.path == "/healthz" else 404)
+        self.send_response(200 if self.path == "/readyz" else 404)
         self.end_headers()
-http.server.HTTPServer((url.hostname, url.port), Healthy).serve_forever()
+http.server.HTTPServer((host, int(port)), Healthy).serve_forever()
 """
 
 
@@ -192,7 +192,7 @@ class TestATemporaryFolder:
 class TestTheOperatorProcess:
     @pytest.fixture
     def operator(self, tmp_path: Path) -> Iterator[OperatorProcess]:
-        """Stands in for the operator: it only answers the liveness probe."""
+        """Stands in for the operator: it only answers the readiness probe."""
         package = tmp_path / "kube_rendezvous_operator"
         package.mkdir()
         (package / "__init__.py").touch()

@@ -142,13 +142,15 @@ class Connection:
             query: parameters, unescaped.
             body: sent as JSON.
             content_type: of the body.
-            timeout: seconds to wait for the answer.
+            timeout: seconds to wait for the answer; a connection is waited for no longer than that, either.
 
         Raises:
             ApiUnavailableError: it may work later.
             ApiRefusedError: it will not.
         """
-        response = self._send(method, path, query, body, content_type, (CONNECT_SECONDS, timeout), stream=False)
+        response = self._send(
+            method, path, query, body, content_type, (min(CONNECT_SECONDS, timeout), timeout), stream=False
+        )
         answer: dict[str, Any] = json.loads(response.data)
         return answer
 

@@ -4,12 +4,12 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.cluster.connection import Connection, ResponseStream
-from kube_rendezvous.cluster.failures import ApiFailureError, ApiUnavailableError
+from kube_rendezvous.cluster.failures import ApiFailureError, ApiRefusedError, ApiUnavailableError
 from kube_rendezvous.cluster.watch_protocol import (
     SILENCE_SECONDS,
     Changed,
@@ -51,6 +51,8 @@ class Watcher:
         listener: told everything.
         name: of the thread.
         retry_limit: longest pause between two tries, seconds.
+        on_restart: told why a list or a watch is made anew: ended (by the server's time limit, or silent for too long;
+            normal), expired (normal), refused, broken.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Watcher:
         *,
         name: str,
         retry_limit: float = 3.0,
+        on_restart: Callable[[str], None] | None = None,
     ) -> None:
+        self._on_restart = on_restart
         self._connection = connection
         self._path = path
         self._protocol = WatchProtocol(selector)
@@ -104,6 +108,7 @@ class Watcher:
             return
         if failure.status == 410:
             self._protocol.expired()
+        self._report(_reason(failure))
         _log.debug("Watch of %s: %s", self._path, failure)
         self._listener.troubled(failure)
         self._stop.wait(self._backoff.next_delay(failure.retry_after))
@@ -131,10 +136,15 @@ class Watcher:
                     what = f"GET {self._path} (watch)"
                     raise ApiUnavailableError(what, 410, "Expired", line.decode(errors="replace"))
                 self._backoff.reset()
+            self._report("ended")
         finally:
             with self._stream_lock:
                 self._stream = None
             stream.close()
+
+    def _report(self, reason: str) -> None:
+        if self._on_restart is not None and not self._stop.is_set():
+            self._on_restart(reason)
 
     def _deliver(self, line: bytes) -> None:
         event = self._protocol.line(line)
@@ -142,3 +152,9 @@ class Watcher:
             self._listener.changed(event.object)
         elif isinstance(event, Removed):
             self._listener.removed(event.object)
+
+
+def _reason(failure: ApiFailureError) -> str:
+    if failure.status == 410:
+        return "expired"
+    return "refused" if isinstance(failure, ApiRefusedError) else "broken"

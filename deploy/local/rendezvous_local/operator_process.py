@@ -11,7 +11,7 @@ from typing import Self
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.ports import free_port
 from rendezvous_local.processes import ChildProcess
-from rendezvous_local.readiness import answers_ok, wait_until_ready
+from rendezvous_local.readiness import answers_ok, page, wait_until_ready
 
 READY_SECONDS = 30.0
 FIRST_RESTART_SECONDS = 0.2
@@ -37,16 +37,16 @@ class OperatorProcess:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._liveness = f"http://127.0.0.1:{free_port()}/healthz"
+        self._address = f"127.0.0.1:{free_port()}"
         self._process = ChildProcess(
             "the operator",
-            [sys.executable, "-m", MODULE, f"--liveness={self._liveness}", *arguments],
+            [sys.executable, "-m", MODULE, f"--http={self._address}", *arguments],
             log=log,
             environment={**_environment(kubeconfig), **(environment or {})},
         )
         self._asked_to_end = threading.Event()
         self._supervisor: threading.Thread | None = None
-        self.restarts = 0  # how often it ended unasked
+        self.exit_codes: list[int | None] = []  # of each time that it ended unasked
 
     def __enter__(self) -> Self:
         self.start()
@@ -65,6 +65,20 @@ class OperatorProcess:
     @property
     def running(self) -> bool:
         return self._process.running
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit status of the newest process; ``None`` while it runs."""
+        return self._process.exit_code
+
+    @property
+    def restarts(self) -> int:
+        """How often it ended unasked."""
+        return len(self.exit_codes)
+
+    def page(self, path: str) -> str:
+        """What its HTTP server answers, such as ``page("/metrics")``; "" if it does not answer."""
+        return page(f"http://{self._address}{path}")
 
     def start(self) -> None:
         """Starts the operator and waits until it is ready; after ``kill()`` or ``stop()`` it may be called again.
@@ -98,7 +112,7 @@ class OperatorProcess:
         self._process.kill()
 
     def wait_until_ready(self) -> None:
-        """Waits until the operator answers its liveness probe, across restarts.
+        """Waits until the operator says that it is ready (a standby is, too), across restarts.
 
         Raises:
             LocalControlPlaneError: It did not within 30 s; with the end of its log.
@@ -114,7 +128,7 @@ class OperatorProcess:
         self._process.resume()
 
     def _is_ready(self) -> bool:
-        return answers_ok(self._liveness)
+        return answers_ok(f"http://{self._address}/readyz")
 
     def _end(self, end: Callable[[], None]) -> None:
         self._asked_to_end.set()
@@ -131,7 +145,7 @@ class OperatorProcess:
             if self._asked_to_end.wait(pause):
                 return
             pause = min(2 * pause, LONGEST_RESTART_SECONDS)
-            self.restarts += 1
+            self.exit_codes.append(self._process.exit_code)
             sys.stderr.write(f"the operator ended with exit status {self._process.exit_code}: starting it again\n")
             self._process.start()
 

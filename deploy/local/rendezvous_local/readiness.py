@@ -3,6 +3,7 @@
 import http.client
 import ssl
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,20 @@ def answers_ok(url: str, *, certificate: Path | None = None, token: str | None =
             return bool(answer.status == 200)
     except (OSError, http.client.HTTPException):  # URLError, SSLError and time-outs are OSErrors
         return False
+
+
+def page(url: str) -> str:
+    """What a GET of ``url`` on this machine is answered, whatever the status; "" if there is no answer."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        try:
+            answer = opener.open(url, timeout=REQUEST_SECONDS)
+        except urllib.error.HTTPError as refusal:
+            answer = refusal
+        with answer:
+            return str(answer.read().decode())
+    except (OSError, http.client.HTTPException):
+        return ""
 
 
 def wait_until_ready(

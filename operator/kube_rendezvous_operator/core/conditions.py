@@ -9,6 +9,7 @@ FORMED = "Formed"
 STALLED = "Stalled"
 CLOSED = "Closed"
 QUARANTINED = "Quarantined"
+TOPOLOGY_UNKNOWN = "TopologyUnknown"
 
 IMPOSSIBLE = "Impossible"
 """Reason of `Stalled`: too few nodes can ever come."""
@@ -63,7 +64,7 @@ def describe(status: RendezvousStatus) -> str:
 
 
 def set_conditions(
-    status: RendezvousStatus, generation: int, now: datetime, impossible: str = ""
+    status: RendezvousStatus, generation: int, now: datetime, impossible: str = "", blindness: str | None = ""
 ) -> tuple[Condition, ...]:
     """All conditions for a status whose other fields are settled. A transition time changes only with the status.
 
@@ -72,6 +73,8 @@ def set_conditions(
         generation: of the spec that was observed.
         now: wall clock, UTC.
         impossible: why the round in the making cannot be formed, with what to do; "" if it can.
+        blindness: why `spec.ranking` has no effect, with what to do; "" if nothing hinders it, None if it is
+            not known (yet).
     """
     earlier = {condition.type: condition for condition in status.conditions}
     sentence = describe(status)
@@ -86,7 +89,7 @@ def set_conditions(
     reason = "Closed" if status.closed else "RoundFormed" if formed else str(state_of(None, status.forming))
     stalled = bool(impossible) or is_stalled(status.forming, now)
     hindrance = IMPOSSIBLE if impossible else "NotEnoughMembers"
-    conditions = (
+    conditions: tuple[Condition, ...] = (
         condition(FORMED, formed, reason, sentence),
         condition(
             STALLED,
@@ -101,11 +104,19 @@ def set_conditions(
             sentence if status.closed else "The rendezvous is open.",
         ),
     )
-    if not status.quarantined and QUARANTINED not in earlier:
-        return conditions
-    left_out = "; ".join(place.message for place in status.quarantined)
-    reason = "PlacesLeftOut" if left_out else "NobodyLeftOut"
-    return (*conditions, condition(QUARANTINED, bool(left_out), reason, left_out or "No place is left out."))
+    # These two are absent as long as they never held.
+    if status.quarantined or QUARANTINED in earlier:
+        left_out = "; ".join(place.message for place in status.quarantined)
+        reason = "PlacesLeftOut" if left_out else "NobodyLeftOut"
+        conditions += (condition(QUARANTINED, bool(left_out), reason, left_out or "No place is left out."),)
+    if blindness is None:
+        return (*conditions, *(was for was in (earlier.get(TOPOLOGY_UNKNOWN),) if was is not None))
+    if blindness or TOPOLOGY_UNKNOWN in earlier:
+        reason, message = (
+            ("NodesNotVisible", blindness) if blindness else ("NothingHidden", "Nothing hinders spec.ranking.")
+        )
+        conditions += (condition(TOPOLOGY_UNKNOWN, bool(blindness), reason, message),)
+    return conditions
 
 
 def newly_true(kind: str, before: Sequence[Condition], after: Sequence[Condition]) -> Condition | None:

@@ -9,6 +9,7 @@ from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
     STALLED_AFTER_SECONDS,
+    TOPOLOGY_UNKNOWN,
     describe,
     newly_true,
     set_conditions,
@@ -30,7 +31,7 @@ from kube_rendezvous_operator.core.observation import (
 from kube_rendezvous_operator.core.ranking import assign_ranks
 from kube_rendezvous_operator.core.standby import settle_standby
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
-from kube_rendezvous_operator.core.topology import Topology
+from kube_rendezvous_operator.core.topology import Topology, topology_blindness
 
 NOT_ARRIVED = "NotArrived"
 
@@ -74,7 +75,9 @@ def decide(
 
     status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, now)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
-    status = replace(status, conditions=set_conditions(status, rendezvous.generation, now, impossible))
+    blindness = topology_blindness(rendezvous.spec.ranking, surroundings)
+    conditions = set_conditions(status, rendezvous.generation, now, impossible, blindness)
+    status = replace(status, conditions=conditions)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     newly_closed = closing.closed is not None and (
         before.closed is None or before.closed.reason != closing.closed.reason
@@ -207,6 +210,9 @@ def _announcements(
     stalled = newly_true(STALLED, before.conditions, after.conditions)
     if stalled is not None:
         yield Announcement(Severity.WARNING, "Stalled", stalled.message)
+    blind = newly_true(TOPOLOGY_UNKNOWN, before.conditions, after.conditions)
+    if blind is not None:
+        yield Announcement(Severity.WARNING, TOPOLOGY_UNKNOWN, blind.message)
 
 
 def _news(before: RendezvousStatus, liveness: Liveness) -> Iterable[Loss]:

@@ -66,12 +66,14 @@ class Surroundings:
     Args:
         pods: pods labelled for it, by UID.
         gone_pods: UIDs of such pods that were seen and are deleted.
-        nodes: by name; None: the operator may not see nodes.
+        nodes: by name; None: they are not known (yet).
+        nodes_refused: the operator may not see nodes.
     """
 
     pods: Mapping[str, ObservedPod] = field(default_factory=dict)
     gone_pods: Container[str] = frozenset()
     nodes: Mapping[str, ObservedNode] | None = None
+    nodes_refused: bool = False
 
 
 NOTHING_KNOWN = Surroundings()

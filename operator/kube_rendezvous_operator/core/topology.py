@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kube_rendezvous.resources import Member, Ranking
+from kube_rendezvous_operator.core.surroundings import Surroundings
 
 Path = tuple[str, ...]
 """The values of a node's topology labels, outermost first; "" where the node has none."""
@@ -92,6 +93,20 @@ class Topology:
 
     def _labels_of(self, member: Member) -> Mapping[str, str] | None:
         return self.node_labels.get(self.pod_nodes.get(member.pod_uid) or member.node_name)
+
+
+def topology_blindness(ranking: Ranking, surroundings: Surroundings) -> str | None:
+    """Why `spec.ranking` has no effect, with what to do; "" if nothing hinders it, None if it is not known yet."""
+    if ranking == Ranking() or surroundings.nodes is not None:
+        return ""
+    if not surroundings.nodes_refused:
+        return None
+    wishes = [f"topologyKeys {', '.join(ranking.topology_keys)}"] if ranking.topology_keys else []
+    wishes += ["rankZero"] if ranking.rank_zero_avoid is not None or ranking.rank_zero_prefer is not None else []
+    return (
+        f"The operator may not see nodes, so spec.ranking ({'; '.join(wishes)}) has no effect and ranks follow names: "
+        "grant its service account list and watch on nodes by a ClusterRole, or remove spec.ranking."
+    )
 
 
 FLAT = Topology()

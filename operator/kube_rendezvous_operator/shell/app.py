@@ -1,4 +1,4 @@
-"""The kopf operator: kopf owns the process and the Rendezvous objects; Members come through an own informer.
+"""The kopf operator: kopf owns the Rendezvous objects; Members, Pods and Nodes come through own informers.
 
 Only `on.event` is used: it writes nothing, so there are no finalizers and no annotations, and `kubectl delete` never
 hangs while the operator is away. Nothing that matters is kept in memory.
@@ -7,7 +7,8 @@ hangs while the operator is away. Nothing that matters is kept in memory.
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -17,13 +18,26 @@ from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
 from kube_rendezvous_operator.core import Surroundings
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
+from kube_rendezvous_operator.shell.log_reference import about_rendezvous
+from kube_rendezvous_operator.shell.measurements import Measurements
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.population import members_by_state, rendezvous_by_state
+from kube_rendezvous_operator.shell.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
+from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.workers import Workers
 
 _log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 5.0
+"""How long the first decisions wait for pods and nodes to be listed: a round that is formed without them may be smaller
+than it need be, and its ranks do not follow the topology."""
+
+KOPF_PULSE = "kopf's event loop"
+_POLL_SECONDS = 0.01
+_SAY_AFTER_SECONDS = 10.0
 
 
 class _EndlessBackoffs:
@@ -36,58 +50,119 @@ class _EndlessBackoffs:
 
 
 class Operator:
-    """The parts, wired.
+    """The parts, wired. Begins to watch and to decide when `run` is called, once.
 
     Args:
+        connection: to the API server.
         namespaces: to watch; none: the whole cluster.
         workers: reconciling threads.
+        permit: called before every write; raises if this process must not write (any more).
+        measure: told what is to be counted and timed.
+        pulses: told that the loops go round.
     """
 
-    def __init__(self, namespaces: Sequence[str] = (), workers: int = 4) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        namespaces: Sequence[str],
+        workers: int,
+        permit: Callable[[], None],
+        measure: Measurements,
+        pulses: Pulses,
+    ) -> None:
         self._namespaces = tuple(namespaces)
-        self._connection = Connection.open()
+        self._permit_leader = permit
+        self._pulses = pulses
         self._queue: WakeQueue[Key] = WakeQueue()
         self._rendezvous = RendezvousCache()
         self._members: dict[str | None, MemberCache] = {
-            scope: MemberCache(self._connection, scope, self._queue.wake) for scope in self._namespaces or (None,)
+            scope: MemberCache(connection, scope, self._queue.wake, measure) for scope in self._namespaces or (None,)
         }
         self._pods: dict[str | None, PodCache] = {
-            scope: PodCache(self._connection, scope, self._queue.wake) for scope in self._members
+            scope: PodCache(connection, scope, self._queue.wake, measure) for scope in self._members
         }
-        self._nodes = NodeCache(self._connection, self._wake_all)
-        self._events = EventPoster(self._connection)
+        self._nodes = NodeCache(connection, self._wake_all, measure)
+        self._events = EventPoster(connection)
         reconciler = Reconciler(
-            self._connection, self._rendezvous, self._members_of, self._surroundings_of, self._events.post
+            connection,
+            self._rendezvous,
+            self._members_of,
+            self._surroundings_of,
+            self._events.post,
+            self._permit,
+            RoundMeasurement(measure, self._queue.asked_at),
         )
-        self._workers = Workers(self._queue, reconciler, workers)
+        self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
+        self._halted = threading.Event()
+        self._at_work = threading.Event()
         self.registry = kopf.OperatorRegistry()
         self._register()
 
-    def run(self, liveness: str | None = None, stop: threading.Event | None = None) -> None:
-        """Run until SIGTERM or SIGINT (or ``stop``).
+    async def run(self, stop: asyncio.Event, own_signals: Callable[[], None] = lambda: None) -> None:
+        """Run until ``stop`` is set. `halt` must be called, too.
 
         Args:
-            liveness: ``http://ADDRESS:PORT/PATH`` to answer on.
+            stop: ends kopf.
+            own_signals: called when kopf has laid its hands on the signals.
         """
-        kopf.run(
+        mine = {task for task in asyncio.all_tasks() if not task.done()}
+        beating = asyncio.create_task(self._beat())
+        tasks = await kopf.spawn_tasks(
             registry=self.registry,
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
-            liveness_endpoint=liveness,
             stop_flag=stop,
         )
+        own_signals()
+        try:
+            await kopf.run_tasks(tasks, ignored=[*mine, beating])
+        finally:
+            beating.cancel()
+            self._pulses.end(KOPF_PULSE)
+
+    def halt(self, seconds: float) -> None:
+        """Write nothing more and end the threads, ``seconds`` at the most. Safe to call from any thread."""
+        end = time.monotonic() + seconds
+        self._halted.set()
+        for informer in self._informers:
+            informer.stop(0.0)
+        stops: list[Callable[[float], None]] = [self._workers.stop, self._events.stop]
+        for stop in (*stops, *(informer.stop for informer in self._informers)):
+            stop(max(0.0, end - time.monotonic()))
+
+    @property
+    def unready(self) -> list[str]:
+        """What is still missing before rounds can be formed, each as a sentence."""
+        missing = [
+            f"the RendezvousMembers of {_where(scope)} are not listed yet"
+            for scope, cache in self._members.items()
+            if not cache.synced.is_set()
+        ]
+        return missing or ([] if self._at_work.is_set() else ["the workers are not started yet"])
+
+    def members_by_state(self) -> Mapping[str, int]:
+        """How many members there are."""
+        return members_by_state(self._rendezvous, self._members.values())
+
+    def rendezvous_by_state(self) -> Mapping[str, int]:
+        """How many rendezvous there are."""
+        return rendezvous_by_state(self._rendezvous)
 
     @property
     def _informers(self) -> tuple[MemberCache | PodCache | NodeCache, ...]:
         return (*self._members.values(), *self._pods.values(), self._nodes)
+
+    def _permit(self) -> None:
+        self._pulses.beat(threading.current_thread().name)  # a long reconcile goes on with each write
+        self._permit_leader()
 
     def _members_of(self, namespace: str) -> MemberCache:
         return self._members[namespace if self._namespaces else None]
 
     def _surroundings_of(self, key: Key) -> Surroundings:
         pods = self._pods[key[0] if self._namespaces else None]
-        return Surroundings(pods.pods(key), pods.gone(), self._nodes.nodes())
+        return Surroundings(pods.pods(key), pods.gone(), self._nodes.nodes(), nodes_refused=self._nodes.refused)
 
     def _wake_all(self) -> None:
         for key in self._rendezvous.all_keys():
@@ -96,7 +171,6 @@ class Operator:
     def _register(self) -> None:
         kopf.on.login(registry=self.registry)(kopf.login_via_client)
         kopf.on.startup(registry=self.registry)(self._start)
-        kopf.on.cleanup(registry=self.registry)(self._stop)
         kopf.on.event(GROUP, VERSION, RENDEZVOUS_PLURAL, registry=self.registry)(self._seen)
 
     async def _start(self, settings: kopf.OperatorSettings, **_: Any) -> None:
@@ -109,19 +183,24 @@ class Operator:
             informer.start()
         # Nothing is decided before the Members are known: with none known, everybody would look lost.
         for scope, cache in self._members.items():
-            while not await asyncio.to_thread(cache.synced.wait, 10.0):
-                where = f"namespace {scope}" if scope else "the cluster"
+            while not await _wait(cache.synced, _SAY_AFTER_SECONDS):
                 _log.warning(
                     "The RendezvousMembers of %s cannot be listed yet: are the CRDs installed and may this "
                     "service account list them?",
-                    where,
+                    _where(scope),
                 )
-        self._events.start()
-        self._workers.start()
+        end = time.monotonic() + SETTLE_SECONDS
+        for optional in (*self._pods.values(), self._nodes):
+            await _wait(optional.settled, end - time.monotonic())
+        if not self._halted.is_set():
+            self._events.start()
+            self._workers.start()
+            self._at_work.set()
 
-    async def _stop(self, **_: Any) -> None:
-        for stop in (self._workers.stop, self._events.stop, *(cache.stop for cache in self._informers)):
-            await asyncio.to_thread(stop)
+    async def _beat(self) -> None:
+        while True:
+            self._pulses.beat(KOPF_PULSE)
+            await asyncio.sleep(1.0)
 
     async def _seen(self, event: Any, **_: Any) -> None:
         """Every event of a Rendezvous: remember the object, and look at it."""
@@ -130,13 +209,26 @@ class Operator:
         key = (meta["namespace"], meta["name"])
         if event["type"] == "DELETED":
             if self._rendezvous.remove(key, meta["uid"]):
-                _log.info("Rendezvous %s/%s was deleted", *key)
+                _log.info("Rendezvous %s/%s was deleted", *key, extra=about_rendezvous(key))
             self._queue.wake(key)
             return
         try:
             news = self._rendezvous.put(raw)
         except (KeyError, ValueError, TypeError) as error:
-            _log.error("Rendezvous %s/%s cannot be read and is ignored: %r", *key, error)
+            text = "Rendezvous %s/%s cannot be read and is ignored: %r"
+            _log.error(text, *key, error, extra=about_rendezvous(key))
             return
         if news:
             self._queue.wake(key)
+
+
+async def _wait(event: threading.Event, seconds: float) -> bool:
+    """Wait for an event of a thread without a thread: one that waits could not be told to stop."""
+    end = time.monotonic() + seconds
+    while not event.is_set() and time.monotonic() < end:
+        await asyncio.sleep(_POLL_SECONDS)
+    return event.is_set()
+
+
+def _where(scope: str | None) -> str:
+    return f"namespace {scope}" if scope else "the cluster"

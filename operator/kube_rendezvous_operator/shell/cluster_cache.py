@@ -6,12 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous_operator.core import ObservedNode, ObservedPod
+from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key
 from kube_rendezvous_operator.shell.pod_reading import NAME_LABEL, read_node, read_pod
 
@@ -26,28 +28,56 @@ class _OptionalInformer:
     what: str
     loss: str
 
-    def __init__(self, connection: Connection, path: str, selector: dict[str, str], name: str) -> None:
+    def __init__(
+        self, connection: Connection, path: str, selector: dict[str, str], name: str, measure: Measurements | None
+    ) -> None:
         self._lock = threading.Lock()
         self._said_refused = False
+        self.refused = False
+        """Whether we may not see them."""
         self.synced = threading.Event()
-        self._watcher = Watcher(connection, path, selector, self, name=name, retry_limit=30.0)  # type: ignore[arg-type]
+        self.settled = threading.Event()
+        """Set when they are known, or the API server has said that they cannot be."""
+        report = partial((measure or Unmeasured()).watch_restarted, self.what.lower())
+        self._watcher = Watcher(
+            connection,
+            path,
+            selector,
+            self,  # type: ignore[arg-type]
+            name=name,
+            retry_limit=30.0,
+            on_restart=report,
+        )
 
     def start(self) -> None:
         """Begin to watch."""
         self._watcher.start()
 
-    def stop(self) -> None:
-        """End the watch."""
-        self._watcher.stop()
+    def stop(self, timeout: float = 2.0) -> None:
+        """End the watch; wait for its thread so many seconds at the most. May be called again."""
+        self._watcher.stop(timeout)
 
     def connected(self) -> None:
         """See `WatchListener`."""
 
     def troubled(self, failure: ApiFailureError) -> None:
         """See `WatchListener`."""
-        if isinstance(failure, ApiRefusedError) and not self._said_refused:
+        refused = isinstance(failure, ApiRefusedError)
+        if refused and not self.synced.is_set() and not self.refused:
+            self.refused = True
+            self.refusal_changed()
+        self.settled.set()
+        if refused and not self._said_refused:
             self._said_refused = True
             _log.warning("%s cannot be watched, so %s: %s", self.what, self.loss, failure)
+
+    def refusal_changed(self) -> None:
+        """`refused` has changed."""
+
+    def _are_known(self) -> None:
+        self.refused = False
+        self.synced.set()
+        self.settled.set()
 
 
 class PodCache(_OptionalInformer):
@@ -56,10 +86,16 @@ class PodCache(_OptionalInformer):
     what = "Pods"
     loss = "a lost pod is noticed by its heartbeat only"
 
-    def __init__(self, connection: Connection, namespace: str | None, wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str | None,
+        wake: Callable[[Key], None],
+        measure: Measurements | None = None,
+    ) -> None:
         scope = f"/namespaces/{namespace}" if namespace else ""
         super().__init__(
-            connection, f"/api/v1{scope}/pods", {"labelSelector": NAME_LABEL}, f"pods-{namespace or 'all'}"
+            connection, f"/api/v1{scope}/pods", {"labelSelector": NAME_LABEL}, f"pods-{namespace or 'all'}", measure
         )
         self._wake = wake
         self._by_key: dict[Key, dict[str, ObservedPod]] = {}
@@ -82,7 +118,7 @@ class PodCache(_OptionalInformer):
             woken = {self._bury(uid) for uid in list(self._key_of) if uid not in there}
             for obj in objects:
                 woken |= self._take(obj)
-        self.synced.set()
+        self._are_known()
         for key in woken:
             self._wake(key)
 
@@ -138,8 +174,10 @@ class NodeCache(_OptionalInformer):
     what = "Nodes"
     loss = "ranks do not follow the topology and drained nodes are noticed by their pods only"
 
-    def __init__(self, connection: Connection, wake_all: Callable[[], None]) -> None:
-        super().__init__(connection, "/api/v1/nodes", {}, "nodes")
+    def __init__(
+        self, connection: Connection, wake_all: Callable[[], None], measure: Measurements | None = None
+    ) -> None:
+        super().__init__(connection, "/api/v1/nodes", {}, "nodes", measure)
         self._wake_all = wake_all
         self._nodes: dict[str, ObservedNode] = {}
 
@@ -153,7 +191,11 @@ class NodeCache(_OptionalInformer):
         with self._lock:
             gone = [replace(node, gone=True) for name, node in self._nodes.items() if name not in there]
             self._nodes = {**{node.name: node for node in gone[-_GONE_REMEMBERED:]}, **there}
-        self.synced.set()
+        self._are_known()
+        self._wake_all()
+
+    def refusal_changed(self) -> None:
+        """Who asks for topology is to know that there will be none."""
         self._wake_all()
 
     def changed(self, obj: Object) -> None:

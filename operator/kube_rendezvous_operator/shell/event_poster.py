@@ -11,6 +11,7 @@ from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.resources import API_VERSION, RENDEZVOUS_KIND, Rendezvous
 from kube_rendezvous.resources.timestamps import format_time
 from kube_rendezvous_operator.core import Announcement
+from kube_rendezvous_operator.shell.log_reference import about_rendezvous
 
 _log = logging.getLogger(__name__)
 
@@ -31,13 +32,14 @@ class EventPoster:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Post what waits, two seconds at the most, and end."""
+    def stop(self, timeout: float = 2.0) -> None:
+        """Post what waits, ``timeout`` seconds at the most, and end."""
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
             return
-        self._thread.join(2.0)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
 
     def post(self, rendezvous: Rendezvous, announcement: Announcement) -> None:
         """Queue an Event about a Rendezvous; drop it if very many wait."""
@@ -56,7 +58,8 @@ class EventPoster:
                     body=self._event(rendezvous, announcement, moment),
                 )
             except ApiFailureError as failure:
-                _log.warning("An Event could not be posted (%s): %s", failure, announcement.message)
+                extra = about_rendezvous((rendezvous.namespace, rendezvous.name))
+                _log.warning("An Event could not be posted (%s): %s", failure, announcement.message, extra=extra)
 
     def _event(self, rendezvous: Rendezvous, announcement: Announcement, moment: datetime) -> dict[str, object]:
         return {

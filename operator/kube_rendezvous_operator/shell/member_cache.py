@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.watch_protocol import Object
@@ -17,6 +18,7 @@ from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Member, parse_member
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_operator.core import ObservedMember
+from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +57,16 @@ class MemberCache:
         connection: to the API server.
         namespace: what to watch.
         wake: called with the key of a Rendezvous whose members changed in more than their heartbeat.
+        measure: told of restarted watches.
     """
 
-    def __init__(self, connection: Connection, namespace: str | None, wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str | None,
+        wake: Callable[[Key], None],
+        measure: Measurements | None = None,
+    ) -> None:
         self._wake = wake
         self._lock = threading.Lock()
         self._by_key: dict[Key, dict[str, _Entry]] = {}
@@ -72,15 +81,16 @@ class MemberCache:
             {},
             self,
             name=f"members-{namespace or 'all'}",
+            on_restart=partial((measure or Unmeasured()).watch_restarted, MEMBER_PLURAL),
         )
 
     def start(self) -> None:
         """Begin to watch."""
         self._watcher.start()
 
-    def stop(self) -> None:
-        """End the watch."""
-        self._watcher.stop()
+    def stop(self, timeout: float = 2.0) -> None:
+        """End the watch; wait for its thread so many seconds at the most. May be called again."""
+        self._watcher.stop(timeout)
 
     def __len__(self) -> int:
         """How many Members there are."""
@@ -101,6 +111,14 @@ class MemberCache:
                 for entry in self._by_key.get(key, {}).values()
                 if not entry.buried
             ]
+
+    def everybody(self) -> dict[Key, list[Member]]:
+        """All Members there are, by Rendezvous."""
+        with self._lock:
+            return {
+                key: [entry.member for entry in entries.values() if not entry.deleted and not entry.buried]
+                for key, entries in self._by_key.items()
+            }
 
     def refresh(self, key: Key, objects: Iterable[Object], asked: float = math.inf) -> None:
         """Take a consistent list of the Members of one Rendezvous: what the cache does not know yet or any more.

@@ -18,8 +18,11 @@ from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, Surroundings, decide, only_progress
 from kube_rendezvous_operator.core.liveness import LEFT
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
+from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
+from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
+from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +47,8 @@ class Reconciler:
         members: finds the cache that covers a namespace.
         surroundings: what is known of the pods and nodes of a Rendezvous.
         announce: posts an Event.
+        permit: called before every write; raises if this process must not write (any more).
+        rounds: told what became of rounds.
     """
 
     def __init__(
@@ -53,12 +58,16 @@ class Reconciler:
         members: Callable[[str], MemberCache],
         surroundings: Callable[[Key], Surroundings],
         announce: Callable[[Rendezvous, Announcement], None],
+        permit: Callable[[], None] = lambda: None,
+        rounds: RoundMeasurement | None = None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
         self._members = members
         self._surroundings = surroundings
         self._announce = announce
+        self._permit = permit
+        self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._verdicts: dict[Key, str] = {}
         self._written: dict[Key, float] = {}
         self.decide_seconds = 0.0
@@ -85,6 +94,7 @@ class Reconciler:
             verdict = self._decide(key, known.rendezvous)
         if verdict.decision.doubtful:
             known, verdict = self._confirm(key, verdict.decision)
+        self._rounds.decided(key, known.rendezvous.status, verdict.decision.status)
         for expulsion in verdict.decision.expel_first:
             self._expel(key, expulsion)
         wake_after = self._write(key, known, verdict)
@@ -159,6 +169,7 @@ class Reconciler:
         if rest > 0 and only_progress(before, after):
             return min(rest, decision.wake_after) if decision.wake_after is not None else rest
         body = {**known.raw, "status": status_to_json(after)}
+        self._permit()
         try:
             answer = self._connection.request("PUT", object_path(RENDEZVOUS_PLURAL, *key) + "/status", body=body)
         except ApiFailureError as failure:
@@ -174,13 +185,14 @@ class Reconciler:
         self._members(key[0]).forget(key, gone)
         if after.heartbeat_seconds < before.heartbeat_seconds:
             self._members(key[0]).count_anew(key)
+        self._rounds.written(key, before, after)
         self._tell(key, known.rendezvous, decision)
         return decision.wake_after
 
     def _tell(self, key: Key, rendezvous: Rendezvous, decision: Decision) -> None:
         if self._verdicts.get(key) != decision.verdict:
             self._verdicts[key] = decision.verdict
-            _log.info("Rendezvous %s/%s: %s", *key, decision.verdict)
+            _log.info("Rendezvous %s/%s: %s", *key, decision.verdict, extra=about_rendezvous(key))
         for announcement in decision.announcements:
             self._announce(rendezvous, announcement)
 
@@ -189,13 +201,18 @@ class Reconciler:
         preconditions = {"uid": member.uid}
         if expulsion.reason != LEFT:  # whoever leaves cannot take it back; anybody else may have moved since
             preconditions["resourceVersion"] = member.resource_version
+        self._permit()
         try:
             self._connection.request(
                 "DELETE",
                 object_path(MEMBER_PLURAL, member.namespace, member.name),
                 body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions},
             )
-            _log.info("RendezvousMember %s/%s deleted: %s", member.namespace, member.name, expulsion.reason)
+            _log.info(
+                "RendezvousMember %s/%s deleted: %s",
+                *(member.namespace, member.name, expulsion.reason),
+                extra=about_member(member.namespace, member.name),
+            )
         except ApiFailureError as failure:
             if failure.status == 409:
                 raise OvertakenError from failure
@@ -223,6 +240,7 @@ class Reconciler:
         """Members of a Rendezvous that is gone belong to nobody."""
         self._verdicts.pop(key, None)
         self._written.pop(key, None)
+        self._rounds.forget(key)
         for observed in self._members(key[0]).observed(key):
             member: Member = observed.member
             if observed.deleted:

@@ -19,6 +19,8 @@ class WakeQueue(Generic[Key]):
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._due: dict[Key, float] = {}
+        self._asked: dict[Key, float] = {}
+        self._taken: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
         self._handled: set[Key] = set()
         self._not_before: dict[Key, float] = {}
@@ -28,7 +30,9 @@ class WakeQueue(Generic[Key]):
     def wake(self, key: Key, after: float = 0.0) -> None:
         """Make the key due in ``after`` seconds, or earlier if it already is."""
         with self._changed:
-            self._plan(key, time.monotonic() + after)
+            due = time.monotonic() + after
+            self._asked[key] = min(due, self._asked.get(key, due))
+            self._plan(key, due)
 
     def take(self) -> Key | None:
         """Wait for the next due key; None when the queue is closed. Call `done` afterwards."""
@@ -37,6 +41,7 @@ class WakeQueue(Generic[Key]):
                 key, pause = self._next()
                 if key is not None:
                     self._handled.add(key)
+                    self._taken[key] = self._asked.pop(key, time.monotonic())
                     return key
                 self._changed.wait(pause)
             return None
@@ -45,6 +50,7 @@ class WakeQueue(Generic[Key]):
         """The key was handled; do not hand it out again for ``rest`` seconds."""
         with self._changed:
             self._handled.discard(key)
+            self._taken.pop(key, None)
             if rest > 0:
                 self._not_before[key] = time.monotonic() + rest
             else:
@@ -52,6 +58,14 @@ class WakeQueue(Generic[Key]):
             if key in self._due:
                 self._push(key, max(self._due[key], self._not_before.get(key, 0.0)))
             self._changed.notify_all()
+
+    def asked_at(self, key: Key) -> float | None:
+        """When the key that is being handled was first to be due, rests left out, on the monotonic clock.
+
+        None: it is not being handled.
+        """
+        with self._changed:
+            return self._taken.get(key)
 
     def close(self) -> None:
         """Hand out nothing more and release those who wait."""

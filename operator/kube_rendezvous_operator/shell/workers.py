@@ -2,9 +2,14 @@
 
 import logging
 import threading
+import time
 
 from kube_rendezvous.cluster import ApiFailureError, Backoff
+from kube_rendezvous_operator.shell.leader_election import NotLeadingError
+from kube_rendezvous_operator.shell.log_reference import about_rendezvous
+from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key
+from kube_rendezvous_operator.shell.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciler import OvertakenError, Reconciler
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
 
@@ -13,12 +18,30 @@ _log = logging.getLogger(__name__)
 # Of a large storm of joins each changes the picture: deciding takes at most a third of the time.
 _REST_PER_DECISION = 2.0
 _LONGEST_REST = 0.1
+_NOT_LEADING_PAUSE = 0.2
 
 
 class Workers:
-    """Several threads over one queue; a key is handled by one of them at a time."""
+    """Several threads over one queue; a key is handled by one of them at a time.
 
-    def __init__(self, queue: WakeQueue[Key], reconciler: Reconciler, count: int) -> None:
+    Args:
+        queue: of keys.
+        reconciler: what is done with them.
+        count: of threads.
+        measure: told how long each took.
+        pulses: told that the threads go on.
+    """
+
+    def __init__(
+        self,
+        queue: WakeQueue[Key],
+        reconciler: Reconciler,
+        count: int,
+        measure: Measurements | None = None,
+        pulses: Pulses | None = None,
+    ) -> None:
+        self._measure = measure or Unmeasured()
+        self._pulses = pulses or Pulses()
         self._queue = queue
         self._reconciler = reconciler
         self._backoffs: dict[Key, Backoff] = {}
@@ -31,19 +54,26 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """End after what is under way, two seconds at the most."""
+    def stop(self, timeout: float = 2.0) -> None:
+        """End after what is under way, ``timeout`` seconds at the most."""
         self._queue.close()
+        end = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(2.0)
+            if thread.ident is not None:
+                thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self) -> None:
         while (key := self._queue.take()) is not None:
             rest = 0.0
+            name = threading.current_thread().name
+            self._pulses.beat(name)
+            began = time.perf_counter()
             try:
                 self._handle(key)
                 rest = min(_LONGEST_REST, _REST_PER_DECISION * self._reconciler.decide_seconds)
             finally:
+                self._measure.reconciled(time.perf_counter() - began)
+                self._pulses.end(name)
                 self._queue.done(key, rest)
 
     def _handle(self, key: Key) -> None:
@@ -52,15 +82,19 @@ class Workers:
             self._backoffs.pop(key, None)
             if wake_after is not None:
                 self._queue.wake(key, wake_after)
+        except NotLeadingError:
+            self._queue.wake(key, _NOT_LEADING_PAUSE)  # the lease may yet be renewed; if it is lost, the process ends
         except OvertakenError:
             self._queue.wake(key, self._backoff(key).next_delay())
         except ApiFailureError as failure:
             pause = self._backoff(key).next_delay(failure.retry_after)
-            _log.warning("Rendezvous %s/%s: tried again in %.1f s: %s", *key, pause, failure)
+            extra = about_rendezvous(key)
+            _log.warning("Rendezvous %s/%s: tried again in %.1f s: %s", *key, pause, failure, extra=extra)
             self._queue.wake(key, pause)
         except Exception:  # one bad object must not stop the others
             pause = self._backoff(key).next_delay()
-            _log.exception("Rendezvous %s/%s could not be reconciled; tried again in %.1f s", *key, pause)
+            extra = about_rendezvous(key)
+            _log.exception("Rendezvous %s/%s could not be reconciled; tried again in %.1f s", *key, pause, extra=extra)
             self._queue.wake(key, pause)
 
     def _backoff(self, key: Key) -> Backoff:

@@ -50,3 +50,27 @@ def test_without_the_right_to_see_pods_and_nodes_heartbeats_decide(
             assert log.read_text().count(sentence) == 1
         assert operator.restarts == 0
         run.close()
+
+
+def test_a_wish_for_topology_without_the_right_to_see_nodes_is_said_in_a_condition_and_the_round_is_formed(
+    run: PodRun,
+    pods: PodObjects,
+    member: Callable[[Identity], PodMember],
+    kubeconfig_for: Callable[..., Path],
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    kubeconfig = kubeconfig_for("operator", *RIGHTS)
+    log = tmp_path / "operator.log"
+    with OperatorProcess(kubeconfig, log=log, arguments=["--namespace", namespace]) as operator:
+        run.create(minNodes=2, heartbeatSeconds=1, ranking={"topologyKeys": ["topology.kubernetes.io/zone"]})
+        joins = [member(pods.run(name, "run")).join() for name in ("trainer-0", "trainer-1")]
+        assert sorted(join.result(LIMIT).rank for join in joins) == [0, 1]
+        eventually(lambda: any(c.type == "TopologyUnknown" for c in run.status.conditions), "it is said")
+        (condition,) = (c for c in run.status.conditions if c.type == "TopologyUnknown")
+        assert (condition.status, condition.reason) == ("True", "NodesNotVisible")
+        assert "topologyKeys topology.kubernetes.io/zone" in condition.message
+        assert "list and watch on nodes" in condition.message
+        assert operator.restarts == 0
+        assert 'kube_rendezvous_watch_restarts_total{reason="refused",resource="nodes"}' in operator.page("/metrics")
+        run.close()

@@ -3,12 +3,13 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
 from kube_rendezvous.cluster.watcher import Watcher
 from unit.scripted_connection import ScriptedConnection, ScriptedStream
 
@@ -185,3 +186,33 @@ def test_a_watcher_can_be_stopped_from_its_own_thread(watch: Watch) -> None:
 
 def test_a_watcher_that_was_never_started_can_be_stopped() -> None:
     Watcher(ScriptedConnection(), PATH, {}, Listener(), name="unused").stop()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("lists", "streams", "reasons"),
+    [
+        ([listing("1")], [ScriptedStream([]), stays_open()], ["ended"]),
+        ([listing("1")], [ScriptedStream([EXPIRED]), stays_open()], ["expired"]),
+        ([listing("1")], [ApiUnavailableError("GET", 410, "Expired", "old"), stays_open()], ["expired"]),
+        ([listing("1")], [ApiUnavailableError("GET", 503, "", "away"), stays_open()], ["broken"]),
+        ([ApiRefusedError("GET", 403, "Forbidden", "no"), listing("1")], [stays_open()], ["refused"]),
+    ],
+    ids=["ended by the server", "expired inside", "expired", "broken", "refused"],
+)
+def test_why_it_begins_anew_is_reported(lists: list[Any], streams: list[Any], reasons: list[str]) -> None:
+    connection, listener, reported = ScriptedConnection({("GET", PATH): lists}, streams), Listener(), list[str]()
+    watcher = Watcher(
+        connection,  # type: ignore[arg-type]
+        PATH,
+        {},
+        listener,
+        name="test-watch",
+        retry_limit=0.01,
+        on_restart=reported.append,
+    )
+    watcher.start()
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while streams and time.monotonic() < deadline:
+        threading.Event().wait(0.005)
+    watcher.stop()
+    assert reported == reasons

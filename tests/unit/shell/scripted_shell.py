@@ -1,17 +1,38 @@
 """A reconciler with its caches over a scripted API server."""
 
+from collections.abc import Callable
 from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError
 from kube_rendezvous.resources import RendezvousStatus
 from kube_rendezvous_operator.core import NOTHING_KNOWN
+from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import MemberCache
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
+from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import KEY
 
 GONE = ApiRefusedError("GET", 404, "NotFound", "not found")
+
+
+class Measured(Unmeasured):
+    """Remembers what was counted and timed."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[str] = []
+        self.formed: list[float] = []
+        self.told_after: list[float] = []
+
+    def round_ended(self, outcome: str) -> None:
+        self.outcomes.append(outcome)
+
+    def round_formed(self, seconds: float) -> None:
+        self.formed.append(seconds)
+
+    def told(self, seconds: float) -> None:
+        self.told_after.append(seconds)
 
 
 class Shell:
@@ -22,12 +43,17 @@ class Shell:
         self.rendezvous = RendezvousCache()
         self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
         self.announced: list[str] = []
+        self.permit: Callable[[], None] = lambda: None
+        self.measured = Measured()
+        self.asked_at: float | None = None
         self.reconciler = Reconciler(
             self.connection,  # type: ignore[arg-type]
             self.rendezvous,
             lambda _: self.members,
             lambda _: NOTHING_KNOWN,
             lambda _, announcement: self.announced.append(announcement.reason),
+            lambda: self.permit(),
+            RoundMeasurement(self.measured, lambda _: self.asked_at),
         )
         self.answer("PUT", "/status", self._store)
         self.answer("DELETE", "/rendezvousmembers/", {})

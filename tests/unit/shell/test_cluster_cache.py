@@ -190,3 +190,17 @@ def test_an_api_server_that_is_away_is_no_refusal(pods: PodCache, caplog: pytest
     with caplog.at_level(logging.WARNING):
         pods.troubled(ApiUnavailableError("GET /api/v1/pods", 0, "", "no answer"))
     assert (caplog.records, set(pods.pods(RUN))) == ([], {"1"})
+
+
+def test_who_may_not_see_nodes_wakes_all_once_so_that_it_is_said(nodes: NodeCache, wakes: list[str]) -> None:
+    assert not nodes.settled.is_set()
+    nodes.troubled(ApiRefusedError("GET /api/v1/nodes", 403, "Forbidden", "may not"))
+    nodes.troubled(ApiRefusedError("GET /api/v1/nodes", 403, "Forbidden", "may not"))
+    assert (nodes.refused, nodes.settled.is_set(), wakes) == (True, True, ["all"])
+    nodes.relisted([])
+    assert not nodes.refused
+
+
+def test_an_api_server_that_is_away_refuses_nothing(nodes: NodeCache, wakes: list[str]) -> None:
+    nodes.troubled(ApiUnavailableError("GET /api/v1/nodes", 503, "", "away"))
+    assert (nodes.refused, nodes.settled.is_set(), wakes) == (False, True, [])

@@ -172,3 +172,28 @@ def test_under_a_storm_no_key_is_in_two_hands_and_none_is_forgotten(
     queue.close()
     for one in handlers:
         one.result(LIMIT_SECONDS)
+
+
+def test_what_is_handled_knows_since_when_it_was_to_be(queue: WakeQueue[str]) -> None:
+    before = time.monotonic()
+    queue.wake("a")
+    queue.wake("a", 60)
+    assert queue.asked_at("a") is None, "not handled yet"
+    assert queue.take() == "a"
+    asked = queue.asked_at("a")
+    assert asked is not None
+    assert before <= asked <= time.monotonic()
+    queue.done("a", SHORT)
+    assert queue.asked_at("a") is None
+
+
+def test_a_rest_does_not_hide_how_long_something_waited(queue: WakeQueue[str]) -> None:
+    queue.wake("a")
+    assert queue.take() == "a"
+    queue.done("a", SHORT)
+    woken = time.monotonic()
+    queue.wake("a")
+    assert queue.take() == "a"
+    asked = queue.asked_at("a")
+    assert asked is not None
+    assert asked - woken < SHORT <= time.monotonic() - woken + 0.01
