@@ -1,4 +1,4 @@
-"""What somebody with a trainer's token tries, and what must come of it: on objects that stand for pods, and in real pods.
+"""What somebody with a trainer's token tries, and what must come of it: with pods that are objects only, and real ones.
 
 `attempts` is the table; `send` tries one of its lines.
 """
