@@ -21,10 +21,12 @@ class PodObjects:
     Args:
         connection: of somebody with every right.
         namespace: where they are.
+        account: their service account; empty: none.
     """
 
-    def __init__(self, connection: Connection, namespace: str) -> None:
+    def __init__(self, connection: Connection, namespace: str, account: str = "") -> None:
         self._connection = connection
+        self._account = account
         self._path = f"/api/v1/namespaces/{namespace}/pods"
 
     def create(self, name: str, run: str | None, node: str = "") -> str:
@@ -41,7 +43,12 @@ class PodObjects:
         container = {"name": _CONTAINER, "image": "registry.example/trainer:1"}
         body = {
             "metadata": {"name": name, "labels": {"rendezvous.dev/name": run} if run is not None else {}},
-            "spec": {"containers": [container], "terminationGracePeriodSeconds": 30, "nodeName": node or None},
+            "spec": {
+                "containers": [container],
+                "terminationGracePeriodSeconds": 30,
+                "nodeName": node or None,
+                "serviceAccountName": self._account or None,
+            },
         }
         return str(self._connection.request("POST", self._path, body=body)["metadata"]["uid"])
 

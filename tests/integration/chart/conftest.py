@@ -1,0 +1,49 @@
+"""The chart as helm renders it, and as the API server of the tests has it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from integration.conftest import Kubectl
+from rendezvous_chart.plain_manifests import render
+from rendezvous_local.binaries import find_or_build
+from rendezvous_local.cluster import Cluster
+from rendezvous_local.programs import HELM
+
+SYSTEM = "chart-system"
+TRAINERS = "chart-trainers"
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The pinned helm."""
+    return find_or_build(HELM)
+
+
+@contextmanager
+def applied(kubectl: Kubectl, helm: Path, system: str, *values: str) -> Iterator[None]:
+    """The chart, applied in the namespace `system` with trainers in `TRAINERS`; its policy ends with the block."""
+    for namespace in (system, TRAINERS):
+        kubectl("create", "namespace", namespace)
+    options = [part for value in (f"trainers.namespaces={{{TRAINERS}}}", *values) for part in ("--set", value)]
+    manifests = render(helm, *options, namespace=system)
+    done = kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
+    assert done.returncode == 0, done.stderr
+    yield
+    kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "--all")
+
+
+@pytest.fixture(scope="module")
+def local_only(cluster: Cluster) -> None:
+    """Pods are objects only, and the chart is applied without helm's records."""
+    if cluster.control_plane is None:
+        pytest.skip("applies the chart without helm's records: unset KUBECONFIG")
+
+
+@pytest.fixture(scope="module")
+def installed(local_only: None, kubectl: Kubectl, helm: Path) -> Iterator[str]:
+    """The chart by default; the namespace of the operator."""
+    with applied(kubectl, helm, SYSTEM):
+        yield SYSTEM
