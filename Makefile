@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak simulate local lint format clean
+.PHONY: help demo test bench memory soak simulate generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 bench: $(INSTALLED) ## Measure beside torch's c10d: table, build/bench.json, thresholds (about 3 minutes)
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
 
+memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 rendezvous of 8
+	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance.operator_memory $(ARGS)
+
 MINUTES ?= 30
 soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make soak MINUTES=30
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
@@ -39,6 +42,9 @@ soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make s
 SEEDS ?= 0:20000
 simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000
 	@PYTHONPATH=tests $(BIN)/python -m simulation.whole --seeds $(SEEDS) $(ARGS)
+
+generate: $(INSTALLED) ## Write the chart's CRD templates and deploy/kustomize anew, from crds/ and the chart
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_chart $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

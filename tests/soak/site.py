@@ -1,5 +1,6 @@
 """Where the soak runs: a control plane of its own, an operator, a namespace."""
 
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,6 +43,8 @@ def soak(account: Account, seconds: float, tell: Callable[[Account], None]) -> s
                 connection.close()
         operator.stop()
         log = (Path(folder) / "operator.log").read_text(errors="replace")
+        unasked = [code for code in operator.exit_codes if code != -signal.SIGKILL]
+        account.violations += [f"the operator ended unasked, with exit status {code}" for code in unasked]
         errors = [line for line in log.splitlines() if "Traceback" in line]
         account.violations += [f"the operator's log has {len(errors)} tracebacks"] if errors else []
         return "\n".join(log.splitlines()[-60:]) if account.violations else ""
