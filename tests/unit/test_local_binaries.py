@@ -11,7 +11,17 @@ import pytest
 from rendezvous_local import binaries
 from rendezvous_local.binaries import cached_path, find, find_go, find_or_build
 from rendezvous_local.errors import LocalControlPlaneError
-from rendezvous_local.programs import ETCD, KUBE_APISERVER, KUBECTL, Program
+from rendezvous_local.programs import (
+    CONTAINERD_DAEMON,
+    COREDNS,
+    ETCD,
+    HELM,
+    KUBE_APISERVER,
+    KUBECTL,
+    KWOK,
+    PAUSE,
+    Program,
+)
 from rendezvous_local.progress import Progress
 
 
@@ -103,6 +113,13 @@ class TestVersions:
         assert "version.gitMajor=1 " in flags
         assert "version.gitMinor=37 " in flags
 
+    def test_are_told_to_containerd_and_helm_too(self) -> None:
+        assert CONTAINERD_DAEMON.linker_flags.endswith(f"/version.Version={CONTAINERD_DAEMON.version}")
+        assert HELM.linker_flags.endswith(f"/internal/version.version={HELM.version}")
+
+    def test_of_a_program_whose_source_is_here_are_its_own(self) -> None:
+        assert PAUSE.version == "pause-v1"
+
 
 class TestAProgramThatIsMissing:
     def test_is_built_into_the_cache_and_found_there_from_then_on(self, environment: dict[str, str], go: Path) -> None:
@@ -164,7 +181,9 @@ def test_go_is_found_beside_this_python(
     assert find_go(environment) == go
 
 
-@pytest.mark.parametrize("program", [ETCD, KUBE_APISERVER], ids=lambda program: program.name)
+@pytest.mark.parametrize(
+    "program", [ETCD, KUBE_APISERVER, CONTAINERD_DAEMON, COREDNS, HELM, KWOK], ids=lambda program: program.name
+)
 def test_the_go_modules_are_complete(program: Program) -> None:
     names = {line.split()[0] for line in (program.module / "go.sum").read_text().splitlines()}
 

@@ -1,6 +1,7 @@
 """Builds the images for the tests on the node, and loads them there."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def _archive(image: Image, name: str, base: str, base_archive: Path, environment
     if archive.exists():
         archive.touch()
         return archive
-    with only_one_makes(folder / "storage"):  # which all images share
+    with only_one_makes(folder / stem):
         if not archive.exists():  # else another process has built it meanwhile
             _build(image, name, base, base_archive, archive)
     kept = sorted(folder.glob(f"{stem}-*.tar"), key=lambda file: file.stat().st_mtime, reverse=True)
@@ -76,17 +77,17 @@ def _archive(image: Image, name: str, base: str, base_archive: Path, environment
 def _build(image: Image, name: str, base: str, base_archive: Path, archive: Path) -> None:
     require_root()
     install_missing(FOR_IMAGES)
-    storage = archive.parent / "storage"
     log = archive.with_suffix(".log")
-    with tempfile.TemporaryDirectory(prefix="kube-rendezvous-storage-") as run_folder:
-        tool = choose_tool("buildah", storage=storage_configuration(storage, Path(run_folder)))
-        try:
-            run_tool(tool, tool.load(base_archive), f"taking the base image {base}", log)
-            build_image(tool, image, name, base=base, local_base=True, log=log)
-            half_written = archive.with_name(f".{archive.name}")
-            half_written.unlink(missing_ok=True)
-            run_tool(tool, tool.save(name, half_written), f"writing {archive.name}", log)
-            half_written.replace(archive)
-        finally:
-            unmount_below(storage)
-            unmount_below(Path(run_folder))
+    # A storage for this build only: one that is kept grows by an image with every change of the sources.
+    storage = Path(tempfile.mkdtemp(prefix=".storage-", dir=archive.parent))
+    tool = choose_tool("buildah", storage=storage_configuration(storage, storage / "run"))
+    try:
+        run_tool(tool, tool.load(base_archive), f"taking the base image {base}", log)
+        build_image(tool, image, name, base=base, local_base=True, log=log)
+        half_written = archive.with_name(f".{archive.name}")
+        half_written.unlink(missing_ok=True)
+        run_tool(tool, tool.save(name, half_written), f"writing {archive.name}", log)
+        half_written.replace(archive)
+    finally:
+        if not unmount_below(storage):  # else it would be emptied through a mount
+            shutil.rmtree(storage, ignore_errors=True)
