@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench memory soak simulate generate local lint format clean
+.PHONY: help demo test e2e node image bench memory soak simulate generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,17 @@ local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C end
 test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
 	@$(BIN)/python -m pytest $(ARGS)
+
+e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
+	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node build
+	@test -n "$$KUBECONFIG" || $(BIN)/python -m pytest tests/node
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root; Ctrl-C ends it
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node up --images $(ARGS)
+
+image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=python:3.13-slim
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local image $(ARGS)
 
 bench: $(INSTALLED) ## Measure beside torch's c10d: table, build/bench.json, thresholds (about 3 minutes)
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
