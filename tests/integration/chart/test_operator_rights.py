@@ -87,5 +87,6 @@ def test_rounds_form_and_nothing_is_refused(
         assert 'code="403"' not in operator.page("/metrics")
         assert operator.restarts == 0
     text = log.read_text()
-    assert "403" not in text, text
+    assert "Forbidden" not in text, text
+    assert ": 403 " not in text, text
     assert "cannot be watched" not in text, text
