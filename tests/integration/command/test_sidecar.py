@@ -73,11 +73,11 @@ class TestTrainersInAnyLanguage:
         after = said[0]["round"]
         for node in (nodes[0], replacement):
             node.until(lambda it: in_round(it, 2, after), "the next round")
+        eventually(lambda: len(reader.seen) >= 3, "that the files showed the round, its end and the next one")
         reader.over.set()
         reader.join(10)
         assert reader.wrong == []
         assert reader.seen == sorted(reader.seen)
-        assert len(reader.seen) >= 3
 
     def test_evaluate_what_env_prints(self, run: Run, sidecar: Sidecar) -> None:
         run.create(minNodes=1, maxNodes=1)
