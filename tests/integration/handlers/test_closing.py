@@ -96,6 +96,7 @@ def test_what_a_person_closed_opens_when_that_person_says_so(run: Run, node: Mak
     run.until(lambda status: status.closed, "the operator has closed it")
     run.change(closed=False)
     run.until(lambda status: status.closed is None, "the operator has opened it")
+    eventually(lambda: not waiting.handler.is_closed(), "the node that stayed has heard of it")
     meet(waiting, node())
 
 
