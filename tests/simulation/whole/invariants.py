@@ -42,7 +42,7 @@ class Invariants:
         self.counts[what] = self.counts.get(what, 0) + 1
 
     def status_written(self, before: Rendezvous, after: RendezvousStatus, listed_at: float) -> None:
-        """An operator has replaced the status of `before`, whose newest list of Members is of ``listed_at``."""
+        """An operator has replaced the status of `before`; ``listed_at``: when the Members were listed."""
         self.count("status write")
         was = before.status
         if after.round != was.round or (before.uid, after.round) not in self.rounds:

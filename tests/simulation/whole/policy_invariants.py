@@ -30,6 +30,7 @@ class Decided:
     nodes_until: float = -1.0
     pods_told_of: frozenset[str] = frozenset()
     nodes_known: bool = False
+    members_listed_at: float = 0.0
 
 
 class PolicyInvariants:

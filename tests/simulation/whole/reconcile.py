@@ -81,6 +81,7 @@ class Reconciling:
             self.surroundings.node_watch.current_until,
             self.surroundings.pods_told_of,
             surroundings.nodes is not None,
+            self.members.listed_at,
         )
         shown = blind(faults, known, at_start=not self._looked_once)
         self._looked_once = True
@@ -135,7 +136,7 @@ class Reconciling:
             raise OvertakenError from missing
         assert there is not None
         self._say(there.status, after)
-        self._invariants.status_written(there, after, self.members.listed_at)
+        self._invariants.status_written(there, after, self.decided.members_listed_at)
         self._policies.status_written(there, after, self.decided)
         self._put(written)
         self._written = self._world.seconds
