@@ -18,7 +18,7 @@ from rendezvous_local.ports import free_port
 Start = Callable[..., WrappedNode]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """A running operator."""
     with OperatorProcess(cluster.kubeconfig, log=tmp_path_factory.mktemp("operator") / "operator.log") as operator:
