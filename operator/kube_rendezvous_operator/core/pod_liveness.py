@@ -95,7 +95,12 @@ def _ended_under(member: Member, container: ObservedContainer) -> bool:
 
 
 def _restarted_under(member: Member, container: ObservedContainer) -> bool:
-    """Whether the running instance started after the member's last heartbeat: then another process sent that."""
+    """Whether the running instance started after the member's last heartbeat: then another process sent that.
+
+    A member that is older than the first instance lives in a sidecar, which starts before the container.
+    """
+    if container.first:
+        return False
     renewed = _renewed(member)
     return container.running_since is not None and renewed is not None and renewed < container.running_since
 

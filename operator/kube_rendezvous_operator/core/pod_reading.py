@@ -74,7 +74,8 @@ def main_container(meta: Mapping[str, Any], spec: Mapping[str, Any], status: Map
 def _read_container(container: Mapping[str, Any]) -> ObservedContainer:
     state = container.get("state") or {}
     if "running" in state:
-        return ObservedContainer(running_since=_time(state["running"].get("startedAt")))
+        first = not container.get("restartCount")
+        return ObservedContainer(running_since=_time(state["running"].get("startedAt")), first=first)
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
     if not ended:
         return ObservedContainer()

@@ -12,11 +12,13 @@ class ObservedContainer:
 
     Args:
         running_since: start of the instance that runs now, by the node's clock; None: none runs.
+        first: the instance that runs is the container's first.
         terminated_at: end of the newest instance, by the node's clock, if none runs; None otherwise.
         ending: how it ended, for people ("exit code 137 (OOMKilled)").
     """
 
     running_since: datetime | None = None
+    first: bool = False
     terminated_at: datetime | None = None
     ending: str = ""
 

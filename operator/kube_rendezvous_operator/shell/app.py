@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
@@ -38,6 +39,9 @@ than it need be, and its ranks do not follow the topology."""
 KOPF_PULSE = "kopf's event loop"
 _POLL_SECONDS = 0.01
 _SAY_AFTER_SECONDS = 10.0
+
+_NO_PEER = Identity("kube-rendezvous-operator")
+"""kopf wants a name for its peering, which is off. Its own guess asks for the user's, and a pod's user has none."""
 
 
 class _EndlessBackoffs:
@@ -109,6 +113,7 @@ class Operator:
         beating = asyncio.create_task(self._beat())
         tasks = await kopf.spawn_tasks(
             registry=self.registry,
+            identity=_NO_PEER,
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,

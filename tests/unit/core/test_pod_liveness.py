@@ -111,6 +111,7 @@ def test_a_departing_member_that_falls_silent_is_lost() -> None:
         pytest.param(running(0), 0.0, None, id="sent by the instance that runs, at its very start"),
         pytest.param(running(0), 0.9, None, id="in the second in which that started, which is rounded down"),
         pytest.param(running(1), 0.9, "ContainerRestarted", id="sent before the instance that runs was started"),
+        pytest.param(ObservedContainer(running_since=at(1), first=True), 0.9, None, id="sent by a sidecar"),
         pytest.param(ended(0), -5.0, "ContainerEnded", id="sent well before the end"),
         pytest.param(ended(0), 0.9, "ContainerEnded", id="sent in the second of the end, which is rounded down"),
         pytest.param(ended(0), 1.0, None, id="sent after the end: by an instance that is not shown yet"),

@@ -91,7 +91,7 @@ def test_a_running_pod() -> None:
         "worker-7",
     )
     assert (seen.deleting, seen.grace_over, seen.disruption) == (False, False, "")
-    assert seen.container == ObservedContainer(running_since=STARTED)
+    assert seen.container == ObservedContainer(running_since=STARTED, first=True)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_holds_a_pod(obj: dict[str, Any], holdup: str) -> None:
 @pytest.mark.parametrize(
     ("status", "observed"),
     [
-        pytest.param(container(RUNNING), ObservedContainer(running_since=STARTED), id="running"),
+        pytest.param(container(RUNNING), ObservedContainer(running_since=STARTED, first=True), id="running"),
         pytest.param(
             container(RUNNING, restartCount=1, lastState=KILLED),
             ObservedContainer(running_since=STARTED),

@@ -58,10 +58,31 @@ def build_images(node: Node | None, environment: Mapping[str, str] = os.environ)
     return ImageNames(names[OPERATOR], names[CLIENT], base)
 
 
+def build_on_client(node: Node, image: Image, names: ImageNames, environment: Mapping[str, str] = os.environ) -> str:
+    """Builds another image on top of the client's (its Dockerfile's BASE), loads it into ``node``, returns its name.
+
+    Raises:
+        LocalControlPlaneError: The build failed.
+    """
+    name = f"localhost/{image.name}:{fingerprint(image, names.client)}"
+    node.load_image(_archive(image, name, names.client, archive_of(names.client, environment), environment))
+    return name
+
+
+def archive_of(name: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the cache has the image that ``build_images`` calls so."""
+    return _archive_file(name.removeprefix("localhost/"), environment)
+
+
+def _archive_file(name: str, environment: Mapping[str, str]) -> Path:
+    stem, _, tag = name.rpartition(":")
+    return cache_folder(environment) / "images" / f"{stem.replace('/', '-')}-{tag}.tar"
+
+
 def _archive(image: Image, name: str, base: str, base_archive: Path, environment: Mapping[str, str]) -> Path:
     folder = cache_folder(environment) / "images"
     stem = image.name.replace("/", "-")
-    archive = folder / f"{stem}-{name.rpartition(':')[2]}.tar"
+    archive = archive_of(name, environment)
     if archive.exists():
         archive.touch()
         return archive
