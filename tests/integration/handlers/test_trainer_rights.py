@@ -10,7 +10,7 @@ from integration.handlers.nodes import Node, meet
 
 pytestmark = pytest.mark.usefixtures("operator")
 
-MANIFEST = Path(__file__).parents[3] / "deploy" / "examples" / "trainer-rbac.yaml"
+MANIFEST = Path(__file__).parents[3] / "deploy" / "examples" / "trainer" / "rbac.yaml"
 
 
 @pytest.fixture

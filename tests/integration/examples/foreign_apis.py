@@ -1,0 +1,82 @@
+"""Custom resources of other projects that the examples use: their definitions, from the projects' own Go modules."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+DOWNLOAD_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class ForeignApi:
+    """Where a project keeps its CustomResourceDefinitions.
+
+    Args:
+        module, version, checksum: the Go module, pinned.
+        files: of the definitions, relative to the module.
+    """
+
+    module: str
+    version: str
+    checksum: str
+    files: tuple[str, ...]
+
+
+JOBSET = ForeignApi(
+    "sigs.k8s.io/jobset",
+    "v0.10.1",
+    "h1:u8QKifNsrWVrlRFe6w2ofYTqFT9ma2DRHxfeB2m9xyU=",
+    ("config/components/crd/bases/jobset.x-k8s.io_jobsets.yaml",),
+)
+KUEUE = ForeignApi(
+    "sigs.k8s.io/kueue",
+    "v0.14.0",
+    "h1:lDR34L42/k17opLfkZbZ+taymLaPpryj3ZBbvKqs/N4=",
+    tuple(
+        f"config/components/crd/bases/kueue.x-k8s.io_{kind}.yaml"
+        for kind in ("clusterqueues", "localqueues", "resourceflavors")
+    ),
+)
+TRAINING_OPERATOR = ForeignApi(
+    "github.com/kubeflow/training-operator",
+    "v1.8.1",
+    "h1:mVvoBSCInbMBX0gGSn4+Ihj3ycwoLO1iEAw+0qPhQfc=",
+    ("manifests/base/crds/kubeflow.org_pytorchjobs.yaml",),
+)
+TRAINER = ForeignApi(
+    "github.com/kubeflow/trainer/v2",
+    "v2.0.0",
+    "h1:mnQSR9iPKItxyUR8mq66XsmxqKNVHwr9YYOB7BTU9dU=",
+    tuple(f"manifests/base/crds/trainer.kubeflow.org_{kind}.yaml" for kind in ("trainjobs", "trainingruntimes")),
+)
+
+
+class DownloadError(Exception):
+    """The module could not be had; the text is Go's."""
+
+
+def definitions(api: ForeignApi, go: Path, folder: Path) -> list[Path]:
+    """The files of the definitions, downloaded into Go's module cache if they are not there.
+
+    Args:
+        api: whose.
+        go: the Go command.
+        folder: an empty one, so that no go.mod around it has a say.
+
+    Raises:
+        DownloadError: the module could not be downloaded, or is not the pinned one.
+    """
+    command = [str(go), "mod", "download", "-json", f"{api.module}@{api.version}"]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
+        )
+        answer = json.loads(done.stdout or "{}")
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise DownloadError(f"{' '.join(command)}: {error}") from error
+    if done.returncode != 0 or answer.get("Error"):
+        raise DownloadError(f"{' '.join(command)}: {answer.get('Error') or done.stderr}")
+    if answer["Sum"] != api.checksum:
+        raise DownloadError(f"{api.module}@{api.version} has the checksum {answer['Sum']}, not {api.checksum}")
+    return [Path(answer["Dir"]) / file for file in api.files]
