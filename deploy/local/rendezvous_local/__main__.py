@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from rendezvous_local.binaries import find_or_build_all
+from rendezvous_local.binaries import find_or_build, find_or_build_all
 from rendezvous_local.control_plane import ControlPlane
 from rendezvous_local.crds import CRDS, apply_crds
 from rendezvous_local.errors import LocalControlPlaneError
@@ -19,6 +19,7 @@ from rendezvous_local.images.command import add_image_command, run_image_command
 from rendezvous_local.node.command import add_node_commands, run_node_command
 from rendezvous_local.operator_process import OperatorProcess
 from rendezvous_local.processes import ChildProcess
+from rendezvous_local.programs import HELM
 from rendezvous_local.progress import Progress
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "build",
         help="only find or build the programs, and print where they are",
-        description="Finds or builds etcd, kube-apiserver and kubectl and prints where they are, one a line.",
+        description="Finds or builds etcd, kube-apiserver, kubectl and helm, and prints where they are, one a line.",
     )
     add_node_commands(commands)
     add_image_command(commands)
@@ -79,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build() -> int:
     programs = find_or_build_all()
-    sys.stdout.write(f"{programs.etcd}\n{programs.kube_apiserver}\n{programs.kubectl}\n")
+    helm = find_or_build(HELM)
+    sys.stdout.write(f"{programs.etcd}\n{programs.kube_apiserver}\n{programs.kubectl}\n{helm}\n")
     return 0
 
 
