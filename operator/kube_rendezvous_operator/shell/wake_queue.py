@@ -8,6 +8,10 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
+_OVERTAKEN_KEPT = 64
+"""How many entries that an earlier wake-up has overtaken may stay in the heap: without a bound each event leaves one
+until the late wake-up is due, which may be hours away."""
+
 
 class WakeQueue(Generic[Key]):
     """A queue of keys with due times, in the manner of client-go's workqueue. Thread-safe.
@@ -51,10 +55,10 @@ class WakeQueue(Generic[Key]):
         with self._changed:
             self._handled.discard(key)
             self._taken.pop(key, None)
+            self._forget_rests_that_are_over()
+            self._not_before.pop(key, None)  # so that a new rest stands behind the others
             if rest > 0:
                 self._not_before[key] = time.monotonic() + rest
-            else:
-                self._not_before.pop(key, None)
             if key in self._due:
                 self._push(key, max(self._due[key], self._not_before.get(key, 0.0)))
             self._changed.notify_all()
@@ -87,6 +91,15 @@ class WakeQueue(Generic[Key]):
         self._due[key] = due
         self._sequence += 1
         heapq.heappush(self._heap, (due, self._sequence, key))
+        if len(self._heap) > 2 * len(self._due) + _OVERTAKEN_KEPT:
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
+
+    def _forget_rests_that_are_over(self) -> None:
+        """A key whose object is gone is never taken again. About in the order in which they end: the first tells."""
+        now = time.monotonic()
+        while self._not_before and self._not_before[first := next(iter(self._not_before))] <= now:
+            del self._not_before[first]
 
     def _next(self) -> tuple[Key | None, float | None]:
         """A due key, or how long until there may be one."""

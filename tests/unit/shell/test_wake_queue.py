@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -197,3 +198,24 @@ def test_a_rest_does_not_hide_how_long_something_waited(queue: WakeQueue[str]) -
     asked = queue.asked_at("a")
     assert asked is not None
     assert asked - woken < SHORT <= time.monotonic() - woken + 0.01
+
+
+class Name:
+    """A key of which can be told whether anybody still knows it."""
+
+
+@pytest.mark.parametrize("late", [None, 3600.0], ids=["woken once", "woken for later, then at once"])
+@pytest.mark.parametrize("rest", [0.0, 1e-6], ids=["without a rest", "with a rest"])
+def test_keys_that_are_not_woken_any_more_are_forgotten(
+    queue: WakeQueue[Name], late: float | None, rest: float
+) -> None:
+    known: weakref.WeakSet[Name] = weakref.WeakSet()
+    for _ in range(1000):
+        key = Name()
+        known.add(key)
+        if late is not None:
+            queue.wake(key, late)
+        queue.wake(key)
+        assert queue.take() is key
+        queue.done(key, rest)
+    assert len(known) < 100
