@@ -170,6 +170,7 @@ class MemberCache:
         """See `WatchListener`."""
         with self._lock:
             there = set()
+            self._malformed &= {obj["metadata"]["uid"] for obj in objects}
             for obj in objects:
                 there.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
                 self._take(obj)
@@ -194,6 +195,7 @@ class MemberCache:
         """See `WatchListener`."""
         with self._lock:
             if self._entry_of(obj) is None:
+                self._malformed.discard(obj["metadata"]["uid"])
                 return
             member = self._take(obj)  # its last version may be the first to hold its farewell
             if member is None:

@@ -210,6 +210,21 @@ def test_a_malformed_member_is_ignored_and_said_once(watched: Watched, caplog: p
     assert caplog.messages == ["Ignored: RendezvousMember ns/bad: spec.port is -1, not a number from 1 to 65535"]
 
 
+@pytest.mark.parametrize("end", ["its end is seen", "a list is without it"])
+def test_a_malformed_member_that_is_gone_is_forgotten(
+    watched: Watched, caplog: pytest.LogCaptureFixture, end: str
+) -> None:
+    bad = raw_member("bad", port=-1)
+    with caplog.at_level(logging.WARNING, "kube_rendezvous_operator"):
+        watched.cache.changed(bad)
+        if end == "its end is seen":
+            watched.cache.removed(bad)
+        else:
+            watched.cache.relisted([])
+        watched.cache.changed(bad)
+    assert len(caplog.messages) == 2, "it is said anew because nothing was kept"
+
+
 def test_the_end_of_a_member_that_was_never_known_means_nothing(watched: Watched) -> None:
     watched.woken.clear()
     watched.cache.removed(raw_member("c"))
