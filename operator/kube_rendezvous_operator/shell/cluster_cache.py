@@ -20,6 +20,7 @@ from kube_rendezvous_operator.shell.member_cache import Key
 _log = logging.getLogger(__name__)
 
 _GONE_REMEMBERED = 10_000
+_GONE_NODES_REMEMBERED = 1000  # a node is some kilobytes of labels, and an autoscaler makes new names every day
 
 
 class _OptionalInformer:
@@ -180,6 +181,7 @@ class NodeCache(_OptionalInformer):
         super().__init__(connection, "/api/v1/nodes", {}, "nodes", measure)
         self._wake_all = wake_all
         self._nodes: dict[str, ObservedNode] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     def nodes(self) -> Mapping[str, ObservedNode] | None:
         """By name, a live view: there may be thousands. None while they are not known."""
@@ -189,8 +191,11 @@ class NodeCache(_OptionalInformer):
         """See `WatchListener`."""
         there = {node.name: node for node in map(read_node, objects)}
         with self._lock:
-            gone = [replace(node, gone=True) for name, node in self._nodes.items() if name not in there]
-            self._nodes = {**{node.name: node for node in gone[-_GONE_REMEMBERED:]}, **there}
+            ended = {name: replace(node, gone=True) for name, node in self._nodes.items() if name not in there}
+            self._gone = OrderedDict.fromkeys([name for name in self._gone if name in ended])
+            self._gone.update(dict.fromkeys(ended))
+            self._nodes = {**ended, **there}
+            self._forget_the_longest_gone()
         self._are_known()
         self._wake_all()
 
@@ -210,6 +215,17 @@ class NodeCache(_OptionalInformer):
         with self._lock:
             before = self._nodes.get(node.name)
             self._nodes[node.name] = node
+            self._gone.pop(node.name, None)
+            if node.gone:
+                self._gone[node.name] = None
+                self._forget_the_longest_gone()
         # Nodes report every few seconds; only what the core looks at is worth a look at every rendezvous.
         if before is None or (before.draining, before.gone) != (node.draining, node.gone):
             self._wake_all()
+
+    def _forget_the_longest_gone(self) -> None:
+        """With the lock held. In a new dictionary: somebody may be looking at the old one."""
+        surplus = [self._gone.popitem(last=False)[0] for _ in range(len(self._gone) - _GONE_NODES_REMEMBERED)]
+        if surplus:
+            forgotten = frozenset(surplus)
+            self._nodes = {name: node for name, node in self._nodes.items() if name not in forgotten}

@@ -168,6 +168,34 @@ def test_the_end_of_a_node_is_remembered_until_one_of_its_name_comes(nodes: Node
     assert len(wakes) == 4
 
 
+@pytest.mark.parametrize("how", ["by events", "by a list"])
+def test_the_memory_of_gone_nodes_is_bounded(nodes: NodeCache, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(cluster_cache, "_GONE_NODES_REMEMBERED", 3)
+    nodes.relisted([node(f"n{n}") for n in range(6)])
+    before = nodes.nodes()
+    if how == "by events":
+        for n in range(5):
+            nodes.removed(node(f"n{n}"))
+    else:
+        nodes.relisted([node("n5")])
+    known = nodes.nodes()
+    assert known is not None
+    assert {name: it.gone for name, it in known.items()} == {"n2": True, "n3": True, "n4": True, "n5": False}
+    assert before is not None
+    assert "n0" in before, "who is deciding meanwhile loses nothing of what it looks at"
+
+
+def test_a_node_that_came_back_is_not_forgotten_as_a_gone_one(
+    nodes: NodeCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_cache, "_GONE_NODES_REMEMBERED", 1)
+    nodes.relisted([node("n1"), node("n2")])
+    nodes.removed(node("n1"))
+    nodes.changed(node("n1"))
+    nodes.removed(node("n2"))
+    assert {name: it.gone for name, it in (nodes.nodes() or {}).items()} == {"n1": False, "n2": True}
+
+
 # Without the right ------------------------------------------------------------------------------------------------
 
 FORBIDDEN = ApiRefusedError("GET /api/v1/pods", 403, "Forbidden", 'User "operator" cannot list resource "pods"')
