@@ -1,6 +1,7 @@
 """`python -m kube_rendezvous_operator`: run the operator."""
 
 import argparse
+import gc
 import logging
 import sys
 import threading
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (CredentialsError, ListenError) as error:
         logging.getLogger("kube_rendezvous_operator").error("Cannot start: %s", error)
         return 2
+    _keep_memory_flat()
     return service.run()
 
 
@@ -127,6 +129,20 @@ def _configure_logs(level: int, *, json: bool) -> None:
     threading.excepthook = lambda caught: _log_uncaught(
         caught.exc_type, caught.exc_value or caught.exc_type(), caught.exc_traceback
     )
+
+
+def _keep_memory_flat() -> None:
+    """Let the garbage collector look at what is new only, and more often.
+
+    kopf builds reference cycles around each event, with the whole object in them, and only a full collection frees
+    them. Python puts that off until a quarter as much is new as there is in all. With the 70 000 objects that the start
+    loads, and that stay for ever, memory grew by megabytes over the first thousand rounds and each full collection
+    took tens of milliseconds. Without them it takes about one, so that it may come after each third smaller one.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()  # only this one notes how little there is
+    gc.set_threshold(700, 10, 2)
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
