@@ -261,7 +261,12 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                 self._farewell = Farewell(self, self._session)
                 self._session.start()
             session = self._session
-        session.wait_for_list(deadline)
+        try:
+            session.wait_for_list(deadline)
+        except ApiFailureError:
+            if self._ended:  # by another thread, while this one was waiting
+                raise RendezvousClosedError(f"{self._what}: this handler was shut down") from None
+            raise
         return session
 
     def _find_round(self, session: Session, deadline: float) -> RendezvousInfo:

@@ -136,11 +136,11 @@ class Session:
 
         Raises:
             ApiRefusedError: the API server will not let us see it.
-            ApiUnavailableError: it did not answer until the deadline.
+            ApiUnavailableError: it did not answer until the deadline, or until the session ended.
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._listed or isinstance(self._refusal, ApiRefusedError) or self._waits_are_over,
+                lambda: self._listed or isinstance(self._refusal, ApiRefusedError) or self._is_over(),
                 deadline - time.monotonic(),
             )
             if not self._listed:
@@ -173,8 +173,11 @@ class Session:
         At the most for `seconds`, and until the session is stopped or `end_waits` was called.
         """
         with self._changed:
-            self._changed.wait_for(lambda: true() or self._waits_are_over or self._stopping.is_set(), max(0.0, seconds))
+            self._changed.wait_for(lambda: true() or self._is_over(), max(0.0, seconds))
             return true()
+
+    def _is_over(self) -> bool:
+        return self._waits_are_over or self._stopping.is_set()
 
     # Writing.
 

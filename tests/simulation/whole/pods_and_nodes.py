@@ -66,7 +66,10 @@ class PodsAndNodes:
         running = {"startedAt": self._whole_seconds()}
 
         def start(pod: dict[str, Any]) -> None:
-            pod["status"] |= {"phase": "Running", "containerStatuses": [_container(running=running)]}
+            restarts = pod["metadata"].get("started", 0)  # ours: how many instances there were
+            pod["metadata"]["started"] = restarts + 1
+            container = {**_container(running=running), "restartCount": restarts}
+            pod["status"] |= {"phase": "Running", "containerStatuses": [container]}
 
         self._change(uid, start, "runs")
 

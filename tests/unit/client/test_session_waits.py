@@ -1,0 +1,74 @@
+"""Nobody waits for the first list of a session that was ended meanwhile."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from kube_rendezvous.api import RendezvousClosedError, RendezvousParameters
+from kube_rendezvous.cluster import ApiUnavailableError, Connection
+from kube_rendezvous.handler import KubernetesRendezvousHandler
+from kube_rendezvous.membership.identity import Identity
+from kube_rendezvous.membership.session import Session
+from kube_rendezvous.settings import read_settings
+from kube_rendezvous.store_choice import open_address_only
+
+LONG = 60.0
+SOON = 20.0
+
+
+class MuteConnection:
+    """To an API server that never answers, until the connection is closed."""
+
+    host = "https://127.0.0.1:6443"
+    namespace = "default"
+
+    def __init__(self) -> None:
+        self.asked, self.closed = threading.Event(), threading.Event()
+
+    def request(self, *_: Any, **__: Any) -> Any:
+        self.asked.set()
+        self.closed.wait(LONG)
+        raise ApiUnavailableError("GET /", 0, "", "no answer")
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("end", [Session.stop, Session.end_waits])
+def test_a_wait_for_the_first_list_comes_back_when_the_session_ends(end: Callable[[Session], None]) -> None:
+    session = Session(
+        cast(Connection, MuteConnection()), "default", "run", Identity("node", "", "", "", "", "127.0.0.1")
+    )
+    ending = threading.Timer(0.1, end, [session])
+    ending.start()
+    began = time.monotonic()
+    with pytest.raises(ApiUnavailableError):
+        session.wait_for_list(began + LONG)
+    assert time.monotonic() - began < SOON
+
+
+@pytest.mark.parametrize("how", ["leave", "shutdown"])
+def test_whoever_waits_to_hear_of_the_rendezvous_is_told_that_the_handler_has_ended(how: str) -> None:
+    connection = MuteConnection()
+    params = RendezvousParameters(
+        "kubernetes", "", "run", 1, 1, join_timeout=LONG, close_timeout=5, address="127.0.0.1"
+    )
+    handler = KubernetesRendezvousHandler(read_settings(params), cast(Connection, connection), open_address_only)
+    raised: list[BaseException] = []
+
+    def join() -> None:
+        try:
+            handler.next_rendezvous()
+        except BaseException as error:
+            raised.append(error)
+
+    joining = threading.Thread(target=join)
+    joining.start()
+    assert connection.asked.wait(SOON)
+    getattr(handler, how)()
+    joining.join(SOON)
+    assert not joining.is_alive()
+    assert [type(error) for error in raised] == [RendezvousClosedError]
