@@ -31,8 +31,8 @@ test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 
 e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node build
-	@test -n "$$KUBECONFIG" || $(BIN)/python -m pytest tests/node
-	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/local $(BIN)/python -m pytest tests/node
+	@PYTHONPATH=deploy/local $(BIN)/python -m pytest tests/e2e $(ARGS)
 
 node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root; Ctrl-C ends it
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node up --images $(ARGS)
