@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+from integration.handlers.eventually import eventually
 from node.machine import look
 from node.pods import run_pod, run_pod_by
 from rendezvous_local.binaries import find_or_build
@@ -37,6 +38,7 @@ def start_one_and_kill_it() -> None:
     assert owner is not None
     run_pod_by(find_or_build(KUBECTL), find_or_build(CTR), Folders(root_folder()))
     os.kill(owner, signal.SIGKILL)
+    eventually(lambda: StateFolder(root_folder()).owner() is None, "the end of the process that was killed")
 
 
 def test_nothing_is_left_by_one_that_was_killed_once_it_is_taken_down() -> None:
