@@ -10,7 +10,7 @@ from integration.handlers.runs import Run
 from integration.pods.pod_objects import PodObjects
 from kube_rendezvous.api import RendezvousClosedError
 from kube_rendezvous.cluster import Connection
-from kube_rendezvous.resources import Condition, State
+from kube_rendezvous.resources import Condition, RendezvousStatus, State
 from kube_rendezvous_operator.core.failure_policy import BY_POLICY
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -20,6 +20,10 @@ MakeNode = Callable[..., Node]
 
 def condition(run: Run, kind: str) -> Condition:
     return next(condition for condition in run.status.conditions if condition.type == kind)
+
+
+def is_stalled(status: RendezvousStatus) -> bool:
+    return any(condition.type == "Stalled" and condition.status == "True" for condition in status.conditions)
 
 
 def fail_and_restart(failing: Node, others: list[Node]) -> None:
@@ -66,7 +70,7 @@ def test_a_round_for_which_too_few_pods_exist_is_said_to_be_impossible(
     try:
         pods.create("trainer-0", run.name)
         run.create(minNodes=2)
-        run.until(lambda _: condition(run, "Stalled").status == "True", "it is said to be stalled")
+        run.until(is_stalled, "it is said to be stalled")
     finally:
         pods.delete_all()
     said = condition(run, "Stalled")
