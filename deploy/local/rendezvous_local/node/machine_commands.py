@@ -48,6 +48,14 @@ def run(
     return done.stdout
 
 
+def try_to_run(command: Sequence[str]) -> str:
+    """Runs ``command``, which a machine need not have; returns its output, "" when it is missing or failed."""
+    try:
+        return run(command)
+    except LocalControlPlaneError:
+        return ""
+
+
 def run_quietly(command: Sequence[str]) -> bool:
     """Runs ``command`` for a clean-up, where its failure is no news; says whether it succeeded."""
     try:

@@ -1,4 +1,4 @@
-"""The bridge on which the pods live, and the one rule that lets them reach the outside."""
+"""The bridge on which the pods live, and the rules that let them reach each other and the outside."""
 
 import json
 from collections.abc import Iterable
@@ -6,12 +6,15 @@ from ipaddress import IPv4Network
 
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.node.layout import BRIDGE, NETWORK_NAME, Addresses
-from rendezvous_local.node.machine_commands import run, run_quietly
+from rendezvous_local.node.machine_commands import run, run_quietly, try_to_run
 
 # Neighbours in the private range 10.0.0.0/8 that other tools do not take by default.
 CANDIDATES = [(IPv4Network(f"10.{n}.0.0/24"), IPv4Network(f"10.{n}.1.0/24")) for n in range(213, 224)]
 KUBE_PROXY_TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"))
 OUR_TABLES = (("ip", NETWORK_NAME), *KUBE_PROXY_TABLES)
+# Rules of the machine's own iptables; the comment tells them from everybody else's.
+PODS_PASS = tuple([side, BRIDGE, "-m", "comment", "--comment", NETWORK_NAME, "-j", "ACCEPT"] for side in ("-i", "-o"))
+EVERYTHING_PASSES = "-P FORWARD ACCEPT"
 
 
 def choose_addresses(routes: str) -> Addresses:
@@ -39,7 +42,7 @@ def read_addresses() -> Addresses:
 
 
 def set_up(addresses: Addresses) -> None:
-    """Makes the bridge and the masquerading rule.
+    """Makes the bridge, the masquerading rule, and a way through the machine's own firewall if it has one.
 
     The bridge comes before the API server: its address is the one that the API server and the node announce.
     """
@@ -47,6 +50,9 @@ def set_up(addresses: Addresses) -> None:
     run(["ip", "address", "add", f"{addresses.gateway}/{addresses.pods.prefixlen}", "dev", BRIDGE])
     run(["ip", "link", "set", BRIDGE, "up"])
     run(["nft", "-f", "-"], text=masquerading(addresses))
+    if _forwarding_rules() not in ("", EVERYTHING_PASSES):
+        for rule in PODS_PASS:
+            run(["iptables", "-I", "FORWARD", *rule])
 
 
 def masquerading(addresses: Addresses) -> str:
@@ -62,10 +68,21 @@ def masquerading(addresses: Addresses) -> str:
 
 
 def take_down() -> None:
-    """Removes the bridge and the tables, ours and kube-proxy's; those that are not there are no error."""
+    """Removes the bridge, our rules, and the tables, ours and kube-proxy's; what is not there is no error."""
     run_quietly(["ip", "link", "delete", BRIDGE])
+    if NETWORK_NAME in _forwarding_rules():
+        for rule in PODS_PASS:
+            run_quietly(["iptables", "-D", "FORWARD", *rule])
     for family, table in OUR_TABLES:
         run_quietly(["nft", "delete", "table", family, table])
+
+
+def _forwarding_rules() -> str:
+    """What the machine's own iptables does with packets from pod to pod; "" if it has none.
+
+    Docker sets the policy to DROP, and what one table drops no other (ours, kube-proxy's) can accept.
+    """
+    return try_to_run(["iptables", "-S", "FORWARD"]).strip()
 
 
 def _destinations(routes: Iterable[dict[str, object]]) -> Iterable[IPv4Network]:
