@@ -93,7 +93,11 @@ def _holdup(status: Mapping[str, Any], conditions: Mapping[str, Any], container:
         return f"Pending: {scheduled.get('message') or scheduled.get('reason') or 'not scheduled'}"
     if waiting.get("reason"):
         return said(waiting)
-    return "running, not joined yet" if status.get("phase") == "Running" else str(status.get("phase", "Pending"))
+    if status.get("phase") != "Running":
+        return str(status.get("phase", "Pending"))
+    # A moment and not a length of time: the status must not change with every second that passes.
+    since = ((container.get("state") or {}).get("running") or {}).get("startedAt")
+    return f"running since {since}, not joined yet" if since else "running, not joined yet"
 
 
 def said(part: Mapping[str, Any]) -> str:

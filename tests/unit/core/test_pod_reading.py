@@ -135,7 +135,10 @@ def test_a_running_pod() -> None:
             id="it crashes again and again",
         ),
         pytest.param(pod("Pending", conditions=(SCHEDULED,)), "Pending", id="its kubelet has said nothing yet"),
-        pytest.param(pod("Running", container(RUNNING)), "running, not joined yet", id="it runs"),
+        pytest.param(
+            pod("Running", container(RUNNING)), "running since 2026-03-01T12:00:05Z, not joined yet", id="it runs"
+        ),
+        pytest.param(pod("Running"), "running, not joined yet", id="it runs, and nobody says since when"),
     ],
 )
 def test_what_holds_a_pod(obj: dict[str, Any], holdup: str) -> None:
