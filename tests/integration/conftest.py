@@ -1,16 +1,20 @@
-"""A real API server for the tests: one for the session, a namespace for each test."""
+"""A real API server for the tests: one for the session, an operator for each module, a namespace for each test."""
 
 import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from integration.recorder import Recorder
+from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import API_VERSION
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.cluster import cluster as running_cluster
+from rendezvous_local.operator_process import OperatorProcess
 
 KUBECTL_SECONDS = 60.0
 
@@ -58,6 +62,37 @@ def namespace(cluster: Cluster, kubectl: Kubectl) -> Iterator[str]:
         kubectl("delete", "namespace", name, "--wait=false")
     else:  # nobody runs there who would empty a deleted namespace
         kubectl("delete", "rendezvous,rendezvousmembers", "--all", "--wait=false", "-n", name)
+
+
+@pytest.fixture(scope="module")
+def anybody(cluster: Cluster) -> Iterator[Connection]:
+    """A connection with every right."""
+    connection = Connection.open(str(cluster.kubeconfig))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def operator_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `operator` writes."""
+    return tmp_path_factory.mktemp("operator") / "operator.log"
+
+
+@pytest.fixture(scope="module")
+def operator(cluster: Cluster, operator_log: Path) -> Iterator[OperatorProcess]:
+    """A running operator; a test that ends it must start it again."""
+    with OperatorProcess(cluster.kubeconfig, log=operator_log) as operator:
+        yield operator
+        assert operator.restarts == 0, f"the operator ended unasked:\n{operator_log.read_text()[-3000:]}"
+
+
+@pytest.fixture
+def recorder(cluster: Cluster, namespace: str) -> Iterator[Recorder]:
+    """Sees every version of what is in the test's namespace, and fails the test if an invariant was broken."""
+    connection = Connection.open(str(cluster.kubeconfig))
+    with Recorder(connection, namespace) as recorder:
+        yield recorder
+    connection.close()
 
 
 @pytest.fixture

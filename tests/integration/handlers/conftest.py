@@ -15,7 +15,6 @@ from integration.handlers.runs import Run
 from integration.recorder import Recorder
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from rendezvous_local.cluster import Cluster
-from rendezvous_local.operator_process import OperatorProcess
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -23,35 +22,9 @@ END_SECONDS = 10.0
 NODE_CONFIG: dict[str, Any] = {"join_timeout": 60, "close_timeout": 10, "last_call_timeout": 0}
 
 
-@pytest.fixture(scope="module")
-def operator_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `operator` writes."""
-    return tmp_path_factory.mktemp("operator") / "operator.log"
-
-
-@pytest.fixture(scope="module")
-def operator(cluster: Cluster, operator_log: Path) -> Iterator[OperatorProcess]:
-    """A running operator; a test that ends it must start it again."""
-    with OperatorProcess(cluster.kubeconfig, log=operator_log) as operator:
-        yield operator
-        assert operator.restarts == 0, f"the operator ended unasked:\n{operator_log.read_text()[-3000:]}"
-
-
-@pytest.fixture(scope="module")
-def anybody(cluster: Cluster) -> Iterator[Connection]:
-    """A connection with every right."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    yield connection
-    connection.close()
-
-
 @pytest.fixture(autouse=True)
-def recorder(cluster: Cluster, namespace: str) -> Iterator[Recorder]:
-    """Sees every version of what is in the test's namespace, and fails the test if an invariant was broken."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    with Recorder(connection, namespace) as recorder:
-        yield recorder
-    connection.close()
+def watched(recorder: Recorder) -> None:
+    """A test fails if an invariant was broken."""
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from integration.kubectl.scene import Scene
 from kube_rendezvous.cluster import Connection
 from rendezvous_local.cluster import Cluster
-from rendezvous_local.operator_process import OperatorProcess
 
 COMMAND_SECONDS = 120.0
 
@@ -45,13 +44,6 @@ def command(environment: Mapping[str, str], namespace: str) -> Command:
         )
 
     return run
-
-
-@pytest.fixture(scope="module")
-def operator(cluster: Cluster) -> Iterator[OperatorProcess]:
-    """A running operator for all tests of the module."""
-    with OperatorProcess(cluster.kubeconfig) as process:
-        yield process
 
 
 @pytest.fixture

@@ -15,26 +15,9 @@ from rendezvous_local.cluster import Cluster
 from rendezvous_local.operator_process import OperatorProcess
 
 
-@pytest.fixture(scope="module")
-def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """A running operator."""
-    with OperatorProcess(cluster.kubeconfig, log=tmp_path_factory.mktemp("operator") / "operator.log") as operator:
-        yield operator
-
-
-@pytest.fixture
-def anybody(cluster: Cluster) -> Iterator[Connection]:
-    """A connection with every right."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    yield connection
-    connection.close()
-
-
 @pytest.fixture(autouse=True)
-def recorder(operator: OperatorProcess, anybody: Connection, namespace: str) -> Iterator[Recorder]:
-    """Fails the test if an invariant was broken."""
-    with Recorder(anybody, namespace) as recorder:
-        yield recorder
+def watched(operator: OperatorProcess, recorder: Recorder) -> None:
+    """A test fails if an invariant was broken."""
 
 
 @pytest.fixture

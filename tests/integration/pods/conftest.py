@@ -16,7 +16,6 @@ from integration.pods.pod_run import PodRun
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.membership.identity import Identity
 from rendezvous_local.cluster import Cluster
-from rendezvous_local.operator_process import OperatorProcess
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -28,25 +27,6 @@ def nobody_else(cluster: Cluster) -> None:
     """Only where no kubelet, garbage collector or cloud has a say about our pods and nodes."""
     if cluster.control_plane is None:
         pytest.skip("pods and nodes that are objects only need the local control plane: unset KUBECONFIG")
-
-
-@pytest.fixture(scope="module")
-def anybody(cluster: Cluster, nobody_else: None) -> Iterator[Connection]:
-    """A connection with every right, shared by all members of a test."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    yield connection
-    connection.close()
-
-
-@pytest.fixture(scope="module")
-def operator(
-    cluster: Cluster, nobody_else: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OperatorProcess]:
-    """A running operator with every right."""
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    with OperatorProcess(cluster.kubeconfig, log=log) as operator:
-        yield operator
-        assert operator.restarts == 0, f"the operator ended unasked:\n{log.read_text()[-3000:]}"
 
 
 @pytest.fixture

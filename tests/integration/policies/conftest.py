@@ -1,5 +1,5 @@
-"""The nodes, the Rendezvous and the operator of the tests of handlers, with an operator of our own."""
+"""The nodes and the Rendezvous of the tests of handlers."""
 
-from integration.handlers.conftest import all_nodes, anybody, node, operator, operator_log, recorder, run, runs
+from integration.handlers.conftest import all_nodes, node, run, runs, watched
 
-__all__ = ["all_nodes", "anybody", "node", "operator", "operator_log", "recorder", "run", "runs"]
+__all__ = ["all_nodes", "node", "run", "runs", "watched"]

@@ -18,12 +18,9 @@ END_SECONDS = 10.0
 NODE_CONFIG: dict[str, Any] = {"join_timeout": 60, "close_timeout": 10, "last_call_timeout": 0}
 
 
-@pytest.fixture
-def anybody(cluster: Cluster) -> Iterator[Connection]:
-    """A connection with every right."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    yield connection
-    connection.close()
+@pytest.fixture(autouse=True)
+def watched(recorder: Recorder) -> None:
+    """A test fails if an invariant was broken."""
 
 
 @pytest.fixture
@@ -32,15 +29,6 @@ def replicas(cluster: Cluster, anybody: Connection, namespace: str, tmp_path: Pa
     replicas = Replicas(cluster.kubeconfig, anybody, namespace, tmp_path, LEASE_SECONDS)
     yield replicas
     replicas.stop_all()
-
-
-@pytest.fixture(autouse=True)
-def recorder(cluster: Cluster, namespace: str) -> Iterator[Recorder]:
-    """Sees every version of what is in the test's namespace, and fails the test if an invariant was broken."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    with Recorder(connection, namespace) as recorder:
-        yield recorder
-    connection.close()
 
 
 @pytest.fixture
