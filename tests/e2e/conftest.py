@@ -99,12 +99,16 @@ def connection(site: Site) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def release(site: Site, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Release:
+def release(site: Site, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
     """The chart, installed as an older version of it, so that there is something to upgrade from."""
     repository, _, tag = site.images.operator.rpartition(":")
     release = Release(site.helm, kubectl, [f"image.repository={repository}", f"image.tag={tag}"])
-    release.install(release.package(PREVIOUS, tmp_path_factory.mktemp("chart")))
-    return release
+    kept = release.left_behind()
+    try:
+        release.install(release.package(PREVIOUS, tmp_path_factory.mktemp("chart")))
+        yield release
+    finally:
+        release.take_away(kept)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
-"""Nodes that are objects only, each with room for one pod; the scheduler takes them for real ones.
+"""Fake nodes, each with room for one pod: kwok keeps them ready and says of their pods that they run.
 
 Nothing starts on them. What runs in their pods instead is our client in this process, with each pod's own token.
 """
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,37 @@ from e2e.example_overlay import Patch, add
 from e2e.kubectl import Kubectl
 from e2e.pods_seen import pods
 from e2e.running_example import LABEL
+from e2e.site import Site
 from integration.pods.pod_member import PodMember
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.membership.identity import Identity
+from rendezvous_local.binaries import find_or_build
+from rendezvous_local.processes import ChildProcess
+from rendezvous_local.programs import KWOK
 
 FAKE = "kube-rendezvous.example/fake"
+STAGES = Path(__file__).with_name("kwok_stages.yaml")
+
+
+@contextmanager
+def kwok(site: Site, folder: Path) -> Iterator[ChildProcess]:
+    """Let kwok play the kubelet of every fake node.
+
+    Args:
+        site: the cluster.
+        folder: an empty one, for its log.
+    """
+    command = [
+        *(str(find_or_build(KWOK)), f"--kubeconfig={site.kubeconfig}", f"--config={STAGES}"),
+        *(f"--manage-nodes-with-label-selector={FAKE}", "--node-lease-duration-seconds=40"),
+    ]
+    environment = os.environ | {"KWOK_WORKDIR": str(folder)}  # else it makes a folder in the home directory
+    child = ChildProcess("kwok", command, log=folder / "kwok.log", environment=environment)
+    child.start()
+    try:
+        yield child
+    finally:
+        child.stop()
 
 
 def only_on(test: str) -> Patch:
@@ -42,22 +69,14 @@ class FakeNodes:
         self.names: list[str] = []
 
     def make(self, name: str, labels: Mapping[str, str]) -> str:
-        """Make one that is ready; return its name."""
+        """Make one, which kwok makes ready; return its name."""
         full = f"{self.test}-{name}"
-        body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": full, "labels": {FAKE: self.test, **labels}}}
+        labelled = {"name": full, "labels": {FAKE: self.test, **labels}}
+        room = {"cpu": "64", "memory": "64Gi", "pods": "1"}
+        status = {"capacity": room, "allocatable": room}
+        body = {"apiVersion": "v1", "kind": "Node", "metadata": labelled, "status": status}
         self._kubectl("create", "-f", "-", stdin=json.dumps(body))
         self.names.append(full)
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        ready = {"type": "Ready", "status": "True", "reason": "Fake", "message": "an object only"}
-        room = {"cpu": "64", "memory": "64Gi", "pods": "1"}
-        status = {
-            "capacity": room,
-            "allocatable": room,
-            "conditions": [ready | {"lastHeartbeatTime": now, "lastTransitionTime": now}],
-        }
-        self._kubectl(
-            "patch", "node", full, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
-        )
         return full
 
     def taint(self, name: str, key: str) -> None:
@@ -75,26 +94,29 @@ class FakePods:
 
     Args:
         kubectl: of an administrator.
+        kubelet: what says that the pods run.
         namespace, run: of the Rendezvous.
         folder: for the clients' credentials.
     """
 
-    def __init__(self, kubectl: Kubectl, namespace: str, run: str, folder: Path) -> None:
+    def __init__(self, kubectl: Kubectl, kubelet: ChildProcess, namespace: str, run: str, folder: Path) -> None:
         self._kubectl = kubectl
+        self._kubelet = kubelet
         self._namespace = namespace
         self._run = run
         self._folder = folder
         self.members: list[PodMember] = []
 
     def join(self, count: int, seconds: float) -> None:
-        """Wait until so many pods are scheduled, and let each join with its own token."""
+        """Wait until so many pods run, and let each join with its own token."""
         selector = f"{LABEL}={self._run}"
 
-        def scheduled() -> bool:
+        def run() -> bool:
+            assert self._kubelet.running, f"kwok has ended:\n{self._kubelet.log_tail()}"
             found = pods(self._kubectl, self._namespace, selector).values()
-            return sum(bool(pod.node) for pod in found) == count
+            return sum(pod.phase == "Running" for pod in found) == count
 
-        eventually(scheduled, f"{count} scheduled pods", seconds)
+        eventually(run, f"{count} pods that run", seconds)
         for pod in pods(self._kubectl, self._namespace, selector).values():
             connection = Connection.open(str(self._credentials(pod.name, pod.uid)))
             identity = Identity(pod.name, pod.name, pod.uid, pod.node, "", "127.0.0.1")

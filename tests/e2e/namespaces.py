@@ -1,6 +1,7 @@
 """Namespaces of the tests: Pod Security `restricted` is enforced in each."""
 
 import json
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Namespaces:
         Args:
             what: start of its name.
         """
-        name = f"{what}-{len(self._made)}"
+        name = f"{what}-{secrets.token_hex(3)}"  # that of an earlier session may still be ending
         self._create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
         self._made.append(name)
         if self._torch is not None:
@@ -40,6 +41,9 @@ class Namespaces:
 
     def delete(self, name: str) -> None:
         """Delete one, without waiting for it."""
+        # The Jobs first: with `backoffLimitPerIndex` a failed pod is let go only when another can be started in its
+        # place, which a namespace that is being deleted forbids; it would never end.
+        self._kubectl.try_("-n", name, "delete", "jobs", "--all", "--wait=false")
         self._kubectl.try_("delete", "namespace", name, "--wait=false")
 
     def delete_all(self) -> None:

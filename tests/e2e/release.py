@@ -15,6 +15,7 @@ CHART = Path(__file__).parents[2] / "deploy" / "helm" / "kube-rendezvous"
 NAMESPACE = "kube-rendezvous-system"
 NAME = "kube-rendezvous"
 LEASE = "kube-rendezvous-operator"
+CRDS = ("rendezvous.rendezvous.dev", "rendezvousmembers.rendezvous.dev")
 HELM_SECONDS = 180.0
 
 
@@ -76,6 +77,22 @@ class Release:
         selector = self.selector()
         self.helm("uninstall", NAME, "--wait")
         eventually(lambda: not pods(self.kubectl, self.namespace, selector), "end of the operator's pods", 60)
+
+    def take_away(self, kept: Sequence[str]) -> None:
+        """Remove the release and what it leaves on a cluster, but not what was there before.
+
+        Args:
+            kept: what `left_behind` gave before the release was installed.
+        """
+        self.helm("uninstall", NAME, "--wait", "--ignore-not-found")
+        for name in self.left_behind():
+            if name not in kept:
+                self.kubectl("delete", name, "--wait=false")
+
+    def left_behind(self) -> list[str]:
+        """What is there of the things that stay when a release goes."""
+        wanted = [f"namespace/{self.namespace}", *(f"customresourcedefinition/{name}" for name in CRDS)]
+        return [name for name in wanted if self.kubectl.try_("get", name).returncode == 0]
 
     @property
     def _set(self) -> list[str]:

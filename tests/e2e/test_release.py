@@ -7,12 +7,11 @@ from pathlib import Path
 
 from e2e.figures import Figures
 from e2e.job_run import JobRun
-from e2e.release import NAME, Release
+from e2e.release import CRDS, NAME, Release
 from e2e.test_nobody_restarts import nobody_restarts
 
 INSTALL_SECONDS = 15.0
 LIMIT = 120.0
-CRDS = ("rendezvous.rendezvous.dev", "rendezvousmembers.rendezvous.dev")
 
 
 def test_helm_install_takes_seconds(release: Release, figures: Figures) -> None:

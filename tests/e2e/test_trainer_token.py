@@ -100,6 +100,7 @@ def test_a_trainer_may_take_part_as_itself(scene: Scene) -> None:
         assert status in (200, 201), (str(attempt), answer)
 
 
+@pytest.mark.usefixtures("scene")  # else there is nobody who tries
 def test_enough_was_tried(figures: Figures) -> None:
     tried = len(REFUSALS) + len(UNBOUND)
     figures.add("attempts with a trainer's token, all refused", tried, "requests")
