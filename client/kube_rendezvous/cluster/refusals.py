@@ -1,9 +1,12 @@
 """Refusals in plain words: which right or object is missing, and the command that would give it."""
 
+import re
+
 from kube_rendezvous.cluster.failures import ApiFailureError
 from kube_rendezvous.resources.names import GROUP, MEMBER_PLURAL, RENDEZVOUS_PLURAL
 
 _VERBS = {"GET": "get,list,watch", "POST": "create", "PATCH": "get,patch", "PUT": "update", "DELETE": "delete"}
+_USER = re.compile(r'User "([^"]+)" cannot')
 
 
 def explain_refusal(failure: ApiFailureError, namespace: str) -> str:
@@ -46,5 +49,14 @@ def _forbidden(failure: ApiFailureError, method: str, plural: str, namespace: st
         "Give the right: "
         f"`kubectl -n {namespace} create role rendezvous-{plural} --verb={verbs} --resource={plural}.{GROUP}` and "
         f"`kubectl -n {namespace} create rolebinding rendezvous-{plural} --role=rendezvous-{plural} "
-        f"--serviceaccount={namespace}:default` (or --user=NAME)"
+        f"{_whom(failure.message, namespace)}"
     )
+
+
+def _whom(message: str, namespace: str) -> str:
+    """The end of the command, for the account that the API server names in its answer."""
+    found = _USER.search(message)
+    if found is None:
+        return f"--serviceaccount={namespace}:default` (or --user=NAME)"
+    account = found[1].removeprefix("system:serviceaccount:")
+    return f"--{'user' if account == found[1] else 'serviceaccount'}={account}`"

@@ -35,6 +35,16 @@ def refused(request: str, status: int, message: str = "said no", reason: str = "
             id="no right to join",
         ),
         pytest.param(
+            refused(f"POST {MEMBERS}", 403, 'User "system:serviceaccount:team-b:trainer" cannot create resource'),
+            ["--role=rendezvous-rendezvousmembers --serviceaccount=team-b:trainer`"],
+            id="no right to join, for a pod's account",
+        ),
+        pytest.param(
+            refused(f"POST {MEMBERS}", 403, 'rendezvousmembers is forbidden: User "ann" cannot create resource'),
+            ["--role=rendezvous-rendezvousmembers --user=ann`"],
+            id="no right to join, for a user",
+        ),
+        pytest.param(
             refused(f"PATCH {MEMBERS}/a", 403), ["We may not get", "--verb=get,patch"], id="no right to renew"
         ),
         pytest.param(
