@@ -40,7 +40,7 @@ node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root
 image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=python:3.13-slim
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local image $(ARGS)
 
-bench: $(INSTALLED) ## Measure beside torch's c10d: table, build/bench.json, thresholds (about 3 minutes)
+bench: $(INSTALLED) ## Measure beside torch's c10d: table, build/bench.json, thresholds (3 to 7 minutes)
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
 
 memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 rendezvous of 8

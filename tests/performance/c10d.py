@@ -27,8 +27,11 @@ _KEEP_ALIVE_SECONDS = 1
 def run_c10d(what: str, nodes: int, limit: float) -> Any:
     """Run one measurement in a process of its own; its answer, or None if it did not end in time."""
     command = [sys.executable, "-m", "performance.c10d", what, f"--nodes={nodes}", f"--limit={limit}"]
+    # Where it is overtaken by its time limit, torch would fill the screen with the stacks of its broken connections.
+    environment = {"TORCH_CPP_LOG_LEVEL": "ERROR", **os.environ}
+    patience = limit + GRACE_SECONDS
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=limit + GRACE_SECONDS, check=True, text=True)
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=patience, check=True, text=True)
     except subprocess.TimeoutExpired:
         return None
     return json.loads(done.stdout)
