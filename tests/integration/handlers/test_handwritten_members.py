@@ -59,7 +59,8 @@ def test_a_member_that_names_another_runs_uid_is_removed_and_the_round_stands(
     assert other is not None
     run.write_member("stranger", rendezvousUID=other.uid)
     eventually(lambda: not run.has_member("stranger"), "the operator removes it")
-    assert f"RendezvousMember {run.namespace}/stranger deleted: OtherRendezvous" in operator_log.read_text()
+    sentence = f"RendezvousMember {run.namespace}/stranger deleted: OtherRendezvous"
+    eventually(lambda: sentence in operator_log.read_text(), "the operator says why")
     assert run.status == before
     assert not any(one.told for one in nodes)
 
@@ -67,7 +68,8 @@ def test_a_member_that_names_another_runs_uid_is_removed_and_the_round_stands(
 def test_a_member_that_names_a_run_that_is_not_there_is_removed_and_said(run: Run, operator_log: Path) -> None:
     run.write_member("nobodys")
     eventually(lambda: not run.has_member("nobodys"), "the operator removes it")
-    assert f"RendezvousMember {run.namespace}/nobodys deleted: RendezvousGone" in operator_log.read_text()
+    sentence = f"RendezvousMember {run.namespace}/nobodys deleted: RendezvousGone"
+    eventually(lambda: sentence in operator_log.read_text(), "the operator says why")
 
 
 def test_a_member_whose_port_nobody_serves_is_taken_out_when_it_stays_silent_and_the_others_meet_again(

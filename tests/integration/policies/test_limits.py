@@ -71,9 +71,9 @@ def test_a_round_for_which_too_few_pods_exist_is_said_to_be_impossible(
         pods.create("trainer-0", run.name)
         run.create(minNodes=2)
         run.until(is_stalled, "it is said to be stalled")
+        said = condition(run, "Stalled")
+        assert said.reason == "Impossible"
+        assert "Round 1 needs 2 nodes, but only 1 can ever take part" in said.message
+        assert eventually(lambda: run.events("Stalled"), "an Event says so") == [said.message]
     finally:
         pods.delete_all()
-    said = condition(run, "Stalled")
-    assert said.reason == "Impossible"
-    assert "Round 1 needs 2 nodes, but only 1 can ever take part" in said.message
-    assert eventually(lambda: run.events("Stalled"), "an Event says so") == [said.message]

@@ -74,15 +74,19 @@ def test_a_leader_that_was_stopped_and_wakes_up_writes_nothing_of_what_it_had_de
     replicas: Replicas, runs: Runs, node: MakeNode
 ) -> None:
     old, new = replicas.pair()
-    run, other = runs("run").create(minNodes=2, heartbeatSeconds=1), runs("other").create(minNodes=2)
+    run = runs("run").create(minNodes=2, heartbeatSeconds=1)
     survivor, lost, newcomer = (node(run) for _ in range(3))
     meet(survivor, lost)
+    # The nodes know of the round as soon as it is written, its writer only with the answer: what is still under way
+    # when it falls asleep was decided by a leader, and is no fault.
+    eventually(lambda: "Round 1 stands" in replicas.log_of(0).read_text(), "it knows that it wrote the round", LIMIT)
     # What it sleeps over: a member that is lost, a new round, a rendezvous that comes. When it wakes up, by its own
     # clock everybody has been silent for much too long.
     old.pause()
     lose(run, lost)
     eventually(lambda: survivor.told, "the other has told the survivor", LIMIT)
     meet(survivor, newcomer)
+    other = runs("other").create(minNodes=2)
     others = [node(other), node(other)]
     meet(*others)
     until_leading(new)
