@@ -219,6 +219,22 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         """
         return self._end(min(_GOODBYE_SECONDS, self._settings.close_timeout), may_close=False)
 
+    def step_aside(self) -> bool:
+        """Give up the place in the present round and stay: the next `next_rendezvous` joins as a new incarnation.
+
+        Returns:
+            Whether the API server was told; if not, the operator hears of it when this node joins again.
+        """
+        session = self._session
+        if session is None or self._ended:
+            return True
+        try:
+            session.step_aside(time.monotonic() + _GOODBYE_SECONDS)
+            return True
+        except ApiFailureError as failure:
+            _log.warning("%s: could not say that we step aside: %s", self._what, failure)
+            return False
+
     def _end(self, seconds: float, *, may_close: bool) -> bool:
         if self._ended:
             return True

@@ -68,6 +68,7 @@ class Participation:
                 master_addr=place.store.address,
                 master_port=place.store.port,
                 members=newest.status.ranks if known and newest is not None else (),
+                rendezvous_uid=place.rendezvous_uid,
             )
         except ValueError as error:
             raise RendezvousStateError(f"Rendezvous {self.namespace}/{self.name}: {error}") from error
@@ -101,6 +102,15 @@ class Participation:
             if told is not None or seconds is not None:
                 return told
         return None
+
+    def step_aside(self) -> bool:
+        """Give up this node's place and stay: the others form a round without it, the next `next_round` joins anew.
+
+        Returns:
+            Whether the API server was told; if not, the operator finds out when this node joins again.
+        """
+        self.release_port()
+        return self._handler.step_aside()
 
     def finish(self) -> bool:
         """The work is done: leave, and close as torchrun does. The others finish what they run, and that is all."""

@@ -18,6 +18,7 @@ class StandingRound:
         world_size: how many nodes the round has.
         master_addr, master_port: where rank 0 is reached: it alone binds the port.
         members: names of all members, index = rank; empty if they were not known any more when the place was taken.
+        rendezvous_uid: of the Rendezvous; "" where it does not matter.
 
     Raises:
         ValueError: the address could not stand in an environment.
@@ -31,6 +32,7 @@ class StandingRound:
     master_addr: str
     master_port: int
     members: tuple[str, ...] = ()
+    rendezvous_uid: str = ""
 
     def __post_init__(self) -> None:
         if not _ADDRESS.fullmatch(self.master_addr):

@@ -261,6 +261,15 @@ class Session:
             wish |= {"closeRequested": True, "closeReason": close_reason[:256]}
         self._persist(lambda: self._patch_member(wish), deadline)
 
+    def step_aside(self, deadline: float) -> None:
+        """Leave with this incarnation; the next join is another one's. Arguments, errors as `say_goodbye`."""
+        member = self.me
+        with self._changed:
+            self._me = Standpoint(places=member.places)
+            self._changed.notify_all()
+        if member.name and not member.expelled:
+            self._persist(lambda: self._patch_member({"leaving": True}, name=member.name), deadline)
+
     def _post(self, path: str, body: dict[str, Any]) -> Object | None:
         """POST; None if an object of that name exists."""
         try:
@@ -270,9 +279,9 @@ class Session:
                 return None
             raise
 
-    def _patch_member(self, spec: dict[str, Any], timeout: float = 10.0) -> bool:
-        """PATCH our Member; False if it is gone, which is then known."""
-        name = self.me.name
+    def _patch_member(self, spec: dict[str, Any], timeout: float = 10.0, name: str = "") -> bool:
+        """PATCH our Member (or the one we have been, `name`); False if it is gone, which is then known."""
+        name = name or self.me.name
         wish = {"spec": {**spec, "renewTime": format_time(datetime.now(UTC))}}
         path = object_path(MEMBER_PLURAL, self._namespace, name)
         try:
@@ -301,8 +310,9 @@ class Session:
     # The heartbeat.
 
     def _renew(self, timeout: float) -> None:
-        if not self.me.expelled:
-            self._patch_member({}, timeout=timeout)
+        member = self.me
+        if member.name and not member.expelled:
+            self._patch_member({}, timeout=timeout, name=member.name)
 
     def _interval(self) -> float:
         rendezvous = self.rendezvous

@@ -1,0 +1,99 @@
+"""Cuts this process's gloo connections, so that every collective that waits in one raises at once.
+
+Nothing in torch frees a thread that waits in a gloo collective whose peers are silent but connected: `abort` and
+`shutdown` return and free nobody, and torch's `_reconfigure`, called beside it, renumbers the collectives of a group
+that is in use. Its connections are sockets, though. When the kernel says that they have ended, gloo's own event loop
+fails whatever waits for them and whatever is tried later: just as if the peers had died, whichever group they serve.
+
+They are found without any private name: gloo's event loop is a thread with a name of its own, the kernel says in which
+epoll descriptor it waits (/proc/self/task/*/syscall) and what that watches (/proc/self/fdinfo). Where a kernel does not
+tell (gVisor), nothing is cut, and waiting threads are freed by their peers' ends or by the groups' time limit.
+"""
+
+import contextlib
+import os
+import socket
+import time
+from pathlib import Path
+
+_LOOP = "gloo_tcp_loop"
+_EPOLL = "anon_inode:[eventpoll]"
+_LOOK_SECONDS = 0.05
+_SELF = Path("/proc/self")
+
+
+class GlooConnections:
+    """All of this process. Not thread-safe: the caller sees to that only one call runs at a time."""
+
+    def __init__(self) -> None:
+        self._epoll_of: dict[str, int] = {}
+
+    def end_reading(self) -> int:
+        """Let waiting collectives fail. From any thread, while others wait in collectives.
+
+        Only the reading side is ended: a write that failed under gloo's own loop would leave its sender waiting.
+
+        Returns:
+            How many connections were found.
+        """
+        return self._shut(socket.SHUT_RD)
+
+    def end(self) -> int:
+        """End them, for the peers too. Only while no thread of this process waits in a collective."""
+        return self._shut(socket.SHUT_RDWR)
+
+    def _shut(self, how: int) -> int:
+        found = 0
+        for epoll in self._epolls():
+            for descriptor in _watched_by(epoll):
+                with contextlib.suppress(OSError):  # closed meanwhile, not a socket, not connected
+                    duplicate = os.dup(descriptor)
+                    try:
+                        with socket.socket(fileno=duplicate) as connection:
+                            duplicate = -1
+                            connection.getpeername()
+                            connection.shutdown(how)
+                            found += 1
+                    finally:
+                        if duplicate >= 0:
+                            os.close(duplicate)
+        return found
+
+    def _epolls(self) -> set[int]:
+        """The epoll descriptors of gloo's loops. A loop that is busy is looked at again until it waits."""
+        deadline = time.monotonic() + _LOOK_SECONDS
+        while True:
+            threads = _loop_threads()
+            self._epoll_of = {thread: its for thread, its in self._epoll_of.items() if thread in threads}
+            for thread in threads - self._epoll_of.keys():
+                if (descriptor := _waits_in_epoll(thread)) is not None:
+                    self._epoll_of[thread] = descriptor
+            if len(self._epoll_of) == len(threads) or time.monotonic() > deadline:
+                return set(self._epoll_of.values())
+            time.sleep(0.0001)
+
+
+def _loop_threads() -> set[str]:
+    found = set()
+    for task in (_SELF / "task").iterdir():
+        with contextlib.suppress(OSError):  # ended meanwhile
+            if (task / "comm").read_text().strip() == _LOOP:
+                # With its start, because numbers of threads come again.
+                found.add(f"{task.name} {(task / 'stat').read_text().rpartition(')')[2].split()[19]}")
+    return found
+
+
+def _waits_in_epoll(thread: str) -> int | None:
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        call = (_SELF / "task" / thread.split()[0] / "syscall").read_text().split()
+        descriptor = int(call[1], 16)
+        if os.readlink(_SELF / "fd" / str(descriptor)) == _EPOLL:
+            return descriptor
+    return None
+
+
+def _watched_by(epoll: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        lines = (_SELF / "fdinfo" / str(epoll)).read_text().splitlines()
+        return [int(line.split()[1]) for line in lines if line.startswith("tfd:")]
+    return []

@@ -1,0 +1,115 @@
+"""Rounds from the launcher of this worker's node: `kube-rendezvous run --keep-survivors`."""
+
+import logging
+import socket
+import threading
+
+from kube_rendezvous.api import RendezvousClosedError, RendezvousConnectionError, RendezvousTimeoutError
+from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.survival.launcher_wire import (
+    Ask,
+    Done,
+    FromWorker,
+    Give,
+    NoMore,
+    Over,
+    Took,
+    receive_from_launcher,
+    send_to_launcher,
+)
+from kube_rendezvous.survival.round_source import GivenRound
+
+_log = logging.getLogger(__name__)
+
+
+class LauncherLink:
+    """See `RoundSource`.
+
+    Args:
+        end: the worker's end of the pair of sockets.
+        engine: the name of how this worker takes rounds in; the launcher serves what that needs.
+    """
+
+    def __init__(self, end: socket.socket, engine: str) -> None:
+        self._end = end
+        self._engine = engine
+        self._changed = threading.Condition()
+        self._given: GivenRound | None = None
+        self._held = 0
+        self._over: Interruption | None = None
+        self._no_more: NoMore | None = None
+        self._left = False
+        threading.Thread(target=self._listen, name="rendezvous-launcher", daemon=True).start()
+
+    def next_round(self) -> GivenRound:
+        """See `RoundSource`."""
+        self._tell(Ask(self._held, self._engine))
+        with self._changed:
+            self._changed.wait_for(lambda: self._given is not None or self._no_more is not None)
+            if self._given is None:
+                assert self._no_more is not None
+                kind = RendezvousClosedError if self._no_more.closed else RendezvousTimeoutError
+                raise kind(self._no_more.message)
+            given, self._given = self._given, None
+            self._held = given.place.number
+            return given
+
+    def over(self) -> Interruption | None:
+        """See `RoundSource`."""
+        over = self._over
+        return over if over is not None and over.round >= self._held > 0 else None
+
+    def wait_until_over(self, seconds: float) -> Interruption | None:
+        """See `RoundSource`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.over() is not None or self._left, seconds)
+            return self.over()
+
+    def took(self, number: int) -> None:
+        """See `RoundSource`."""
+        self._tell(Took(number))
+
+    def finish(self) -> None:
+        """See `RoundSource`."""
+        self._tell(Done(self._held))
+        self.leave()
+
+    def leave(self) -> None:
+        """See `RoundSource`: the launcher sees how this process ends."""
+        with self._changed:
+            self._left = True
+            self._changed.notify_all()
+
+    def _tell(self, message: FromWorker) -> None:
+        try:
+            send_to_launcher(self._end, message)
+        except OSError as error:
+            raise RendezvousConnectionError(f"the launcher of this node is gone: {error}") from error
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = receive_from_launcher(self._end)
+            except OSError as error:
+                message = None
+                _log.debug("the launcher's end is closed: %s", error)
+            with self._changed:
+                match message:
+                    case Give(place, listening):
+                        self._drop_given()
+                        self._given = GivenRound(place, listening)
+                    case Over(why):
+                        if self._over is None or why.round > self._over.round:
+                            self._over = why
+                    case NoMore():
+                        self._no_more = message
+                    case None:
+                        self._no_more = NoMore("the launcher of this node is gone", closed=False)
+                self._changed.notify_all()
+            if message is None:
+                return
+
+    def _drop_given(self) -> None:
+        if self._given is not None and self._given.listening is not None:
+            self._given.listening.close()
+        self._given = None

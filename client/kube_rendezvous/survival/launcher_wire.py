@@ -1,0 +1,164 @@
+"""What a worker and the launcher of its node tell each other: one JSON object a packet, over a pair of sockets.
+
+The worker asks for a round, says that it took it, and that the work is done. The launcher gives a round (with the
+listening socket itself for the worker that serves the round's store), says that one is over, or that there will be no
+other. Packets keep their bounds (SOCK_SEQPACKET), so that a descriptor always belongs to its message.
+"""
+
+import array
+import contextlib
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.survival.worker_place import WorkerPlace
+
+DESCRIPTOR_VARIABLE = "RENDEZVOUS_LAUNCHER_FD"
+"""The number of the worker's end, in its environment."""
+
+_LONGEST = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Worker: I run nothing; give me a round newer than ``after``. ``engine``: how it takes rounds in."""
+
+    after: int
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Worker: I work in this round."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Worker: all workers of the round have agreed that the work is done."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Launcher: take this round in."""
+
+    place: WorkerPlace
+    listening: socket.socket | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Launcher: this round is over; another one is to come."""
+
+    why: Interruption
+
+
+@dataclass(frozen=True, slots=True)
+class NoMore:
+    """Launcher: there will be no other round. ``closed``: because the rendezvous is closed."""
+
+    message: str
+    closed: bool
+
+
+FromWorker = Ask | Took | Done
+FromLauncher = Give | Over | NoMore
+
+_FROM_WORKER: dict[str, type[FromWorker]] = {"ask": Ask, "took": Took, "done": Done}
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """The launcher's end and the worker's, which is to be inherited."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.set_inheritable(True)
+    return ours, theirs
+
+
+def send_to_launcher(end: socket.socket, message: FromWorker) -> None:
+    """Send one message.
+
+    Raises:
+        OSError: the launcher is gone.
+    """
+    kind = next(kind for kind, its in _FROM_WORKER.items() if isinstance(message, its))
+    end.send(json.dumps({"kind": kind, **asdict(message)}).encode())
+
+
+def receive_from_worker(end: socket.socket) -> FromWorker | None:
+    """Wait for one message; None: the worker has closed its end.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none of ours.
+        OSError: our own end was closed.
+    """
+    packet = end.recv(_LONGEST)
+    if not packet:
+        return None
+    said = json.loads(packet)
+    return _FROM_WORKER[said.pop("kind")](**said)
+
+
+def send_to_worker(end: socket.socket, message: FromLauncher) -> None:
+    """Send one message.
+
+    Raises:
+        OSError: the worker is gone.
+    """
+    match message:
+        case Give(place, listening):
+            _send(end, {"kind": "give", "place": place.to_json()}, listening)
+        case Over(why):
+            _send(end, {"kind": "over", **asdict(why)}, None)
+        case NoMore(text, closed):
+            _send(end, {"kind": "no-more", "message": text, "closed": closed}, None)
+
+
+def receive_from_launcher(end: socket.socket) -> FromLauncher | None:
+    """Wait for one message; None: the launcher has closed its end.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none of ours.
+        OSError: our own end was closed.
+    """
+    descriptors = array.array("i")
+    packet, ancillary, _, _ = end.recvmsg(_LONGEST, socket.CMSG_SPACE(descriptors.itemsize))
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+    if not packet:
+        return None
+    said = json.loads(packet)
+    listening = socket.socket(fileno=descriptors[0]) if descriptors else None
+    match said.pop("kind"):
+        case "give":
+            return Give(WorkerPlace.from_json(said["place"]), listening)
+        case "over":
+            return Over(Interruption(**said))
+        case "no-more":
+            return NoMore(**said)
+        case unknown:
+            raise ValueError(f"the launcher said {unknown!r}")
+
+
+def inherited_end() -> socket.socket | None:
+    """The worker's end, if a launcher has started this process; not inherited further."""
+    number = os.environ.get(DESCRIPTOR_VARIABLE, "")
+    with contextlib.suppress(ValueError, OSError):
+        end = socket.socket(fileno=int(number))
+        end.set_inheritable(False)
+        return end
+    return None
+
+
+def _send(end: socket.socket, said: dict[str, Any], listening: socket.socket | None) -> None:
+    packet = json.dumps(said).encode()
+    if listening is None:
+        end.send(packet)
+    else:
+        socket.send_fds(end, [packet], [listening.fileno()])

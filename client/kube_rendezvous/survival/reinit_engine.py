@@ -1,0 +1,108 @@
+"""The engine for every torch, and for NCCL: abort, destroy, `init_process_group` on the new round's store."""
+
+import contextlib
+import socket
+from typing import Any
+
+import torch.distributed as dist
+from torch.distributed import distributed_c10d as c10d
+
+from kube_rendezvous.store_protocol import Store
+from kube_rendezvous.survival.engine import Taken
+from kube_rendezvous.survival.gloo_connections import GlooConnections
+from kube_rendezvous.survival.roster import Entry
+from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
+from kube_rendezvous.survival.round_store import RoundStore
+from kube_rendezvous.survival.torch_round import is_broken_round, open_round_store, seconds, set_environment
+from kube_rendezvous.survival.worker_place import WorkerPlace
+
+
+class ReinitEngine:
+    """See `Engine`.
+
+    Args:
+        backend: of the process group, as of `init_process_group`; None: torch's choice.
+        collective_timeout: seconds for one collective.
+        take_in_timeout: seconds for connecting to the peers of a round.
+    """
+
+    name = "re-init"
+
+    def __init__(self, backend: str | None, *, collective_timeout: float, take_in_timeout: float) -> None:
+        self._backend = backend
+        self._collective_timeout = collective_timeout
+        self._take_in_timeout = take_in_timeout
+        self._store: Store | None = None
+        self._connections = GlooConnections()
+        self._taken: Taken | None = None
+        self._place: WorkerPlace | None = None
+
+    def take_in(
+        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp
+    ) -> Taken:
+        """See `Engine`."""
+        newcomer = self._taken is None
+        self._end_groups()
+        store = open_round_store(place, listening, timeout=self._take_in_timeout, given_up=given_up)
+        self._store = store
+        entry = Entry(place.node_rank, place.local_rank, handle="", progress=progress, newcomer=newcomer)
+        roster = exchange_rosters(store, place, entry, given_up)
+        rank = roster.rank_of(place.node_rank, place.local_rank)
+        set_environment(place, rank, roster.world_size)
+        waits_no_longer = RoundStore()
+        waits_no_longer.move_on(store, given_up, roster.world_size)
+        dist.init_process_group(
+            self._backend,
+            store=waits_no_longer,
+            rank=rank,
+            world_size=roster.world_size,
+            timeout=seconds(self._take_in_timeout),
+        )
+        c10d._set_pg_timeout(seconds(self._collective_timeout))
+        self._place, self._taken = place, Taken(rank, roster)
+        return self._taken
+
+    def leave(self) -> None:
+        """See `Engine`."""
+        self._connections.end()
+        self._abort()
+
+    def free(self) -> None:
+        """See `Engine`."""
+        self._connections.end_reading()
+        self._abort()
+
+    def agree_done(self, given_up: GivenUp) -> bool:
+        """See `Engine`."""
+        assert self._taken is not None
+        assert self._place is not None
+        assert self._store is not None
+        return agree_done(self._store, self._taken.roster, self._place.serves_store, given_up)
+
+    def is_failure_of_peer(self, error: BaseException) -> bool:
+        """See `Engine`."""
+        return is_broken_round(error)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._connections.end()
+        self._end_groups()
+        self._store = None
+
+    def _abort(self) -> None:
+        """NCCL: ends its kernels and fails what comes later. Gloo's connections are cut instead."""
+        for group in list(c10d._world.pg_map):
+            if "nccl" in str(c10d._world.pg_map[group][0]).lower():
+                with contextlib.suppress(RuntimeError):
+                    _backend_of(group).abort()
+
+    def _end_groups(self) -> None:
+        if dist.is_initialized():
+            self._abort()
+            dist.destroy_process_group()
+
+
+def _backend_of(group: Any) -> Any:
+    import torch
+
+    return group._get_backend(torch.device("cuda"))

@@ -1,0 +1,106 @@
+"""A store that moves on: torch's process group keeps the one that it was given, the rounds' stores come and go."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import torch.distributed as dist
+
+from kube_rendezvous.store_protocol import Store
+from kube_rendezvous.survival.errors import RoundOverError
+from kube_rendezvous.survival.roster_exchange import GivenUp, await_keys
+
+
+class RoundStore(dist.Store):
+    """Passes everything on to the present round's store. Waits come back when the round is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._present: Any = None
+        self._given_up: GivenUp = lambda: False
+        self._askers = 1
+
+    def move_on(self, store: Store | None, given_up: GivenUp, askers: int = 1) -> None:
+        """Go over to another round's store; the old one is let go.
+
+        Args:
+            store: None: no round is held.
+            given_up: ends each wait, with `RoundOverError`.
+            askers: how many workers wait for the same keys.
+        """
+        self._present, self._given_up, self._askers = store, given_up, askers
+
+    def _store(self) -> Any:
+        if self._present is None:
+            raise RoundOverError("no round is held")
+        return self._present
+
+    # torch's names and signatures.
+
+    def set(self, key: str, value: str | bytes) -> None:
+        """See torch."""
+        self._store().set(key, value)
+
+    def get(self, key: str) -> bytes:
+        """See torch."""
+        self.wait([key])
+        value: bytes = self._store().get(key)
+        return value
+
+    def add(self, key: str, value: int) -> int:
+        """See torch."""
+        total: int = self._store().add(key, value)
+        return total
+
+    def compare_set(self, key: str, expected: str, desired: str) -> bytes:
+        """See torch."""
+        found: bytes = self._store().compare_set(key, expected, desired)
+        return found
+
+    def append(self, key: str, value: str | bytes) -> None:
+        """See torch."""
+        self._store().append(key, value)
+
+    def multi_get(self, keys: Sequence[str]) -> list[bytes]:
+        """See torch."""
+        self.wait(list(keys))
+        values: list[bytes] = self._store().multi_get(keys)
+        return values
+
+    def multi_set(self, keys: Sequence[str], values: Sequence[str | bytes]) -> None:
+        """See torch."""
+        self._store().multi_set(keys, values)
+
+    def check(self, keys: Sequence[str]) -> bool:
+        """See torch."""
+        found: bool = self._store().check(keys)
+        return found
+
+    def wait(self, keys: Sequence[str], timeout: timedelta | None = None) -> None:
+        """See torch; the time limit is the round's end."""
+        await_keys(self._store(), list(keys), self._given_up, self._askers)
+
+    def delete_key(self, key: str) -> bool:
+        """See torch."""
+        was_there: bool = self._store().delete_key(key)
+        return was_there
+
+    def num_keys(self) -> int:
+        """See torch."""
+        count: int = self._store().num_keys()
+        return count
+
+    def has_extended_api(self) -> bool:
+        """See torch."""
+        has: bool = self._store().has_extended_api()
+        return has
+
+    def set_timeout(self, timeout: timedelta) -> None:
+        """See torch."""
+        self._store().set_timeout(timeout)
+
+    @property
+    def timeout(self) -> timedelta:
+        """See torch."""
+        limit: timedelta = self._store().timeout
+        return limit

@@ -1,0 +1,69 @@
+"""What both torch engines have in common: the round's store, and what a broken round looks like in torch."""
+
+import os
+import socket
+from datetime import timedelta
+
+import torch.distributed as dist
+
+from kube_rendezvous.membership.standing import Place
+from kube_rendezvous.resources import BootstrapStore
+from kube_rendezvous.store_protocol import Store
+from kube_rendezvous.survival.errors import RoundOverError
+from kube_rendezvous.survival.roster_exchange import GivenUp
+from kube_rendezvous.survival.worker_place import WorkerPlace
+from kube_rendezvous.torchrun import open_tcp_store
+
+# How gloo and NCCL say that a round is broken, where they raise plain RuntimeErrors.
+_BROKEN = (
+    "gloo",
+    "nccl",
+    "application timeout caused pair closure",
+    "connection closed by peer",
+    "connection reset by peer",
+    "broken pipe",
+    "socket closed",
+    "process group has not been initialized",
+    "process group has been aborted",
+)
+
+
+def open_round_store(
+    place: WorkerPlace, listening: socket.socket | None, *, timeout: float, given_up: GivenUp
+) -> Store:
+    """Serve the round's store on the announced socket, or connect to it.
+
+    Args:
+        timeout: seconds for one operation on the store.
+
+    Raises:
+        RoundOverError: `given_up` became true first.
+    """
+    where = Place(
+        round=place.number,
+        rank=place.node_rank,
+        world_size=place.node_count,
+        store=BootstrapStore(member="", address=place.master_addr, port=place.master_port),
+        rendezvous_uid=place.rendezvous_uid,
+    )
+    store = open_tcp_store(where, listening, timeout=timeout, given_up=given_up)
+    if store is None:
+        raise RoundOverError(f"round {place.number} is over before its store was reached")
+    return store
+
+
+def set_environment(place: WorkerPlace, rank: int, world_size: int) -> None:
+    """Let libraries that read torchrun's variables find the round."""
+    os.environ.update(place.environment(rank, world_size))
+
+
+def is_broken_round(error: BaseException) -> bool:
+    """Whether torch says that peers are gone: its own classes, or what gloo and NCCL say in plain RuntimeErrors."""
+    if isinstance(error, dist.DistError):
+        return True
+    return isinstance(error, RuntimeError | ValueError) and any(sign in str(error).lower() for sign in _BROKEN)
+
+
+def seconds(value: float) -> timedelta:
+    """As torch wants it."""
+    return timedelta(seconds=value)

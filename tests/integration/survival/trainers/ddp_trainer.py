@@ -1,0 +1,124 @@
+"""A trainer that survives, and writes a line for each step: ``python ddp_trainer.py FOLDER NAME [options]``.
+
+Every line: when (monotonic clock of the machine), pid, round, rank, world size, step, indices of the step's samples.
+"""
+
+import argparse
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from kube_rendezvous.survival import ElasticSampler, Round, survive
+from kube_rendezvous.survival.torch_state import share_state
+
+SAMPLES = 240
+
+
+@dataclass
+class Step:
+    """The step that has been done last."""
+
+    done: int = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"done": self.done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.done = int(state["done"])
+
+
+def main() -> None:
+    """Train until the steps are done, or until a file FOLDER/enough is there, which rank 0 sees for all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--rendezvous")
+    parser.add_argument("--nnodes")
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--global-batch", type=int, default=24)
+    parser.add_argument("--step-seconds", type=float, default=0.02)
+    parser.add_argument("--engine", default=None)
+    parser.add_argument("--join-timeout", type=int, default=120)
+    parser.add_argument("--news-timeout", type=float, default=20.0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(7)
+    inputs = torch.randn(SAMPLES, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    targets = inputs.sum(dim=1, keepdim=True).tanh()
+    network = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)).double()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+    sampler, step = ElasticSampler(SAMPLES, options.global_batch, seed=3), Step()
+    who = f"{options.name}.{os.environ.get('LOCAL_RANK', '0')}"
+    log = (options.folder / f"{who}.steps").open("a")
+
+    def write(**what: Any) -> None:
+        line = {"at": time.monotonic(), "pid": os.getpid(), "step": step.done, **what}
+        log.write(json.dumps(line) + "\n")
+        log.flush()
+
+    def one_step(current: Round, model: torch.nn.Module) -> None:
+        share = sampler.share(current.rank, current.world_size)
+        time.sleep(options.step_seconds)
+        chosen = list(share.indices) or [0]
+        loss = torch.nn.functional.mse_loss(model(inputs[chosen]), targets[chosen]) * share.weight
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        step.done += 1
+        epoch = sampler.epoch
+        sampler.step_is_done()
+        where = {"round": current.number, "rank": current.rank, "world": current.world_size}
+        write(did="step", epoch=epoch, indices=list(share.indices), **where)
+
+    write(did="start")
+    with survive(
+        options.rendezvous,
+        nnodes=options.nnodes,
+        progress=lambda: step.done,
+        engine=options.engine,
+        news_timeout=options.news_timeout,
+        join_timeout=options.join_timeout,
+    ) as group:
+        for current in group:
+            with current:
+                write(did="took", round=current.number, rank=current.rank, world=current.world_size)
+                share_state(current, network, optimizer, sampler, step)
+                model = DistributedDataParallel(network)
+                while step.done < options.steps and not _enough(options.folder, step.done):
+                    current.check()
+                    one_step(current, model)
+    with torch.no_grad():
+        loss = torch.nn.functional.mse_loss(network(inputs), targets).item()
+    descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    write(
+        did="end",
+        loss=loss,
+        weights=sum(p.sum().item() for p in network.parameters()),
+        fds=descriptors,
+        threads=threads,
+    )
+
+
+def _enough(folder: Path, done: int) -> bool:
+    """All ranks must see it before the same step: rank 0 looks, and says so to all."""
+    if done % 10:
+        return False
+    seen = torch.tensor([float(dist.get_rank() == 0 and (folder / "enough").exists())])
+    dist.all_reduce(seen)
+    return bool(seen.item())
+
+
+if __name__ == "__main__":
+    import logging
+
+    logging.basicConfig(level="INFO", format="%(asctime)s.%(msecs)03d %(name)s: %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("urllib3").setLevel("WARNING")
+    main()
