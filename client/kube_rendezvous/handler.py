@@ -194,12 +194,18 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         return None if session is None else session.interruption()
 
     def wait_for_interruption(self, seconds: float) -> Interruption | None:
-        """As `interruption`, but waits for one: `seconds` at the most, and until `leave` or `shutdown` is called."""
+        """As `interruption`, but waits for one: `seconds` at the most, and until this node leaves or steps aside."""
         session = self._session
         if session is None or self._ended:
             return None
-        session.wait_until(lambda: session.nodes_waiting() > 0, seconds)
+        session.wait_until(lambda: session.nodes_waiting() > 0 or not self.holds_a_round, seconds)
         return session.interruption()
+
+    @property
+    def holds_a_round(self) -> bool:
+        """Whether this node has taken a place and has not stepped aside since. From memory."""
+        session = self._session
+        return session is not None and session.me.held_round > 0
 
     def shutdown(self) -> bool:
         """See base class: leaves, and closes the rendezvous as torch does. Safe to call twice.

@@ -95,11 +95,11 @@ class Participation:
             seconds: at the most; None: as long as it takes.
 
         Returns:
-            Why; None: the time is over, or `leave` or `finish` was called.
+            Why; None: the time is over, or `leave`, `finish` or `step_aside` was called.
         """
         while not self._ended.is_set():
             told = self._handler.wait_for_interruption(_WAIT_SECONDS if seconds is None else seconds)
-            if told is not None or seconds is not None:
+            if told is not None or seconds is not None or not self._handler.holds_a_round:
                 return told
         return None
 

@@ -1,0 +1,433 @@
+"""What `kube-rendezvous run --keep-survivors` does next. No I/O, no clock, no threads: an event in, actions out.
+
+    Gathering --all workers ask--> Joining --round formed--> Running --round over--> Joining
+        ^                              |                        |
+        |   a worker is being started  |      a worker ends     |
+        +------------------------------+------------------------+      the node steps aside: others go on without it
+
+Workers live through rounds. A worker that ends is started again, alone, while `--max-restarts` lasts; until it is ready
+the node gives up its place, so that the other nodes re-form at once instead of waiting for imports, and joins again by
+growth. A node joins only when every worker has asked for a round: it has imported and built what it needs.
+
+A worker may ask again for what stands (it could not take the round in, or its peers are cut off): then the node joins
+again, which takes everybody to a new round. One that does not take a round in within the limit is started again.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from signal import SIGTERM
+
+from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.standing_round import StandingRound
+
+
+class Phase(Enum):
+    """Where the node is."""
+
+    GATHERING = "gathering"
+    JOINING = "joining"
+    RUNNING = "running"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class Doing(Enum):
+    """What a worker does."""
+
+    STARTING = "starting"
+    ASKING = "asking"
+    TAKING_IN = "taking in"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker of the node.
+
+    Args:
+        doing: see there.
+        round: that it was given last, or says it has had; 0: none.
+    """
+
+    doing: Doing = Doing.STARTING
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user wants.
+
+    Args:
+        max_restarts: how many ends of workers are answered by a new start.
+        close_on_failure: the failure that ends this node ends the whole rendezvous.
+    """
+
+    max_restarts: int = 3
+    close_on_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the node is, and what it has to remember.
+
+    Args:
+        workers: index = local rank.
+        phase: see there.
+        standing: the round that was formed last.
+        failures: of workers, as far as they count.
+        status: with which the node will end; 0 until something fails.
+        close: the end is the end for all.
+    """
+
+    workers: tuple[Worker, ...]
+    phase: Phase = Phase.GATHERING
+    standing: StandingRound | None = None
+    failures: int = 0
+    status: int = 0
+    close: bool = False
+
+    @property
+    def round(self) -> int:
+        """The number of the round that was formed last; 0: none."""
+        return 0 if self.standing is None else self.standing.number
+
+
+# Events.
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A worker runs nothing and wants a round newer than ``after``."""
+
+    local_rank: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class TookRound:
+    """A worker works in this round."""
+
+    local_rank: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaidDone:
+    """A worker has agreed with all others of the round that the work is done."""
+
+    local_rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEnded:
+    """A worker's process has ended. `status`: as a shell would say it, 128 + N for signal N."""
+
+    local_rank: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFormed:
+    """There is a place for this node."""
+
+    standing: StandingRound
+
+
+@dataclass(frozen=True, slots=True)
+class NoRound:
+    """There will be none. `status`: the exit status for it; `closed`: because the rendezvous is closed."""
+
+    status: int
+    message: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A round is over."""
+
+    why: Interruption
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOver:
+    """All workers had time enough to take this round in."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraceOver:
+    """The workers had time enough to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """Somebody asks us to end."""
+
+    number: int
+
+
+Event = Asked | TookRound | SaidDone | WorkerEnded | RoundFormed | NoRound | Told | LimitOver | GraceOver | Signalled
+
+# Actions.
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Start this worker."""
+
+    local_rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveRound:
+    """Give this worker the round."""
+
+    local_rank: int
+    standing: StandingRound
+
+
+@dataclass(frozen=True, slots=True)
+class TellOver:
+    """Tell all workers that their round is over."""
+
+    why: Interruption
+
+
+@dataclass(frozen=True, slots=True)
+class TellNoMore:
+    """Tell all workers that there will be no other round."""
+
+    message: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Join, or join again, and wait for a round."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepAside:
+    """Give up the node's place; the next `Join` is another incarnation's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartLimit:
+    """`LimitOver` comes when the time for taking this round in is over."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillWorker:
+    """End this worker now."""
+
+    local_rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndAll:
+    """Ask all workers to end with this signal; `GraceOver` comes if they do not. 0: they know already."""
+
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillAll:
+    """End all workers now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the rendezvous; `close`: and end it for all."""
+
+    close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """End with this status."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """For the log."""
+
+    text: str
+
+
+Action = (
+    Spawn
+    | GiveRound
+    | TellOver
+    | TellNoMore
+    | Join
+    | StepAside
+    | StartLimit
+    | KillWorker
+    | EndAll
+    | KillAll
+    | Leave
+    | Exit
+    | Say
+)
+Step = tuple[State, tuple[Action, ...]]
+
+_GONE = (Doing.DONE, Doing.FAILED)
+
+
+def first_step(workers: int) -> Step:
+    """Begin: all workers are started.
+
+    Args:
+        workers: how many the node has.
+    """
+    return State((Worker(),) * workers), tuple(Spawn(local_rank) for local_rank in range(workers))
+
+
+def step(state: State, event: Event, policy: Policy) -> Step:
+    """What to do about an event.
+
+    Args:
+        state: before it.
+        event: what happened. One that comes too late to matter changes nothing.
+        policy: what the user wants.
+    """
+    match state.phase, event:
+        case Phase.ENDED, _:
+            return state, ()
+        case Phase.ENDING, WorkerEnded(local_rank, status):
+            return _ended_while_ending(state, local_rank, status)
+        case Phase.ENDING, Signalled() | GraceOver():
+            return state, (KillAll(),)
+        case Phase.ENDING, _:
+            return state, ()
+        case _, Asked(local_rank, after):
+            return _asked(state, local_rank, after)
+        case _, TookRound(local_rank, number) if number == state.round:
+            return _with(state, local_rank, Worker(Doing.WORKING, number)), ()
+        case _, SaidDone():
+            return replace(state, close=True), ()
+        case _, WorkerEnded(local_rank, status):
+            return _worker_ended(state, local_rank, status, policy)
+        case Phase.JOINING, RoundFormed(standing):
+            return _formed(state, standing)
+        case Phase.JOINING, NoRound(status, message, closed):
+            ending = replace(state, phase=Phase.ENDING, status=status)
+            return ending, (Say(message), TellNoMore(message, closed), EndAll(0))
+        case Phase.RUNNING, Told(why) if why.round == state.round:
+            return replace(state, phase=Phase.JOINING), (Say(_over(why)), TellOver(why), Join())
+        case Phase.RUNNING, LimitOver(number) if number == state.round:
+            return state, tuple(_too_late(state))
+        case _, Signalled(number):
+            return replace(state, phase=Phase.ENDING, status=128 + number), (EndAll(number),)
+        case _:
+            return state, ()
+
+
+def _asked(state: State, local_rank: int, after: int) -> Step:
+    state = _with(state, local_rank, Worker(Doing.ASKING, after))
+    standing = state.standing
+    if state.phase is Phase.GATHERING:
+        return _join_if_all_ask(state)
+    if state.phase is not Phase.RUNNING or standing is None:
+        return state, ()
+    if after < standing.number:
+        return _with(state, local_rank, Worker(Doing.TAKING_IN, standing.number)), (GiveRound(local_rank, standing),)
+    why = Interruption(
+        standing.number, "WorkerAsksAgain", f"worker {local_rank} of this node cannot go on in round {standing.number}"
+    )
+    return replace(state, phase=Phase.JOINING), (Say(_over(why)), TellOver(why), Join())
+
+
+def _join_if_all_ask(state: State) -> Step:
+    if all(worker.doing is Doing.ASKING for worker in state.workers):
+        return replace(state, phase=Phase.JOINING), (Join(),)
+    return state, ()
+
+
+def _formed(state: State, standing: StandingRound) -> Step:
+    state = replace(state, phase=Phase.RUNNING, standing=standing)
+    if any(worker.doing is Doing.STARTING for worker in state.workers):
+        # It ended while this node was joining: nobody shall wait for its imports.
+        said = Say(f"round {standing.number} has formed while a worker of this node is being started: it steps aside")
+        return _step_aside(state, f"a worker of this node is not ready for round {standing.number}", said)
+    given = []
+    for local_rank, worker in enumerate(state.workers):
+        if worker.doing is Doing.ASKING and worker.round < standing.number:
+            given.append(GiveRound(local_rank, standing))
+            state = _with(state, local_rank, Worker(Doing.TAKING_IN, standing.number))
+    said = Say(f"round {standing.number}: node {standing.rank} of {standing.world_size}")
+    return state, (said, *given, StartLimit(standing.number))
+
+
+def _step_aside(state: State, message: str, *said: Action) -> Step:
+    why = Interruption(state.round, "WorkerEnded", message)
+    state = replace(state, phase=Phase.GATHERING)
+    state, joins = _join_if_all_ask(state)
+    return state, (*said, StepAside(), TellOver(why), *joins)
+
+
+def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) -> Step:
+    if status == 0:
+        return _end_if_all_are_gone(_with(state, local_rank, Worker(Doing.DONE)))
+    failed = f"worker {local_rank} has ended with status {status}"
+    if state.close or any(worker.doing is Doing.DONE for worker in state.workers):
+        # The work is done everywhere: there is no round that another one of it could join.
+        state = replace(_with(state, local_rank, Worker(Doing.FAILED)), status=state.status or status)
+        state, actions = _end_if_all_are_gone(state)
+        return state, (Say(f"{failed} after the work was done"), *actions)
+    if state.failures >= policy.max_restarts:
+        state = replace(
+            _with(state, local_rank, Worker(Doing.FAILED)),
+            phase=Phase.ENDING,
+            status=status,
+            close=policy.close_on_failure,
+        )
+        said = Say(f"{failed}, and no restart is left of {policy.max_restarts}")
+        state, actions = _end_if_all_are_gone(state)
+        return state, (said, *(actions or (EndAll(SIGTERM),)))
+    state = replace(_with(state, local_rank, Worker()), failures=state.failures + 1)
+    said = Say(f"{failed}; it is started again, restart {state.failures} of {policy.max_restarts}")
+    if state.phase is not Phase.RUNNING:
+        return state, (said, Spawn(local_rank))
+    state, actions = _step_aside(state, failed)
+    return state, (said, *actions, Spawn(local_rank))
+
+
+def _ended_while_ending(state: State, local_rank: int, status: int) -> Step:
+    doing = Doing.DONE if status == 0 else Doing.FAILED
+    return _end_if_all_are_gone(_with(state, local_rank, Worker(doing)))
+
+
+def _end_if_all_are_gone(state: State) -> Step:
+    if not all(worker.doing in _GONE for worker in state.workers):
+        return state, ()
+    all_done = all(worker.doing is Doing.DONE for worker in state.workers)
+    close = state.close or (all_done and state.phase is not Phase.ENDING)
+    return replace(state, phase=Phase.ENDED), (Leave(close), Exit(state.status))
+
+
+def _too_late(state: State) -> list[Action]:
+    actions: list[Action] = []
+    for local_rank, worker in enumerate(state.workers):
+        if worker.doing not in (Doing.WORKING, *_GONE) or worker.round < state.round:
+            text = f"worker {local_rank} has not taken round {state.round} in within the limit: it is started again"
+            actions += [Say(text), KillWorker(local_rank)]
+    return actions
+
+
+def _with(state: State, local_rank: int, worker: Worker) -> State:
+    workers = list(state.workers)
+    workers[local_rank] = worker
+    return replace(state, workers=tuple(workers))
+
+
+def _over(why: Interruption) -> str:
+    return f"round {why.round} is over ({why.reason}): {why.message}"
