@@ -1,0 +1,1 @@
+"""The launcher's side of a round that workers live through."""
