@@ -24,7 +24,7 @@ class CoordinatorProcess:
     """Starts the program, which needs about a second until it can serve; nothing here waits for that but `serve`.
 
     Start it in a thread that lives as long as this process: the kernel ends the program with the thread that started
-    it. It is one node's, and serves when this node is rank 0; from then on it keeps the newest service and no other.
+    it. It is one node's, and serves when this node is rank 0.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class CoordinatorProcess:
         return self._process.pid
 
     def serve(self, round_number: int, processes: int, *, timeout: float) -> int:
-        """Serve a coordination service for a round. The one before ends, by silence for those behind a shield.
+        """Serve a coordination service for a round. Those before end later, by silence for those behind a shield.
 
         Args:
             round_number: of the round.

@@ -78,6 +78,11 @@ class Forwarder:
         host, port = self._address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a connection that its accepted side has not ended."""
+        return bool(self._pipes)
+
     def close(self) -> None:
         """End every connection, stop accepting, and free the thread and the descriptors. More than once: no harm."""
         with self._lock:

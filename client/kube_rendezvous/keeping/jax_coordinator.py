@@ -2,7 +2,7 @@
 
 Reads one line of JSON for each round, ``{"round": 7, "processes": 6}``, and answers with one line: ``{"round": 7,
 "port": 41234}`` of 127.0.0.1, or ``{"round": 7, "error": "…"}``. Its first line says ``{"ready": true}``. Ends with its
-standard input and with its parent.
+standard input and with its parent. Services of older rounds stay for a while.
 
 Each service is a process of its own, forked from one that has imported jaxlib and has no threads of gRPC yet. To end a
 service in the ordinary way would end the workers that still hold it: it answers all its open calls with an error, which
@@ -20,12 +20,14 @@ import socket
 import stat
 import sys
 import threading
+import time
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 # A lost process is told by its Member, never by JAX: a service or a client that thinks for itself ends the survivors.
 _HEARTBEAT_SECONDS = 10 * 365 * 86400
 _CONNECT_SECONDS = 60
+_OLD_SECONDS, _MOST_OLD = 90.0, 8
 
 
 def _main() -> None:
@@ -35,13 +37,18 @@ def _main() -> None:
     jaxlib = importlib.import_module("jaxlib._jax")
 
     _answer({"ready": True})
-    serving: int | None = None
+    children: list[tuple[float, int]] = []
     for line in sys.stdin:
         asked = json.loads(line)
-        before, (serving, answer) = serving, _serve_in_child(jaxlib, int(asked["processes"]))
+        child, answer = _serve_in_child(jaxlib, int(asked["processes"]))
         _answer({"round": asked["round"], **answer})
-        _kill(before)
-    _kill(serving)
+        # A process may still be entering an older round, and can be freed from its waits through that one's service.
+        now = time.monotonic()
+        while children and (len(children) >= _MOST_OLD or now - children[0][0] > _OLD_SECONDS):
+            _kill(children.pop(0)[1])
+        children.append((now, child))
+    for _, child in children:
+        _kill(child)
 
 
 def _serve_in_child(jaxlib: Any, processes: int) -> tuple[int, dict[str, Any]]:
@@ -122,10 +129,9 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _kill(child: int | None) -> None:
-    if child is not None:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+def _kill(child: int) -> None:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def _answer(line: dict[str, Any]) -> None:

@@ -6,9 +6,11 @@ import queue
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kube_rendezvous.api import RendezvousClosedError, RendezvousError, RendezvousGracefulExitError
 from kube_rendezvous.exit_statuses import INTERNAL, exit_status_of
+from kube_rendezvous.keeping.jax_service import JaxService
 from kube_rendezvous.keeping.lifecycle import (
     Action,
     Asked,
@@ -80,11 +82,12 @@ class Runner:
         self._grace = grace
         self._take_in_limit = take_in_limit
         # Beside an event: the process that it comes from, so that an old one's last words do not count for the new one.
-        self._events: queue.SimpleQueue[tuple[Event, WorkerProcess | None]] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[Event | _AskedForJax, WorkerProcess | None]] = queue.SimpleQueue()
         self._workers: dict[int, WorkerProcess] = {}
         self._starts: dict[int, int] = {}
         self._deadlines: dict[Event, float] = {}
         self._status: int | None = None
+        self._jax: JaxService | None = None
 
     def signalled(self, number: int) -> None:
         """Somebody asks us to end. From any thread."""
@@ -104,6 +107,8 @@ class Runner:
         finally:
             for worker in self._workers.values():
                 worker.kill()
+            if self._jax is not None:
+                self._jax.close()
         return self._status
 
     def _next_event(self) -> Event:
@@ -116,8 +121,12 @@ class Runner:
                 assert due is not None
                 del self._deadlines[due]
                 return due
-            if process is None or process in self._workers.values():
-                return event
+            if process is not None and process not in self._workers.values():
+                continue
+            if isinstance(event, _AskedForJax):
+                self._jax = self._jax or JaxService(self._participation, self._count)
+                event = event.asked
+            return event
 
     def _do_all(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -192,7 +201,8 @@ class Runner:
         return self._environment | own
 
     def _give(self, local_rank: int, standing: StandingRound) -> None:
-        place = WorkerPlace.of(standing, local_rank, self._count)
+        coordinator = self._jax.address(standing) if self._jax is not None else ""
+        place = WorkerPlace.of(standing, local_rank, self._count, coordinator)
         listening = self._participation.take_socket() if place.serves_store else None
         try:
             self._workers[local_rank].tell(Give(place, listening))
@@ -219,8 +229,17 @@ class Runner:
         self._events.put((event, None))
 
 
-def _event_of(local_rank: int, message: FromWorker) -> Event:
+@dataclass(frozen=True, slots=True)
+class _AskedForJax:
+    """The same question, of a worker that needs JAX's coordination service with the round."""
+
+    asked: Asked
+
+
+def _event_of(local_rank: int, message: FromWorker) -> Event | _AskedForJax:
     match message:
+        case Ask(after, "jax"):
+            return _AskedForJax(Asked(local_rank, after))
         case Ask(after, _):
             return Asked(local_rank, after)
         case Took(number):

@@ -86,16 +86,24 @@ class Group:
     Args:
         source: gives rounds.
         engine: takes them in.
+        before_leaving: called by the trainer's thread between two rounds.
         progress: how far this process has come (steps): called whenever a round is taken in.
         news_timeout: seconds for which to wait for the news that a peer is lost, after a collective has failed.
     """
 
     def __init__(
-        self, source: RoundSource, engine: Engine, *, progress: Callable[[], int], news_timeout: float
+        self,
+        source: RoundSource,
+        engine: Engine,
+        *,
+        progress: Callable[[], int],
+        before_leaving: Callable[[], None] = lambda: None,
+        news_timeout: float,
     ) -> None:
         self._source = source
         self._engine = engine
         self._progress = progress
+        self._before_leaving = before_leaving
         self._news_timeout = news_timeout
         # Held while connections are cut: the other thread must not cut those of a round that is being taken in.
         self._state = threading.Condition()
@@ -136,7 +144,7 @@ class Group:
             except Exception as error:
                 if not self._engine.is_failure_of_peer(error):
                     raise
-                failed = error
+                failed = error.with_traceback(None)  # whose frames would hold what the trainer computes with
                 _log.warning("could not take round %d in: %s", self._working_in, _first_line(error))
         raise TakeInError(
             f"{_ATTEMPTS} rounds in a row could not be taken in; the last error: {_first_line(failed)}. Can the "
@@ -198,6 +206,9 @@ class Group:
     def _take_next(self) -> Round:
         while True:
             self._leave()
+            if self.round is not None:
+                self._before_leaving()
+                self.round = None
             began = time.monotonic()
             given = self._source.next_round()
             with self._state:

@@ -23,7 +23,8 @@ from kube_rendezvous.survival.gloo_connections import GlooConnections
 from kube_rendezvous.survival.roster import Entry
 from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
-from kube_rendezvous.survival.torch_round import is_broken_round, open_round_store, seconds, set_environment
+from kube_rendezvous.survival.torch_round import is_broken_round, open_round_store, seconds
+from kube_rendezvous.survival.torchrun_environment import set_environment
 from kube_rendezvous.survival.worker_place import WorkerPlace
 
 _log = logging.getLogger(__name__)

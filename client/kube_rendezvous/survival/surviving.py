@@ -27,6 +27,7 @@ def survive(
     namespace: str | None = None,
     address: str | None = None,
     progress: Callable[[], int] = lambda: 0,
+    before_leaving: Callable[[], None] = lambda: None,
     engine: EngineName | None = None,
     backend: str | None = None,
     collective_timeout: float = 300.0,
@@ -46,6 +47,8 @@ def survive(
         address: how other nodes reach this one; None: found out.
         progress: how far this process has come, in steps: of those that survive a loss the furthest has the newest
             state. Called whenever a round is taken in.
+        before_leaving: called in the trainer's thread between two rounds. JAX:
+            the time to copy the state to the host, see `kube_rendezvous.survival.jax_state`.
         engine: ``reconfigure`` (torch's own), ``re-init`` (every torch, NCCL), ``jax``, or ``auto``; None: what
             KUBE_RENDEZVOUS_ENGINE says, else ``auto``.
         backend: of torch's process group, as of `init_process_group`; None: ``nccl`` where CUDA is, else ``gloo``.
@@ -64,7 +67,7 @@ def survive(
     chosen = _make_engine(wanted, backend, collective_timeout, take_in_timeout)
     source = _make_source(chosen.name, name, nnodes, namespace, address, settings)
     _log.info("survivors keep their processes: engine %s", chosen.name)
-    return Group(source, chosen, progress=progress, news_timeout=news_timeout)
+    return Group(source, chosen, progress=progress, before_leaving=before_leaving, news_timeout=news_timeout)
 
 
 def _make_source(
@@ -101,8 +104,12 @@ def _make_source(
 
 
 def _make_engine(wanted: str, backend: str | None, collective_timeout: float, take_in_timeout: float) -> Engine:
+    if wanted == "jax":
+        from kube_rendezvous.survival.jax_engine import JaxEngine
+
+        return JaxEngine(take_in_timeout=take_in_timeout)
     if wanted not in ("auto", "reconfigure", "re-init"):
-        raise ValueError(f"engine={wanted!r}: use 'auto', 'reconfigure' or 're-init'")
+        raise ValueError(f"engine={wanted!r}: use 'auto', 'reconfigure', 're-init' or 'jax'")
     if importlib.util.find_spec("torch") is None:
         raise EngineError(f"engine {wanted!r} needs torch, which is not installed here (JAX: engine='jax')")
     import torch

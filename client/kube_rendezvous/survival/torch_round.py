@@ -1,6 +1,5 @@
 """What both torch engines have in common: the round's store, and what a broken round looks like in torch."""
 
-import os
 import socket
 from datetime import timedelta
 
@@ -50,11 +49,6 @@ def open_round_store(
     if store is None:
         raise RoundOverError(f"round {place.number} is over before its store was reached")
     return store
-
-
-def set_environment(place: WorkerPlace, rank: int, world_size: int) -> None:
-    """Let libraries that read torchrun's variables find the round."""
-    os.environ.update(place.environment(rank, world_size))
 
 
 def is_broken_round(error: BaseException) -> bool:

@@ -1,0 +1,130 @@
+"""The engine for JAX: each round another coordination service, another client, another backend, in the same process.
+
+Arrays do not outlive a round: the trainer copies what it needs (`before_leaving`, `jax_state.to_host`) between the end
+of its step and the next round. All nodes must have the same number of workers, because JAX must know how many processes
+there are before they can tell each other anything.
+"""
+
+import socket
+import time
+from collections.abc import Callable
+
+from kube_rendezvous.survival import jax_runtime
+from kube_rendezvous.survival.engine import Taken
+from kube_rendezvous.survival.errors import EngineError, RoundOverError
+from kube_rendezvous.survival.roster import Entry, Roster
+from kube_rendezvous.survival.roster_exchange import GivenUp
+from kube_rendezvous.survival.torchrun_environment import set_environment
+from kube_rendezvous.survival.worker_place import WorkerPlace
+
+_BROKEN = ("gloo", "connection closed", "connection reset", "socket closed", "unavailable", "deadline_exceeded")
+_LOOK_SECONDS = 0.5
+_FAREWELL_SECONDS = 5.0
+
+
+class JaxEngine:
+    """See `Engine`.
+
+    Args:
+        take_in_timeout: seconds until all processes of a round must be there.
+
+    Raises:
+        EngineError: JAX is not installed, or in a version that was not tried.
+    """
+
+    name = "jax"
+
+    def __init__(self, *, take_in_timeout: float) -> None:
+        try:
+            jax_runtime.require_known_jax()
+        except jax_runtime.UnknownJaxError as error:
+            raise EngineError(str(error)) from None
+        self._take_in_timeout = take_in_timeout
+        self._taken: Taken | None = None
+
+    def take_in(
+        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp
+    ) -> Taken:
+        """See `Engine`."""
+        if not place.coordinator:
+            raise EngineError(
+                "the launcher serves no coordination service of JAX: its log says why (is jaxlib installed for it?)"
+            )
+        newcomer = self._taken is None
+        jax_runtime.leave()
+        world_size = place.node_count * place.local_world_size
+        rank = place.node_rank * place.local_world_size + place.local_rank
+        set_environment(place, rank, world_size)
+        entry = Entry(place.node_rank, place.local_rank, handle="", progress=progress, newcomer=newcomer)
+        try:
+            jax_runtime.enter(place.coordinator, world_size, rank, timeout=self._take_in_timeout, given_up=given_up)
+            roster = self._exchange(rank, world_size, entry, given_up)
+        except jax_runtime.RoundLostError as error:
+            if given_up():
+                raise RoundOverError(f"round {place.number} is over before it was taken in: {error}") from None
+            raise
+        self._taken = Taken(rank, roster)
+        return self._taken
+
+    def leave(self) -> None:
+        """See `Engine`. The backend lives on until the next round is taken in: what the trainer needs can be copied."""
+        jax_runtime.interrupt()
+
+    def free(self) -> None:
+        """See `Engine`."""
+        jax_runtime.interrupt()
+
+    def agree_done(self, given_up: GivenUp) -> bool:
+        """See `Engine`."""
+        assert self._taken is not None
+        rank, world_size = self._taken.rank, self._taken.roster.world_size
+        try:
+            jax_runtime.publish(f"done/{rank}", "")
+            if rank == 0:
+                for each in range(world_size):
+                    _await_said(f"done/{each}", given_up)
+                jax_runtime.publish("all-done", "")
+            _await_said("all-done", given_up)
+        except jax_runtime.RoundLostError:
+            if given_up():
+                return False
+            raise
+        except RoundOverError:
+            return False
+        # The service ends with rank 0's node: the others must have seen the answer first, or be gone.
+        deadline = time.monotonic() + _FAREWELL_SECONDS
+        try:
+            jax_runtime.publish(f"seen/{rank}", "")
+            for each in range(world_size if rank == 0 else 0):
+                _await_said(f"seen/{each}", lambda: time.monotonic() > deadline)
+        except (jax_runtime.RoundLostError, RoundOverError):
+            pass
+        return True
+
+    def is_failure_of_peer(self, error: BaseException) -> bool:
+        """See `Engine`."""
+        if isinstance(error, jax_runtime.RoundLostError):
+            return True
+        return isinstance(error, RuntimeError | ValueError) and any(sign in str(error).lower() for sign in _BROKEN)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        jax_runtime.leave()
+
+    def _exchange(self, rank: int, world_size: int, entry: Entry, given_up: Callable[[], bool]) -> Roster:
+        jax_runtime.publish(f"worker/{rank}", entry.to_bytes().decode())
+        if rank == 0:
+            said = [_await_said(f"worker/{each}", given_up) for each in range(world_size)]
+            jax_runtime.publish(
+                "roster", Roster.of([Entry.from_bytes(one.encode()) for one in said]).to_bytes().decode()
+            )
+        return Roster.from_bytes(_await_said("roster", given_up).encode())
+
+
+def _await_said(key: str, given_up: GivenUp) -> str:
+    while not given_up():
+        try:
+            return jax_runtime.lookup(key, timeout=_LOOK_SECONDS)
+        except TimeoutError:
+            continue
+    raise RoundOverError(f"the round is over before {key!r} was there")
