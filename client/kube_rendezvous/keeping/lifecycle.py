@@ -159,6 +159,11 @@ class LimitOver:
 
 
 @dataclass(frozen=True, slots=True)
+class StillGathering:
+    """A while has passed since workers were started, or since this came last."""
+
+
+@dataclass(frozen=True, slots=True)
 class GraceOver:
     """The workers had time enough to end."""
 
@@ -170,7 +175,19 @@ class Signalled:
     number: int
 
 
-Event = Asked | TookRound | SaidDone | WorkerEnded | RoundFormed | NoRound | Told | LimitOver | GraceOver | Signalled
+Event = (
+    Asked
+    | TookRound
+    | SaidDone
+    | WorkerEnded
+    | RoundFormed
+    | NoRound
+    | Told
+    | LimitOver
+    | StillGathering
+    | GraceOver
+    | Signalled
+)
 
 # Actions.
 
@@ -223,6 +240,11 @@ class StartLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Remind:
+    """`StillGathering` comes in a while."""
+
+
+@dataclass(frozen=True, slots=True)
 class KillWorker:
     """End this worker now."""
 
@@ -270,6 +292,7 @@ Action = (
     | Join
     | StepAside
     | StartLimit
+    | Remind
     | KillWorker
     | EndAll
     | KillAll
@@ -288,7 +311,7 @@ def first_step(workers: int) -> Step:
     Args:
         workers: how many the node has.
     """
-    return State((Worker(),) * workers), tuple(Spawn(local_rank) for local_rank in range(workers))
+    return State((Worker(),) * workers), (*(Spawn(local_rank) for local_rank in range(workers)), Remind())
 
 
 def step(state: State, event: Event, policy: Policy) -> Step:
@@ -323,6 +346,12 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             return ending, (Say(message), TellNoMore(message, closed), EndAll(0))
         case Phase.RUNNING, Told(why) if why.round == state.round:
             return replace(state, phase=Phase.JOINING), (Say(_over(why)), TellOver(why), Join())
+        case Phase.GATHERING, StillGathering():
+            waited_for = [local_rank for local_rank, one in enumerate(state.workers) if one.doing is Doing.STARTING]
+            text = (
+                f"workers {waited_for} have not asked for a round yet: do they call kube_rendezvous.survival.survive()?"
+            )
+            return state, (Say(text), Remind())
         case Phase.RUNNING, LimitOver(number) if number == state.round:
             return state, tuple(_too_late(state))
         case _, Signalled(number):
@@ -396,9 +425,9 @@ def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) ->
     state = replace(_with(state, local_rank, Worker()), failures=state.failures + 1)
     said = Say(f"{failed}; it is started again, restart {state.failures} of {policy.max_restarts}")
     if state.phase is not Phase.RUNNING:
-        return state, (said, Spawn(local_rank))
+        return state, (said, Spawn(local_rank), Remind())
     state, actions = _step_aside(state, failed)
-    return state, (said, *actions, Spawn(local_rank))
+    return state, (said, *actions, Spawn(local_rank), Remind())
 
 
 def _ended_while_ending(state: State, local_rank: int, status: int) -> Step:

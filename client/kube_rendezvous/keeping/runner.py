@@ -26,6 +26,7 @@ from kube_rendezvous.keeping.lifecycle import (
     LimitOver,
     NoRound,
     Policy,
+    Remind,
     RoundFormed,
     SaidDone,
     Say,
@@ -33,6 +34,7 @@ from kube_rendezvous.keeping.lifecycle import (
     Spawn,
     StartLimit,
     StepAside,
+    StillGathering,
     TellNoMore,
     TellOver,
     Told,
@@ -48,6 +50,8 @@ from kube_rendezvous.survival.launcher_wire import Ask, Done, FromLauncher, From
 from kube_rendezvous.survival.worker_place import WorkerPlace
 
 _log = logging.getLogger(__name__)
+
+_REMIND_SECONDS = 60.0
 
 
 class Runner:
@@ -150,6 +154,8 @@ class Runner:
                 self._participation.step_aside()
             case StartLimit(number):
                 self._deadlines[LimitOver(number)] = time.monotonic() + self._take_in_limit
+            case Remind():
+                self._deadlines[StillGathering()] = time.monotonic() + _REMIND_SECONDS
             case KillWorker(local_rank):
                 if local_rank in self._workers:
                     self._workers[local_rank].kill()

@@ -83,28 +83,31 @@ class Roster:
         return places.index((node_rank, local_rank))
 
     @property
-    def lacking(self) -> tuple[int, ...]:
-        """Ranks of those that need the state of `state_source`: newcomers, and survivors that did less."""
-        source = self.state_source
-        if source is None:
-            return ()
-        furthest = self.entries[source].progress
-        return tuple(rank for rank, entry in enumerate(self.entries) if entry.newcomer or entry.progress < furthest)
-
-    @property
     def state_source(self) -> int | None:
         """The rank whose state everybody goes on from: the survivor that has come furthest, the lowest rank of equals.
 
-        None: all start from nothing, or all survivors are equally far and nobody is new, so that there is nothing to
-        share.
+        Without a survivor it is the newcomer that has come furthest, by a checkpoint of its own. None: there is nothing
+        to share, because all are equally far, and nobody is new beside survivors.
         """
-        survivors = [(rank, entry.progress) for rank, entry in enumerate(self.entries) if not entry.newcomer]
-        if not survivors:
+        survivors = [rank for rank, entry in enumerate(self.entries) if not entry.newcomer]
+        candidates = survivors or range(self.world_size)
+        furthest = max(self.entries[rank].progress for rank in candidates)
+        if len(candidates) == self.world_size and all(entry.progress == furthest for entry in self.entries):
             return None
-        furthest = max(progress for _, progress in survivors)
-        if len(survivors) == self.world_size and all(progress == furthest for _, progress in survivors):
-            return None
-        return next(rank for rank, progress in survivors if progress == furthest)
+        return next(rank for rank in candidates if self.entries[rank].progress == furthest)
+
+    @property
+    def lacking(self) -> tuple[int, ...]:
+        """Ranks of those that need the state of `state_source`: survivors that did less, and newcomers."""
+        source = self.state_source
+        if source is None:
+            return ()
+        origin = self.entries[source]
+        return tuple(
+            rank
+            for rank, entry in enumerate(self.entries)
+            if entry.progress < origin.progress or (entry.newcomer and not origin.newcomer)
+        )
 
     def to_bytes(self) -> bytes:
         """For the store."""
