@@ -153,6 +153,8 @@ def test_a_member_is_read() -> None:
     assert (read.name, read.rendezvous, read.rendezvous_uid, read.port) == ("n-1-x7k2p", "run", "u", 4000)
     assert (read.slot, read.after_round, read.leaving, read.close_requested) == ("3", 7, True, True)
     assert (read.close_reason, read.created, read.pod_uid) == ("done", NOW, "")
+    assert not read.preparing
+    assert parse_member(member_json(leaving=True, preparing=True)).preparing
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class Session:
         self._trouble: ApiFailureError | None = None
         self._watched = False
         self._me = Standpoint(places=frozenset(places_at(identity.node_name, identity.slot)))
+        self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first_unobserved: float | None = None
         self._stopping = threading.Event()
         self._waits_are_over = False
@@ -241,6 +242,7 @@ class Session:
         with self._changed:
             by_client = rendezvous.managed_by == CLIENT_MANAGER
             self._me = replace(self._me.joined(name, rendezvous), made_by_client=by_client)
+            self._aside = ""
         self._heartbeat.start()
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
@@ -262,13 +264,17 @@ class Session:
         self._persist(lambda: self._patch_member(wish), deadline)
 
     def step_aside(self, deadline: float) -> None:
-        """Leave with this incarnation; the next join is another one's. Arguments, errors as `say_goodbye`."""
-        member = self.me
+        """Leave with this incarnation; the next join is another one's. Arguments, errors as `say_goodbye`.
+
+        The heartbeat goes on: as long as the Member is there, nobody waits for its pod.
+        """
         with self._changed:
-            self._me = Standpoint(places=member.places)
+            member, self._me = self._me, Standpoint(places=self._me.places)
+            self._aside = "" if member.expelled else member.name
             self._changed.notify_all()
-        if member.name and not member.expelled:
-            self._persist(lambda: self._patch_member({"leaving": True}, name=member.name), deadline)
+        if self._aside:
+            wish = {"leaving": True, "preparing": True}
+            self._persist(lambda: self._patch_member(wish, name=member.name), deadline)
 
     def _post(self, path: str, body: dict[str, Any]) -> Object | None:
         """POST; None if an object of that name exists."""
@@ -310,9 +316,10 @@ class Session:
     # The heartbeat.
 
     def _renew(self, timeout: float) -> None:
-        member = self.me
-        if member.name and not member.expelled:
-            self._patch_member({}, timeout=timeout, name=member.name)
+        with self._changed:
+            name = self._aside if self._me.expelled else self._me.name or self._aside
+        if name and not self._patch_member({}, timeout=timeout, name=name):
+            self._aside = ""
 
     def _interval(self) -> float:
         rendezvous = self.rendezvous

@@ -18,7 +18,8 @@ class Member:
     """What one Member object says.
 
     ``name`` is unique to the incarnation: an entry in ``ranks`` can never mean a process that has since
-    restarted. ``after_round`` says "I hold no round newer than this and wait for one".
+    restarted. ``after_round`` says "I hold no round newer than this and wait for one". ``preparing``, beside
+    ``leaving``: its node is still there, and joins anew when it is ready.
     """
 
     namespace: str
@@ -37,6 +38,7 @@ class Member:
     after_round: int = 0
     renew_time: str = ""
     leaving: bool = False
+    preparing: bool = False
     close_requested: bool = False
     close_reason: str = ""
 
@@ -84,6 +86,7 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             after_round=number("afterRound", 0, 0, 2**62),
             renew_time=text("renewTime"),
             leaving=bool(spec.get("leaving", False)),
+            preparing=bool(spec.get("preparing", False)),
             close_requested=bool(spec.get("closeRequested", False)),
             close_reason=text("closeReason"),
         )

@@ -1,7 +1,8 @@
 """Who is lost.
 
 Design section 4: lost = left, superseded by a newer incarnation in the same pod and slot, silent for three heartbeat
-intervals by the operator's own clock, gone altogether, or lost with its pod (`pod_liveness`).
+intervals by the operator's own clock, gone altogether, or lost with its pod (`pod_liveness`). One that left in order to
+prepare for another round has merely stepped aside: it departs, and its pod is nobody to be waited for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from kube_rendezvous_operator.core.pod_liveness import judge_pod
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 
 LEFT = "MemberLeft"
+PREPARING = "MemberPreparing"
 SUPERSEDED = "MemberSuperseded"
 SILENT = "HeartbeatLost"
 DELETED = "MemberDeleted"
@@ -45,7 +47,8 @@ class Liveness:
     Args:
         alive: by name.
         losses: members of this Rendezvous that are lost, ranked or not.
-        departing: members of this Rendezvous that still live but have to go: no new round takes them.
+        departing: members of this Rendezvous that still live but have to go, or have stepped aside: no new round takes
+            them, and nobody waits for their pods.
         strangers: Members that name this Rendezvous but belong to another object of that name.
         suspects: of the living, those whose silence must be proven to be theirs.
         next_silence: seconds until the silence of one of the living means something; None: nobody lives.
@@ -95,7 +98,10 @@ def judge(
         if verdict is not None and not verdict.departing:
             losses.append(Loss(observed.member.name, verdict.reason, verdict.message, observed.member))
             continue
-        if verdict is None:
+        if verdict is None and observed.member.preparing:
+            text = f"{observed.member.name} has stepped aside until its node is ready again"
+            departing.append(Loss(observed.member.name, PREPARING, text, observed.member))
+        elif verdict is None:
             alive[observed.member.name] = observed.member
         else:
             departing.append(Loss(observed.member.name, verdict.reason, verdict.message, observed.member))
@@ -125,7 +131,7 @@ def _patience(observed: ObservedMember, interval_seconds: int) -> float:
 
 def _loss(observed: ObservedMember, newest: Mapping[tuple[str, str], Member], interval_seconds: int) -> Loss | None:
     member = observed.member
-    if member.leaving:
+    if member.leaving and not member.preparing:
         return Loss(member.name, LEFT, f"{member.name} left", member, gone=observed.deleted)
     if observed.deleted:
         return Loss(member.name, DELETED, f"{member.name}: its RendezvousMember object was deleted", member, gone=True)

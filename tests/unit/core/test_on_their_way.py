@@ -198,6 +198,22 @@ def test_a_departing_member_is_never_chosen_even_if_the_world_stays_too_small() 
     assert (status.round, status.forming and status.forming.arrived) == (3, 2)
 
 
+def test_a_member_that_has_stepped_aside_is_a_loss_at_once_and_nobody_waits_for_its_pod() -> None:
+    aside = joined("c", leaving=True, preparing=True)
+    status = outcome(stands("a b c"), [*joined("a b"), *aside], labelled("a b c"))
+    assert status.forming is not None
+    assert (status.forming.reason, status.forming.interrupts) == ("MemberPreparing", True)
+    before = stands("a b c", status={"forming": told(reason="MemberPreparing")})
+    assert outcome(before, [*joined("a b", after_round=3), *aside], labelled("a b c")).ranks == ("a", "b")
+
+
+def test_a_member_that_has_stepped_aside_comes_back_as_another_incarnation() -> None:
+    aside, again = joined("c", leaving=True, preparing=True), seen("c-2", pod_uid="pod-of-c")
+    made = decision(stands("a b"), [*joined("a b"), *aside, again], labelled("a b c"))
+    assert made.status.forming is not None
+    assert made.status.forming.reason == "Growth"
+
+
 @pytest.mark.parametrize("name", ["a", "b", "c"])
 def test_a_departing_newcomer_is_not_chosen_either(name: str) -> None:
     pods = [pod if pod.name != name else labelled(name, deleting=True)[0] for pod in labelled("a b c")]
