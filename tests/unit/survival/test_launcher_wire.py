@@ -127,7 +127,7 @@ def test_what_is_none_of_ours_is_an_error_and_leaves_nothing_behind(ends: Ends, 
         socket.send_fds(launcher, [packet], [unasked.fileno()])
     with pytest.raises((ValueError, KeyError, TypeError)):
         receive_from_launcher(worker)
-    assert descriptors() == before
+    assert descriptors() <= before  # others may end meanwhile
 
 
 def test_a_descriptor_that_came_with_another_message_is_closed(ends: Ends) -> None:
@@ -137,7 +137,7 @@ def test_a_descriptor_that_came_with_another_message_is_closed(ends: Ends) -> No
     with socket.socket() as unasked:
         socket.send_fds(launcher, [said], [unasked.fileno()])
     assert receive_from_launcher(worker) == NoMore("", closed=True)
-    assert descriptors() == before
+    assert descriptors() <= before  # others may end meanwhile
 
 
 def test_a_worker_finds_the_end_that_it_has_inherited(ends: Ends) -> None:
