@@ -17,13 +17,12 @@ ENTRIES = st.lists(
 
 
 def roster(said: str) -> Roster:
-    """One worker a node: ``7`` has done seven steps, ``new`` is new."""
-    return Roster.of(
-        [
-            entry(i, progress=0, new=True) if one == "new" else entry(i, progress=int(one))
-            for i, one in enumerate(said.split())
-        ]
-    )
+    """One worker a node: ``7`` has done seven steps; ``new:7`` is new and has them from a checkpoint of its own."""
+
+    def one(node: int, word: str) -> Entry:
+        return entry(node, progress=int(word.removeprefix("new:")), new=word.startswith("new:"))
+
+    return Roster.of([one(node, word if word != "new" else "new:0") for node, word in enumerate(said.split())])
 
 
 @given(ENTRIES, st.randoms())
@@ -72,6 +71,9 @@ def test_a_roster_and_its_entries_are_the_same_after_they_were_sent(entries: lis
         pytest.param("new 7 7", 1, [0], id="a newcomer gives nothing, not even as rank 0"),
         pytest.param("7 7 new", 0, [2], id="a newcomer gets it when all survivors are equal"),
         pytest.param("new 6 7 new", 2, [0, 1, 3], id="newcomers and who was behind"),
+        pytest.param("new:7 3 3", 1, [0], id="a newcomer's checkpoint, even a newer one, gives way to survivors"),
+        pytest.param("new:7 new:7", None, [], id="all have the same checkpoint"),
+        pytest.param("new:5 new:7 new new:7", 1, [0, 2], id="without a survivor the furthest checkpoint wins"),
         pytest.param("0 new", 0, [1], id="a survivor that did nothing yet goes before a newcomer"),
     ],
 )
@@ -81,21 +83,18 @@ def test_whose_state_goes_to_whom(said: str, source: int | None, lacking: list[i
 
 
 @given(ENTRIES)
-def test_whoever_gives_state_is_a_survivor_that_nobody_is_ahead_of(entries: list[Entry]) -> None:
+def test_afterwards_all_are_where_the_furthest_survivor_is_or_without_one_the_furthest(entries: list[Entry]) -> None:
     made = Roster.of(entries)
-    survivors = [one.progress for one in made.entries if not one.newcomer]
+    survivors = [one for one in made.entries if not one.newcomer]
+    furthest = max(one.progress for one in survivors or made.entries)
+    whole = [one for rank, one in enumerate(made.entries) if rank not in made.lacking]
+    assert all(one.progress == furthest for one in whole)
     if made.state_source is None:
-        assert not made.lacking
-        assert not made.newcomers or not survivors
-        assert len(set(survivors)) <= 1
+        assert whole == list(made.entries)
     else:
         source = made.entries[made.state_source]
-        assert not source.newcomer
-        assert source.progress == max(survivors)
-        whole = {rank for rank in range(made.world_size) if rank not in made.lacking}
-        assert {(made.entries[rank].newcomer, made.entries[rank].progress) for rank in whole} == {
-            (False, source.progress)
-        }
+        assert source in whole
+        assert (source.progress, source.newcomer) == (furthest, not survivors)
 
 
 def test_newcomers_are_told_by_rank() -> None:
