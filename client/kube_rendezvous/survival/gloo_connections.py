@@ -14,6 +14,7 @@ import contextlib
 import os
 import socket
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 _LOOP = "gloo_tcp_loop"
@@ -45,18 +46,9 @@ class GlooConnections:
     def _shut(self, how: int) -> int:
         found = 0
         for epoll in self._epolls():
-            for descriptor in _watched_by(epoll):
+            for watched in _watched_by(epoll):
                 with contextlib.suppress(OSError):  # closed meanwhile, not a socket, not connected
-                    duplicate = os.dup(descriptor)
-                    try:
-                        with socket.socket(fileno=duplicate) as connection:
-                            duplicate = -1
-                            connection.getpeername()
-                            connection.shutdown(how)
-                            found += 1
-                    finally:
-                        if duplicate >= 0:
-                            os.close(duplicate)
+                    found += _shut(watched, how)
         return found
 
     def _epolls(self) -> set[int]:
@@ -92,8 +84,36 @@ def _waits_in_epoll(thread: str) -> int | None:
     return None
 
 
-def _watched_by(epoll: int) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    descriptor: int
+    inode: int
+
+
+def _watched_by(epoll: int) -> list[_Watched]:
+    """Lines of ``tfd: 7 events: 1d data: 0 pos:0 ino:2a sdev:8``."""
     with contextlib.suppress(OSError):
-        lines = (_SELF / "fdinfo" / str(epoll)).read_text().splitlines()
-        return [int(line.split()[1]) for line in lines if line.startswith("tfd:")]
+        lines = [line.split() for line in (_SELF / "fdinfo" / str(epoll)).read_text().splitlines()]
+        return [
+            _Watched(int(line[1]), int(inode.removeprefix("ino:"), 16))
+            for line in lines
+            if line and line[0] == "tfd:"
+            for inode in line
+            if inode.startswith("ino:")
+        ]
     return []
+
+
+def _shut(watched: _Watched, how: int) -> bool:
+    duplicate = os.dup(watched.descriptor)
+    try:
+        if os.fstat(duplicate).st_ino != watched.inode:
+            return False  # closed meanwhile, and its number is another one's
+        with socket.socket(fileno=duplicate) as connection:
+            duplicate = -1
+            connection.getpeername()
+            connection.shutdown(how)
+            return True
+    finally:
+        if duplicate >= 0:
+            os.close(duplicate)

@@ -165,6 +165,7 @@ class Group:
     def ends_round(self, current: Round, error: BaseException) -> bool:
         """Whether an error means that the round is broken: then the next one is to be taken. For `Round`."""
         if isinstance(error, RoundOverError):
+            current.broken = True  # whoever raised it: the work in it is not done
             return True
         if not isinstance(error, Exception) or isinstance(error, RendezvousError):
             return False
@@ -266,19 +267,25 @@ class Group:
         while True:
             with self._state:
                 self._state.wait_for(lambda: self._working_in or self._ended)
-            if self._ended:
-                return
+                if self._ended:
+                    return
             over = self._source.wait_until_over(_WAIT_SECONDS)
-            if over is not None:
-                self._see_out_of(over.round)
+            with self._state:
+                if over is not None:
+                    self._see_out_of(over.round)
+                else:  # the source has ended: the trainer will find out for itself
+                    self._state.wait_for(lambda: self._ended, _AGAIN_SECONDS)
 
     def _see_out_of(self, over: int) -> None:
         """See to it that the trainer comes out of a round that is over."""
-        with self._state:
-            has_left = self._state.wait_for(lambda: self._working_in != over, _MOMENT_SECONDS)
-            while not has_left:
-                self._engine.free()
-                has_left = self._state.wait_for(lambda: self._working_in != over, _AGAIN_SECONDS)
+
+        def has_left() -> bool:
+            return not 0 < self._working_in <= over
+
+        moment = _MOMENT_SECONDS
+        while not self._state.wait_for(has_left, moment):
+            self._engine.free()
+            moment = _AGAIN_SECONDS
 
 
 def _first_line(error: BaseException | None) -> str:

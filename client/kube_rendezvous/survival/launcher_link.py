@@ -1,14 +1,19 @@
 """Rounds from the launcher of this worker's node: `kube-rendezvous run --keep-survivors`."""
 
-import logging
 import socket
 import threading
 
-from kube_rendezvous.api import RendezvousClosedError, RendezvousConnectionError, RendezvousTimeoutError
+from kube_rendezvous.api import (
+    RendezvousClosedError,
+    RendezvousConnectionError,
+    RendezvousError,
+    RendezvousTimeoutError,
+)
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.survival.launcher_wire import (
     Ask,
     Done,
+    FromLauncher,
     FromWorker,
     Give,
     NoMore,
@@ -18,8 +23,6 @@ from kube_rendezvous.survival.launcher_wire import (
     send_to_launcher,
 )
 from kube_rendezvous.survival.round_source import GivenRound
-
-_log = logging.getLogger(__name__)
 
 
 class LauncherLink:
@@ -37,7 +40,7 @@ class LauncherLink:
         self._given: GivenRound | None = None
         self._held = 0
         self._over: Interruption | None = None
-        self._no_more: NoMore | None = None
+        self._no_more: tuple[type[RendezvousError], str] | None = None
         self._left = False
         threading.Thread(target=self._listen, name="rendezvous-launcher", daemon=True).start()
 
@@ -48,8 +51,8 @@ class LauncherLink:
             self._changed.wait_for(lambda: self._given is not None or self._no_more is not None)
             if self._given is None:
                 assert self._no_more is not None
-                kind = RendezvousClosedError if self._no_more.closed else RendezvousTimeoutError
-                raise kind(self._no_more.message)
+                kind, message = self._no_more
+                raise kind(message)
             given, self._given = self._given, None
             self._held = given.place.number
             return given
@@ -62,7 +65,7 @@ class LauncherLink:
     def wait_until_over(self, seconds: float) -> Interruption | None:
         """See `RoundSource`."""
         with self._changed:
-            self._changed.wait_for(lambda: self.over() is not None or self._left, seconds)
+            self._changed.wait_for(lambda: self.over() is not None or self._left or self._no_more is not None, seconds)
             return self.over()
 
     def took(self, number: int) -> None:
@@ -88,11 +91,7 @@ class LauncherLink:
 
     def _listen(self) -> None:
         while True:
-            try:
-                message = receive_from_launcher(self._end)
-            except OSError as error:
-                message = None
-                _log.debug("the launcher's end is closed: %s", error)
+            message, why_gone = self._receive()
             with self._changed:
                 match message:
                     case Give(place, listening):
@@ -101,13 +100,21 @@ class LauncherLink:
                     case Over(why):
                         if self._over is None or why.round > self._over.round:
                             self._over = why
-                    case NoMore():
-                        self._no_more = message
-                    case None:
-                        self._no_more = NoMore("the launcher of this node is gone", closed=False)
+                    case NoMore(text, closed):
+                        self._no_more = (RendezvousClosedError if closed else RendezvousTimeoutError, text)
+                    case None if self._no_more is None:
+                        self._no_more = (RendezvousConnectionError, why_gone)
                 self._changed.notify_all()
             if message is None:
                 return
+
+    def _receive(self) -> tuple[FromLauncher | None, str]:
+        try:
+            return receive_from_launcher(self._end), "the launcher of this node is gone"
+        except OSError as error:
+            return None, f"the launcher of this node is gone: {error}"
+        except (ValueError, KeyError, TypeError) as error:
+            return None, f"the launcher of this node says what this version does not understand: {error}"
 
     def _drop_given(self) -> None:
         if self._given is not None and self._given.listening is not None:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,7 +101,7 @@ def receive_from_worker(end: socket.socket) -> FromWorker | None:
     packet = end.recv(_LONGEST)
     if not packet:
         return None
-    said = json.loads(packet)
+    said = _said(packet)
     return _FROM_WORKER[said.pop("kind")](**said)
 
 
@@ -127,33 +128,50 @@ def receive_from_launcher(end: socket.socket) -> FromLauncher | None:
         OSError: our own end was closed.
     """
     descriptors = array.array("i")
-    packet, ancillary, _, _ = end.recvmsg(_LONGEST, socket.CMSG_SPACE(descriptors.itemsize))
+    space = socket.CMSG_SPACE(descriptors.itemsize)
+    packet, ancillary, _, _ = end.recvmsg(_LONGEST, space, socket.MSG_CMSG_CLOEXEC)
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
-    if not packet:
-        return None
+    message: FromLauncher | None = None
+    try:
+        message = _from_launcher(_said(packet), descriptors) if packet else None
+    finally:
+        if not isinstance(message, Give):
+            for descriptor in descriptors:
+                os.close(descriptor)
+    return message
+
+
+def inherited_end() -> socket.socket | None:
+    """The worker's end, if a launcher has started this process; not inherited further."""
+    with contextlib.suppress(ValueError, OSError):
+        end = socket.socket(fileno=int(os.environ.get(DESCRIPTOR_VARIABLE, "")))
+        if (end.family, end.type) == (socket.AF_UNIX, socket.SOCK_SEQPACKET):
+            end.set_inheritable(False)
+            return end
+        end.detach()  # it is somebody else's: our parent has a launcher, and we inherit the variable alone
+    return None
+
+
+def _said(packet: bytes) -> dict[str, Any]:
     said = json.loads(packet)
-    listening = socket.socket(fileno=descriptors[0]) if descriptors else None
+    if not isinstance(said, dict):
+        raise ValueError(f"{said!r} is no message")
+    return said
+
+
+def _from_launcher(said: dict[str, Any], descriptors: Sequence[int]) -> FromLauncher:
     match said.pop("kind"):
         case "give":
-            return Give(WorkerPlace.from_json(said["place"]), listening)
+            place = WorkerPlace.from_json(said["place"])
+            return Give(place, socket.socket(fileno=descriptors[0]) if descriptors else None)
         case "over":
             return Over(Interruption(**said))
         case "no-more":
             return NoMore(**said)
         case unknown:
             raise ValueError(f"the launcher said {unknown!r}")
-
-
-def inherited_end() -> socket.socket | None:
-    """The worker's end, if a launcher has started this process; not inherited further."""
-    number = os.environ.get(DESCRIPTOR_VARIABLE, "")
-    with contextlib.suppress(ValueError, OSError):
-        end = socket.socket(fileno=int(number))
-        end.set_inheritable(False)
-        return end
-    return None
 
 
 def _send(end: socket.socket, said: dict[str, Any], listening: socket.socket | None) -> None:

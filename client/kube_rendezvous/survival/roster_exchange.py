@@ -21,7 +21,8 @@ _LONGEST_PAUSE = 0.02
 _QUESTIONS_A_SECOND = 2000.0
 _FAREWELL_SECONDS = 5.0
 
-_ROSTER, _DONE, _ALL_DONE, _SEEN = "roster", "done", "all-done", "all-done-seen"
+_ROSTER, _DONE, _VERDICT, _SEEN = "roster", "done", "all-done", "all-done-seen"
+_YES, _NO = "yes", "no"
 
 
 def exchange_rosters(store: Store, place: WorkerPlace, entry: Entry, given_up: GivenUp) -> Roster:
@@ -53,21 +54,27 @@ def exchange_rosters(store: Store, place: WorkerPlace, entry: Entry, given_up: G
 def agree_done(store: Store, roster: Roster, serves_store: bool, given_up: GivenUp) -> bool:
     """Agree that the work is done: true for all workers of the round, or for none.
 
-    A worker that is done early must not be gone when another one needs it for a step that a loss has undone.
+    A worker that is done early must not be gone when another one needs it for a step that a loss has undone. The first
+    word in the store holds: "yes" of the worker that is done last, or "no" of one that hears of the round's end before.
 
     Returns:
         Whether all are done; False: the round is over first, and there is another one to take.
     """
+    if store.add(_DONE, 1) == roster.world_size:
+        store.compare_set(_VERDICT, "", _YES)
     try:
-        if store.add(_DONE, 1) == roster.world_size:
-            store.set(_ALL_DONE, "1")
-        await_keys(store, [_ALL_DONE], given_up, roster.world_size)
-        seen = store.add(_SEEN, 1)
+        await_keys(store, [_VERDICT], given_up, roster.world_size)
     except RoundOverError:
-        return False
+        store.compare_set(_VERDICT, "", _NO)
     # The store ends with its worker: the others must have seen the answer first, or be gone.
     deadline = time.monotonic() + _FAREWELL_SECONDS
     pauses = _pauses(1)
+    if store.get(_VERDICT).decode() != _YES:
+        # Who has not heard it itself asks for no round of its own: it is about to hear it.
+        while not given_up() and time.monotonic() < deadline:
+            time.sleep(next(pauses))
+        return False
+    seen = store.add(_SEEN, 1)
     while serves_store and seen < roster.world_size and time.monotonic() < deadline:
         time.sleep(next(pauses))
         seen = store.add(_SEEN, 0)

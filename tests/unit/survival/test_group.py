@@ -1,0 +1,393 @@
+"""A group takes rounds in, one after the other, and knows a peer's failure from the trainer's own."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from integration.handlers.eventually import eventually
+from kube_rendezvous.api import RendezvousClosedError
+from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.survival.engine import Taken
+from kube_rendezvous.survival.errors import RoundOverError, TakeInError
+from kube_rendezvous.survival.group import Group
+from kube_rendezvous.survival.roster import Roster
+from kube_rendezvous.survival.round_source import GivenRound
+from unit.survival.builders import entry, place
+
+SECONDS = 10.0
+
+
+class PeerError(RuntimeError):
+    """What a framework raises when a peer is gone."""
+
+
+class FakeSource:
+    """Gives rounds 1, 2, 3, …; the test says when one is over."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.held = 0
+        self.why: Interruption | None = None
+        self.ended = ""
+        self.took_in: list[int] = []
+        self.last_round = 1000
+        self.sockets: list[socket.socket] = []
+        self.waits = 0
+
+    def next_round(self) -> GivenRound:
+        with self.changed:
+            if self.held == self.last_round:
+                raise RendezvousClosedError("closed")
+            self.held, self.why = self.held + 1, None
+            self.sockets.append(socket.socket())
+            return GivenRound(place(self.held), self.sockets[-1])
+
+    def is_over(self) -> None:
+        with self.changed:
+            self.why = Interruption(self.held, "MemberLost", "node-1 is lost")
+            self.changed.notify_all()
+
+    def over(self) -> Interruption | None:
+        return self.why
+
+    def wait_until_over(self, seconds: float) -> Interruption | None:
+        with self.changed:
+            self.waits += 1
+            self.changed.wait_for(lambda: self.why is not None or self.ended, seconds)
+            return self.why
+
+    def took(self, number: int) -> None:
+        self.took_in.append(number)
+
+    def finish(self) -> None:
+        self._end("finished")
+
+    def leave(self) -> None:
+        self._end("left")
+
+    def _end(self, how: str) -> None:
+        with self.changed:
+            self.ended = how
+            self.changed.notify_all()
+
+
+class FakeEngine:
+    """Takes every round in, unless the test says what happens in `on_take_in`."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+        self.freed = threading.Event()
+        self.on_take_in: Callable[[int, Callable[[], bool]], None] = lambda number, given_up: None
+        self.on_agree: Callable[[Callable[[], bool]], bool] = lambda given_up: True
+
+    def take_in(self, place: Any, listening: Any, *, progress: int, given_up: Callable[[], bool]) -> Taken:
+        self.did.append(f"take {place.number}")
+        self.on_take_in(place.number, given_up)
+        return Taken(0, Roster.of([entry(0, progress=progress), entry(1)]))
+
+    def leave(self) -> None:
+        self.did.append("leave")
+
+    def free(self) -> None:
+        self.did.append("free")
+        self.freed.set()
+
+    def agree_done(self, given_up: Callable[[], bool]) -> bool:
+        return self.on_agree(given_up)
+
+    def is_failure_of_peer(self, error: BaseException) -> bool:
+        return isinstance(error, PeerError)
+
+    def close(self) -> None:
+        self.did.append("close")
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+class Progress:
+    """The steps that the trainer has done."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+
+@pytest.fixture
+def progress() -> Progress:
+    return Progress()
+
+
+@pytest.fixture
+def group(source: FakeSource, engine: FakeEngine, progress: Progress) -> Iterator[Group]:
+    with Group(source, engine, progress=lambda: progress.steps, news_timeout=0.05) as group:
+        yield group
+
+
+def wait_for(given_up: Callable[[], bool]) -> None:
+    """As an engine waits for peers."""
+    eventually(given_up, "the round is given up", SECONDS)
+    raise RoundOverError("the round is over before all were there")
+
+
+def test_a_round_is_taken_in_and_its_owner_told(group: Group, source: FakeSource, progress: Progress) -> None:
+    progress.steps = 7
+    taken = group.take_round()
+    assert group.round is taken
+    assert (taken.number, taken.rank, taken.world_size, taken.changed()) == (1, 0, 2, False)
+    assert taken.roster.entries[0].progress == 7
+    assert source.took_in == [1]
+
+
+def test_the_listening_socket_is_closed_when_the_round_was_taken_in(group: Group, source: FakeSource) -> None:
+    group.take_round()
+    assert [one.fileno() for one in source.sockets] == [-1]
+
+
+@pytest.mark.parametrize("error", [None, PeerError("Connection closed by peer"), ValueError("anything")], ids=repr)
+def test_a_round_that_is_replaced_while_it_is_taken_in_is_given_up_for_the_next(
+    group: Group, source: FakeSource, engine: FakeEngine, error: Exception | None
+) -> None:
+    def replaced_twice(number: int, given_up: Callable[[], bool]) -> None:
+        if number < 3:
+            source.is_over()
+            if error is not None:
+                raise error
+            wait_for(given_up)
+
+    engine.on_take_in = replaced_twice
+    assert group.take_round().number == 3
+    assert source.took_in == [3]
+    assert [one for one in engine.did if one != "free"] == ["take 1", "leave", "take 2", "leave", "take 3"]
+    assert [one.fileno() for one in source.sockets] == [-1] * 3
+
+
+def test_peers_that_cannot_be_reached_are_tried_in_some_rounds_only(group: Group, engine: FakeEngine) -> None:
+    def unreachable(number: int, given_up: Callable[[], bool]) -> None:
+        raise PeerError(f"Connection refused in round {number}")
+
+    engine.on_take_in = unreachable
+    with pytest.raises(TakeInError, match=r"3 rounds in a row could not be taken in.*Connection refused in round 3"):
+        group.take_round()
+
+
+def test_an_error_of_the_engine_itself_is_not_tried_again(group: Group, engine: FakeEngine) -> None:
+    def broken(number: int, given_up: Callable[[], bool]) -> None:
+        raise AttributeError("no such name")
+
+    engine.on_take_in = broken
+    with pytest.raises(AttributeError, match="no such name"):
+        group.take_round()
+    assert engine.did == ["take 1"]
+
+
+def test_there_is_no_other_round_when_the_source_says_so(group: Group, source: FakeSource) -> None:
+    source.last_round = 1
+    group.take_round()
+    with pytest.raises(RendezvousClosedError):
+        group.take_round()
+
+
+def test_a_peers_error_ends_the_block_and_peers_that_wait_know_at_once(
+    group: Group, source: FakeSource, engine: FakeEngine
+) -> None:
+    with group.take_round() as current:
+        threading.Timer(0.01, source.is_over).start()
+        raise PeerError("Connection closed by peer")
+    assert current.changed()
+    assert engine.did == ["take 1", "leave"]
+    assert group.take_round().number == 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Expected all tensors"), KeyError("x"), KeyboardInterrupt()], ids=repr)
+def test_the_trainers_own_errors_go_through(group: Group, error: BaseException) -> None:
+    with pytest.raises(type(error)), group.take_round():
+        raise error
+
+
+def test_any_runtime_error_is_a_peers_when_the_round_is_known_to_be_over(group: Group, source: FakeSource) -> None:
+    with group.take_round() as current:
+        source.is_over()
+        raise RuntimeError("in words that nobody has foreseen")
+    assert current.changed()
+
+
+def test_a_bug_of_the_trainer_is_one_even_when_the_round_is_over(group: Group, source: FakeSource) -> None:
+    current = group.take_round()
+    source.is_over()
+    with pytest.raises(KeyError), current:
+        raise KeyError("x")
+
+
+def test_check_ends_the_block_of_a_round_that_is_over_and_says_why(group: Group, source: FakeSource) -> None:
+    current = group.take_round()
+    current.check()
+    source.is_over()
+    with pytest.raises(RoundOverError, match="round 1 is over: node-1 is lost"):
+        current.check()
+    with current:
+        current.check()
+        raise AssertionError("the block goes on")
+
+
+def test_a_block_that_was_left_for_the_next_round_is_not_done_whoever_left_it(group: Group, engine: FakeEngine) -> None:
+    def no_end(given_up: Callable[[], bool]) -> bool:
+        raise AssertionError("the work was not done")
+
+    engine.on_agree = no_end
+    rounds = iter(group)
+    with next(rounds):
+        raise RoundOverError("the trainer wants another one")
+    assert next(rounds).number == 2
+
+
+def test_the_loop_ends_when_all_are_done(group: Group) -> None:
+    assert [current.number for current in group] == [1]
+
+
+def test_the_loop_goes_on_when_not_all_are_done(group: Group, engine: FakeEngine) -> None:
+    answers = iter([False, False, True])
+    engine.on_agree = lambda given_up: next(answers)
+    assert [current.number for current in group] == [1, 2, 3]
+
+
+def test_the_loop_goes_on_when_a_peer_is_lost_while_the_end_is_agreed_on(
+    group: Group, source: FakeSource, engine: FakeEngine
+) -> None:
+    def lost_once(given_up: Callable[[], bool]) -> bool:
+        if source.held == 1:
+            source.is_over()
+            raise PeerError("the store is gone")
+        return True
+
+    engine.on_agree = lost_once
+    assert [current.number for current in group] == [1, 2]
+
+
+def test_the_loop_goes_on_after_a_loss_without_asking_whether_all_are_done(
+    group: Group, source: FakeSource, engine: FakeEngine
+) -> None:
+    numbers = []
+    for current in group:
+        with current:
+            numbers.append(current.number)
+            if current.number < 3:
+                source.is_over()
+                current.check()
+    assert numbers == [1, 2, 3]
+
+
+def fail_until_it_goes_through(group: Group, progress: Progress, steps_between: int) -> int:
+    """A network that is cut: collectives fail, and nobody is lost. Count the rounds until the error goes through."""
+    for count in range(1, 20):
+        try:
+            with group.take_round():
+                raise PeerError("Connection reset by peer")
+        except PeerError:
+            return count
+        progress.steps += steps_between
+    return 20
+
+
+def test_failures_that_nobody_explains_are_worth_some_rounds_only(group: Group, progress: Progress) -> None:
+    assert fail_until_it_goes_through(group, progress, 0) == 4
+
+
+def test_they_are_worth_more_while_there_is_progress(group: Group, progress: Progress) -> None:
+    assert fail_until_it_goes_through(group, progress, 1) == 20
+
+
+def test_a_trainer_that_waits_in_a_round_that_is_over_is_freed(
+    group: Group, source: FakeSource, engine: FakeEngine
+) -> None:
+    with group.take_round():
+        source.is_over()
+        assert engine.freed.wait(SECONDS)
+        raise PeerError("freed")
+    assert engine.did[:2] == ["take 1", "free"]
+
+
+def test_it_is_freed_again_until_it_comes_out(group: Group, source: FakeSource, engine: FakeEngine) -> None:
+    with group.take_round():
+        source.is_over()
+        eventually(lambda: engine.did.count("free") >= 2, "freed twice", SECONDS)
+        raise PeerError("freed")
+
+
+def test_an_engine_that_waits_for_peers_of_a_round_that_is_over_is_freed(
+    group: Group, source: FakeSource, engine: FakeEngine
+) -> None:
+    def stuck_once(number: int, given_up: Callable[[], bool]) -> None:
+        if number == 1:
+            source.is_over()
+            assert engine.freed.wait(SECONDS)
+            raise PeerError("freed")
+
+    engine.on_take_in = stuck_once
+    assert group.take_round().number == 2
+
+
+def test_a_trainer_that_comes_out_by_itself_is_not_freed(group: Group, source: FakeSource, engine: FakeEngine) -> None:
+    for _ in range(20):
+        with group.take_round() as current:
+            source.is_over()
+            current.check()
+    assert "free" not in engine.did
+
+
+def test_nothing_is_freed_in_the_next_round(group: Group, source: FakeSource, engine: FakeEngine) -> None:
+    with group.take_round():
+        source.is_over()
+        assert engine.freed.wait(SECONDS)
+        raise PeerError("freed")
+    freed, waits = engine.did.count("free"), source.waits
+    group.take_round()
+    eventually(lambda: source.waits > waits, "the other thread waits for news of the next round", SECONDS)
+    assert engine.did.count("free") == freed
+    assert engine.did[-1] == "take 2"
+
+
+def test_the_end_of_a_later_round_ends_this_one_as_well(group: Group, source: FakeSource, engine: FakeEngine) -> None:
+    with group.take_round():
+        source.held = 3  # rounds 2 and 3 came and went before this worker heard of it
+        source.is_over()
+        assert engine.freed.wait(SECONDS)
+        raise PeerError("freed")
+
+
+def test_a_source_that_has_ended_is_not_asked_over_and_over(group: Group, source: FakeSource) -> None:
+    group.take_round()
+    source.leave()
+    began, counted = time.monotonic(), source.waits
+    eventually(lambda: source.waits >= counted + 3, "it is asked again", SECONDS)
+    assert time.monotonic() - began > 0.3
+
+
+def test_who_ends_with_an_error_leaves_and_who_ends_well_finishes(source: FakeSource, engine: FakeEngine) -> None:
+    for error, how in ((None, "finished"), (KeyError("x"), "left")):
+        group = Group(source, engine, progress=lambda: 0, news_timeout=0.05)
+        group.take_round()
+        group.__exit__(type(error) if error else None, error, None)
+        assert source.ended == how
+    assert engine.did == ["take 1", "leave", "close", "take 2", "leave", "close"]
+
+
+def test_its_thread_ends_with_it(source: FakeSource, engine: FakeEngine) -> None:
+    before = set(threading.enumerate())
+    with Group(source, engine, progress=lambda: 0, news_timeout=0.05) as group:
+        (listener,) = set(threading.enumerate()) - before
+        group.take_round()
+    listener.join(SECONDS)
+    assert not listener.is_alive()
