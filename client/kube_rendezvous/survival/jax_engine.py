@@ -5,6 +5,7 @@ of its step and the next round. All nodes must have the same number of workers, 
 there are before they can tell each other anything.
 """
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from kube_rendezvous.survival.worker_place import WorkerPlace
 _BROKEN = ("gloo", "connection closed", "connection reset", "socket closed", "unavailable", "deadline_exceeded")
 _LOOK_SECONDS = 0.5
 _FAREWELL_SECONDS = 5.0
+_PAUSE_SECONDS = 0.02
+_VERDICT, _YES, _NO = "all-done", "yes", "no"
 
 
 class JaxEngine:
@@ -75,30 +78,30 @@ class JaxEngine:
         jax_runtime.interrupt()
 
     def agree_done(self, given_up: GivenUp) -> bool:
-        """See `Engine`."""
+        """See `Engine`, and `roster_exchange.agree_done`: the first word that is published holds."""
         assert self._taken is not None
         rank, world_size = self._taken.rank, self._taken.roster.world_size
+        jax_runtime.publish(f"done/{rank}", "")
         try:
-            jax_runtime.publish(f"done/{rank}", "")
             if rank == 0:
                 for each in range(world_size):
                     _await_said(f"done/{each}", given_up)
-                jax_runtime.publish("all-done", "")
-            _await_said("all-done", given_up)
-        except jax_runtime.RoundLostError:
-            if given_up():
-                return False
-            raise
-        except RoundOverError:
-            return False
+                _say_first(_VERDICT, _YES)
+            _await_said(_VERDICT, given_up)
+        except (jax_runtime.RoundLostError, RoundOverError):
+            if not given_up():
+                raise
+            _say_first(_VERDICT, _NO)
         # The service ends with rank 0's node: the others must have seen the answer first, or be gone.
         deadline = time.monotonic() + _FAREWELL_SECONDS
-        try:
+        if jax_runtime.lookup(_VERDICT, timeout=_FAREWELL_SECONDS) != _YES:
+            while not given_up() and time.monotonic() < deadline:
+                time.sleep(_PAUSE_SECONDS)
+            return False
+        with contextlib.suppress(jax_runtime.RoundLostError, RoundOverError):
             jax_runtime.publish(f"seen/{rank}", "")
             for each in range(world_size if rank == 0 else 0):
                 _await_said(f"seen/{each}", lambda: time.monotonic() > deadline)
-        except (jax_runtime.RoundLostError, RoundOverError):
-            pass
         return True
 
     def is_failure_of_peer(self, error: BaseException) -> bool:
@@ -128,3 +131,8 @@ def _await_said(key: str, given_up: GivenUp) -> str:
         except TimeoutError:
             continue
     raise RoundOverError(f"the round is over before {key!r} was there")
+
+
+def _say_first(key: str, value: str) -> None:
+    with contextlib.suppress(ValueError):  # somebody has said it before
+        jax_runtime.publish(key, value)
