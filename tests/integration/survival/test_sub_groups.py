@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from integration.handlers.runs import Run
-from integration.survival.conftest import Start
-from integration.survival.surviving_node import SurvivingNode, until_they_step
+from integration.survival.conftest import StartAlone
+from integration.survival.lone_trainer import LoneTrainer, until_they_step
 
 pytest.importorskip("torch", reason="meshes are torch's")
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("watched")]
@@ -34,7 +34,7 @@ def groups_are_right(step: dict[str, Any]) -> bool:
     return bool(step["sums"] == {"across": mask(column), "along": mask(row)})
 
 
-def all_were_freed(survivors: Sequence[SurvivingNode], round: int, lost_at: float, how: str) -> None:
+def all_were_freed(survivors: Sequence[LoneTrainer], round: int, lost_at: float, how: str) -> None:
     freed = {node.name: [line["at"] - lost_at for line in node.did("freed", round)] for node in survivors}
     milliseconds = {name: [round_ms(after) for after in afters] for name, afters in freed.items()}
     _log.info("%s: out of their sub-groups' collectives after (ms): %s", how, milliseconds)
@@ -49,10 +49,10 @@ def round_ms(seconds: float) -> int:
 
 @pytest.mark.parametrize("engine", ["reconfigure", "re-init"])
 def test_a_mesh_in_use_loses_one_process_gains_two_and_loses_a_silent_one(
-    run: Run, start: Start, tmp_path: Path, engine: str
+    run: Run, start_alone: StartAlone, tmp_path: Path, engine: str
 ) -> None:
     run.create(minNodes=2, maxNodes=6)
-    first = [start(number, "mesh_trainer.py", engine) for number in range(4)]
+    first = [start_alone(number, "mesh_trainer.py", engine) for number in range(4)]
     round_of_four = until_they_step(first)
 
     killed_at = time.monotonic()
@@ -61,7 +61,7 @@ def test_a_mesh_in_use_loses_one_process_gains_two_and_loses_a_silent_one(
     round_of_three = until_they_step(survivors, after=round_of_four)
     all_were_freed(survivors, round_of_four, killed_at, "killed")
 
-    five = [*survivors, start(4, "mesh_trainer.py", engine), start(5, "mesh_trainer.py", engine)]
+    five = [*survivors, start_alone(4, "mesh_trainer.py", engine), start_alone(5, "mesh_trainer.py", engine)]
     round_of_five = until_they_step(five, after=round_of_three)
 
     frozen_at = time.monotonic()

@@ -18,7 +18,7 @@ SECONDS = 90.0
 """Generous: a newcomer imports torch beside processes that train."""
 
 
-class SurvivingNode:
+class LoneTrainer:
     """One trainer process, which takes part in a rendezvous by itself.
 
     Args:
@@ -105,7 +105,7 @@ class SurvivingNode:
         return member.name
 
 
-def until_they_step(nodes: Sequence[SurvivingNode], after: int = 0) -> int:
+def until_they_step(nodes: Sequence[LoneTrainer], after: int = 0) -> int:
     """Wait until all of these, and nobody else, do steps in one round newer than ``after``; return its number."""
 
     def round_of_all() -> int:
@@ -117,7 +117,7 @@ def until_they_step(nodes: Sequence[SurvivingNode], after: int = 0) -> int:
     return _with_logs(round_of_all, f"{len(nodes)} step together after round {after}", nodes)
 
 
-def _with_logs(ask: Callable[[], int], what: str, nodes: Sequence[SurvivingNode]) -> int:
+def _with_logs(ask: Callable[[], int], what: str, nodes: Sequence[LoneTrainer]) -> int:
     try:
         return eventually(ask, what, SECONDS)
     except AssertionError as error:
