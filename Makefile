@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[operator,torch,cli,plot]' --group dev
 	@touch $@
 
-demo: $(INSTALLED) ## Train with torchrun on a real local control plane, lose nodes, go on (about 2 minutes)
+demo: $(INSTALLED) ## Train on a real local control plane, lose nodes: torchrun beside survivors (3 minutes)
 	@PYTHONPATH=deploy/local:deploy/demo $(BIN)/python -m rendezvous_demo $(ARGS)
 
 local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C ends it
@@ -40,7 +40,7 @@ node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root
 image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=python:3.13-slim
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local image $(ARGS)
 
-bench: $(INSTALLED) ## Measure beside torch's c10d: table, build/bench.json, thresholds (3 to 7 minutes)
+bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (6 to 11 minutes)
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
 
 memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 rendezvous of 8

@@ -33,7 +33,7 @@ STATUS = RendezvousStatus(
     conditions=(Condition("Formed", "True", "RoundFormed", "Round 2 stands with 1 nodes.", NOW),),
 )
 RUNNING = NodeFacts("node-0", killed=False, exit_status=None)
-STEP = Step(0, 1, epoch=7, step=0, steps=12, loss=0.25, restarts=1, master=("10.0.0.1", 5002), pid=1)
+STEP = Step(1.0, 0, 1, epoch=7, step=0, steps=12, loss=0.25, restarts=1, master=("10.0.0.1", 5002), pid=1)
 
 
 def seen_with(status: RendezvousStatus, *members: Member) -> Seen:

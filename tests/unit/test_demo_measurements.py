@@ -50,13 +50,13 @@ def a_member(name: str, after_round: int = 0) -> Member:
 
 def a_step(number: int, rank: int = 0, *, pid: int = 1) -> Step:
     master: Endpoint = ("10.0.0.1", 5000 + number)
-    return Step(rank, 4, epoch=0, step=0, steps=12, loss=1.0, restarts=0, master=master, pid=pid)
+    return Step(0.0, rank, 4, epoch=0, step=0, steps=12, loss=1.0, restarts=0, master=master, pid=pid)
 
 
 BEFORE = a_rendezvous(1, "node-0-a", "node-1-a", "node-2-a", "node-3-a")
 TOLD = a_rendezvous(1, "node-0-a", "node-1-a", "node-2-a", "node-3-a", forming=LOST)
 AFTER = a_rendezvous(2, "node-0-a", "node-3-a", "node-2-a")
-LOSS = Loss("node-1", "node-1-a", 1, KILLED_AT)
+LOSS = Loss("node-1", "node-1-a", 1, KILLED_AT, clock_at=5000.0)
 SEEN = Seen(
     rendezvous=(
         RendezvousSeen(90.0, BEFORE),
@@ -181,8 +181,8 @@ def test_the_end_is_checked() -> None:
     assert check_accuracy(0.95).holds
     assert not check_accuracy(0.949).holds
     assert not check_accuracy(None).holds
-    assert check_exits({"node-0": 0, "node-2": 0}).holds
-    assert not check_exits({"node-0": 0, "node-2": None}).holds
-    assert not check_exits({"node-0": 0, "node-2": 1}).holds
+    assert check_exits("torchrun", {"node-0": 0, "node-2": 0}).holds
+    assert not check_exits("torchrun", {"node-0": 0, "node-2": None}).holds
+    assert not check_exits("torchrun", {"node-0": 0, "node-2": 1}).holds
     assert check_closed(Closed("node-0-a", NOW, "ClosedByMember", "closed by node-0-a")).holds
     assert not check_closed(None).holds

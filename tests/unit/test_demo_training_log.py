@@ -16,6 +16,7 @@ def test_a_line_is_read() -> None:
     step = parse_step(LINE)
     assert (step.rank, step.world_size, step.epoch, step.master, step.pid) == (0, 4, 3, ("10.0.0.1", 5001), 77)
     assert step.ends_epoch
+    assert (step.at, step.position) == (1.5, 3 * 12 + 11)
 
 
 def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) -> None:

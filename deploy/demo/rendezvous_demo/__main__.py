@@ -14,12 +14,17 @@ from types import FrameType
 from typing import NoReturn
 
 from kube_rendezvous.cluster import Connection
+from rendezvous_demo import scenario, surviving_scenario
+from rendezvous_demo.checks import check_share
 from rendezvous_demo.display import Display
 from rendezvous_demo.errors import DemoError
 from rendezvous_demo.kubectl import Kubectl
+from rendezvous_demo.nodes import KEEPS_SURVIVORS, TORCHRUN, Launcher, NodeSettings
 from rendezvous_demo.observation import Observation
-from rendezvous_demo.report import print_checks, print_history, print_times
-from rendezvous_demo.scenario import NAME, Outcome, Scenario
+from rendezvous_demo.report import print_checks, print_history, print_recoveries, print_times
+from rendezvous_demo.scenario import NODES, Scenario
+from rendezvous_demo.stage import Stage
+from rendezvous_demo.surviving_scenario import SurvivingScenario
 from rendezvous_local.cluster import Cluster, cluster
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.operator_process import OperatorProcess
@@ -37,7 +42,10 @@ what happens:
      gloo, scikit-learn's digits) and meet through that object.
   4. the node with rank 1 dies by SIGKILL; the others are told and go on as three; a replacement comes.
   5. the node with rank 0 dies, which serves the bootstrap store; its Member is deleted; a replacement comes.
-  6. they finish. The round history and what was measured is printed.
+  6. they finish.
+  7. the same with `kube-rendezvous run --keep-survivors` and deploy/examples/train_digits_surviving.py: rank 0 is
+     killed in the same way, the survivors keep their processes and train on; a replacement comes, and they finish.
+  8. the round history, what was measured, and the two ways side by side are printed.
 
 exit status: 0 if all that had to hold did; 1 if not, and the logs are kept; 130 after Ctrl-C.
 
@@ -64,8 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m rendezvous_demo",
-        description="Real torchrun nodes rendezvous through a Kubernetes object, lose two of them, and go on. Takes"
-        " about two minutes, and some more the first time.",
+        description="Real torchrun nodes rendezvous through a Kubernetes object, lose some of them, and go on. Takes"
+        " about three minutes, and some more the first time.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,21 +97,30 @@ def _run(display: Display, *, keep_logs: bool) -> int:
         )
         stack.enter_context(operator)
         connection = Connection.open(str(where.kubeconfig))
-        observation = stack.enter_context(Observation(connection, namespace, NAME))
-        scenario = Scenario(observation, kubectl, where.kubeconfig, namespace, folder, display)
-        stack.callback(scenario.end)
+
+        def stage(launcher: Launcher, name: str, script: Path, epochs: int) -> Stage:
+            settings = NodeSettings(launcher, where.kubeconfig, namespace, name, NODES, script, epochs, folder)
+            observation = stack.enter_context(Observation(connection, namespace, name))
+            made = Stage(observation, kubectl, settings, display)
+            stack.callback(made.end)
+            return made
+
+        restarting = Scenario(stage(TORCHRUN, scenario.NAME, scenario.SCRIPT, scenario.EPOCHS), kubectl, display)
+        surviving = SurvivingScenario(
+            stage(KEEPS_SURVIVORS, surviving_scenario.NAME, surviving_scenario.SCRIPT, surviving_scenario.EPOCHS),
+            display,
+        )
         with display:
-            outcome = scenario.run()
-        _report(display, outcome)
-        run.failed = not outcome.holds
-    display.say(f"{'All of it held' if outcome.holds else 'Not all of it held'}; {time.monotonic() - began:.0f} s")
-    return 0 if outcome.holds else 1
-
-
-def _report(display: Display, outcome: Outcome) -> None:
-    print_history(display.console, outcome.history)
-    print_times(display.console, outcome.losses, outcome.growths)
-    print_checks(display.console, outcome.checks)
+            outcome, kept = restarting.run(), surviving.run()
+        checks = [*outcome.checks, *kept.checks, check_share(kept.recovery, outcome.recovery)]
+        print_history(display.console, outcome.history)
+        print_times(display.console, outcome.losses, outcome.growths)
+        print_recoveries(display.console, outcome.recovery, kept.recovery)
+        print_checks(display.console, checks)
+        holds = all(check.holds for check in checks)
+        run.failed = not holds
+    display.say(f"{'All of it held' if holds else 'Not all of it held'}; {time.monotonic() - began:.0f} s")
+    return 0 if holds else 1
 
 
 @contextmanager

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 from kube_rendezvous.resources import Closed, Rendezvous
 from rendezvous_demo.measurements import GrowthMeasured, LossMeasured, told_limit
+from rendezvous_demo.recoveries import Recovery, share
 
 ACCURACY = 0.95
+BUSY_MACHINE_SHARE = 1 / 15
+STEPS_UNDONE = 1
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,15 @@ def check_accuracy(accuracy: float | None) -> Check:
     )
 
 
-def check_exits(statuses: Mapping[str, int | None]) -> Check:
-    """Every torchrun that was not killed ended well.
+def check_exits(what: str, statuses: Mapping[str, int | None]) -> Check:
+    """Every node that was not killed ended well.
 
     Args:
+        what: The program that each of them is.
         statuses: Exit status by node, None while it runs.
     """
     text = ", ".join(f"{node}: {'still runs' if status is None else status}" for node, status in statuses.items())
-    return Check("exit status of torchrun", text, "all 0", all(status == 0 for status in statuses.values()))
+    return Check(f"exit status of {what}", text, "all 0", all(status == 0 for status in statuses.values()))
 
 
 def check_closed(closed: Closed | None) -> Check:
@@ -96,6 +100,40 @@ def check_closed(closed: Closed | None) -> Check:
         f"{closed.reason}: {closed.message}" if closed else "it is not closed",
         "a reason",
         closed is not None and bool(closed.reason),
+    )
+
+
+def check_pids(surviving: Recovery) -> Check:
+    """The survivors' processes lived through the loss."""
+    before, after = (", ".join(map(str, sorted(pids))) for pids in (surviving.pids_before, surviving.pids_after))
+    kept = bool(before) and set(surviving.pids_before) == set(surviving.pids_after)
+    return Check(
+        "survivors' processes after the loss of rank 0",
+        after if kept else f"{before or 'none'} before, {after or 'none'} after",
+        "the same as before",
+        kept,
+    )
+
+
+def check_undone(surviving: Recovery) -> Check:
+    """Survivors lost no more than the step in which the loss found them."""
+    undone = surviving.steps_undone
+    return Check(
+        "steps that survivors did again",
+        "no step followed" if undone is None else str(undone),
+        f"≤ {STEPS_UNDONE}",
+        undone is not None and undone <= STEPS_UNDONE,
+    )
+
+
+def check_share(surviving: Recovery, restarting: Recovery) -> Check:
+    """To keep processes is worth it. `make bench` holds it to more, without a busy machine's noise."""
+    measured = share(surviving, restarting)
+    return Check(
+        "kill → next step, survivors kept : restarted",
+        "no step followed" if measured is None else f"1/{1 / measured:.0f}",
+        f"≤ 1/{1 / BUSY_MACHINE_SHARE:.0f}",
+        measured is not None and measured <= BUSY_MACHINE_SHARE,
     )
 
 

@@ -20,6 +20,7 @@ class Loss:
         member: Its Member's.
         round: The round that ran.
         at: Moment of the SIGKILL, seconds on the monotonic clock.
+        clock_at: The same moment in seconds since 1970, as the workers note their steps.
         deleted: Its Member was deleted too, so that nobody has to wait for its heartbeat.
     """
 
@@ -27,6 +28,7 @@ class Loss:
     member: str
     round: int
     at: float
+    clock_at: float
     deleted: bool = False
 
 
@@ -39,7 +41,7 @@ class LossMeasured:
         rank: The rank that was lost.
         reason: Why the object says that it forms another round, as one word and as a sentence.
         said_after: Until the object told its members to join again.
-        told_after: Until a survivor had stopped its worker and joined again, by Member.
+        told_after: Until a survivor ran nothing of the round any more and had joined again, by Member.
         stood_after: Until the next round was published.
         moved: Ranks below the new world size that have another holder than before.
         world_size: Of the next round.
@@ -185,7 +187,7 @@ def _why(rendezvous: Rendezvous | None, number: int) -> tuple[str, str]:
 
 
 def _rejoined_after(member: str, loss: Loss, seen: Seen) -> float | None:
-    """The PATCH of a re-join is sent when torchrun was told and has stopped its worker."""
+    """The PATCH of a re-join is sent when the node was told, and its workers are stopped or have left the round."""
     for shown in seen.members:
         if shown.member.name == member and shown.member.after_round >= loss.round:
             return shown.at - loss.at

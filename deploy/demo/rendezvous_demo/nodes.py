@@ -1,14 +1,16 @@
-"""The nodes: one torchrun each, killed as a machine dies, with everything that runs on it."""
+"""The nodes: one launcher each, killed as a machine dies, with everything that runs on it."""
 
 import contextlib
 import ctypes
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import sysconfig
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,26 @@ from rendezvous_demo.errors import DemoError
 
 MARK = "RENDEZVOUS_DEMO_NODE"
 GONE_SECONDS = 10.0
+STEP_SECONDS = 0.1  # with 12 steps in an epoch: 1.2 s, as if the model were large
+_SCRIPTS = Path(sysconfig.get_path("scripts"))
 _PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What a node is started with.
+
+    Attributes:
+        program: Its name, in the folder of this Python's scripts.
+        arguments: For the node in this slot.
+    """
+
+    program: str
+    arguments: Callable[[int, "NodeSettings"], list[str]]
+
+    def shown(self, slot: int, settings: "NodeSettings") -> str:
+        """The command line as a person would type it."""
+        return shlex.join([self.program, *self.arguments(slot, settings)])
 
 
 @dataclass(frozen=True)
@@ -24,20 +45,46 @@ class NodeSettings:
     """What all nodes have in common.
 
     Attributes:
+        launcher: What starts and keeps the training.
         kubeconfig: The cluster.
         namespace: Of the Rendezvous.
         rendezvous: Its name.
         nodes: As in `--nnodes`.
-        script: What they run, with its arguments.
+        script: What they run; takes the options of `train_digits.py`.
+        epochs: How long they train.
         folder: Shared by the nodes; each one's output goes to NAME.log in it.
     """
 
+    launcher: Launcher
     kubeconfig: Path
     namespace: str
     rendezvous: str
     nodes: str
-    script: Sequence[str]
+    script: Path
+    epochs: int
     folder: Path
+
+    @property
+    def progress(self) -> Path:
+        """To which every worker appends its steps."""
+        return self.folder / f"{self.rendezvous}.progress.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """What the training came to."""
+        return self.folder / f"{self.rendezvous}.result.json"
+
+    @property
+    def script_arguments(self) -> list[str]:
+        """The script with its options."""
+        return [
+            os.path.relpath(self.script),
+            f"--checkpoint={self.folder / f'{self.rendezvous}.checkpoint.pt'}",
+            f"--epochs={self.epochs}",
+            f"--step-seconds={STEP_SECONDS}",
+            f"--progress={self.progress}",
+            f"--result={self.result}",
+        ]
 
 
 @dataclass(frozen=True)
@@ -65,11 +112,11 @@ class NodeProcess:
         self.killed = False
         mark = str(uuid.uuid4())
         self._mark = f"{MARK}={mark}".encode()
-        temporary = settings.folder / f"{name}.tmp"  # torchrun leaves files in it
+        temporary = settings.folder / f"{name}.tmp"  # where torchrun leaves files
         temporary.mkdir()
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(Path(sysconfig.get_path("scripts")) / "torchrun"), *torchrun_arguments(slot, settings)],
+                [str(_SCRIPTS / settings.launcher.program), *settings.launcher.arguments(slot, settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -83,13 +130,13 @@ class NodeProcess:
         return NodeFacts(self.name, self.killed, self._process.poll())
 
     def kill(self) -> float:
-        """SIGKILL to torchrun and all that it started; returns when that was, on the monotonic clock.
+        """SIGKILL to the launcher and all that it started; returns when that was, on the monotonic clock.
 
         Raises:
             DemoError: The kernel did not let go of them.
         """
         self.killed = True
-        # torchrun must not start a worker between the list and the kill.
+        # It must not start a worker between the list and the kill.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGSTOP)
         killed_at = time.monotonic()
@@ -106,8 +153,7 @@ class NodeProcess:
         return killed_at
 
 
-def torchrun_arguments(slot: int, settings: NodeSettings) -> list[str]:
-    """What follows `torchrun` on the command line of a node."""
+def _torchrun_arguments(slot: int, settings: NodeSettings) -> list[str]:
     return [
         f"--nnodes={settings.nodes}",
         "--nproc-per-node=1",
@@ -117,8 +163,27 @@ def torchrun_arguments(slot: int, settings: NodeSettings) -> list[str]:
         f"--rdzv-conf=slot={slot}",
         "--max-restarts=3",
         "--monitor-interval=0.1",
-        *settings.script,
+        *settings.script_arguments,
     ]
+
+
+def _surviving_arguments(slot: int, settings: NodeSettings) -> list[str]:
+    return [
+        "run",
+        f"--name={settings.rendezvous}",
+        f"--namespace={settings.namespace}",
+        f"--nnodes={settings.nodes}",
+        f"--slot={slot}",
+        "--keep-survivors",
+        "--nproc-per-node=1",
+        "--",
+        sys.executable,
+        *settings.script_arguments,
+    ]
+
+
+TORCHRUN = Launcher("torchrun", _torchrun_arguments)
+KEEPS_SURVIVORS = Launcher("kube-rendezvous", _surviving_arguments)
 
 
 def _environment(name: str, settings: NodeSettings) -> dict[str, str]:
@@ -135,7 +200,7 @@ def _environment(name: str, settings: NodeSettings) -> dict[str, str]:
 
 
 def _processes_with(mark: bytes) -> list[int]:
-    """Every process that inherited the mark, whoever its parent is; torchrun's workers have sessions of their own."""
+    """Every process that inherited the mark, whoever its parent is; workers have sessions or groups of their own."""
     return [pid for pid, environment in _environments() if mark in environment.split(b"\0")]
 
 
@@ -146,7 +211,7 @@ def _environments() -> Iterable[tuple[int, bytes]]:
 
 
 def _end_with(parent: int) -> Callable[[], None]:
-    """torchrun gets SIGTERM, and ends its workers, when we die without a chance to end it."""
+    """The launcher gets SIGTERM, and ends its workers, when we die without a chance to end it."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork: the child should do little
 
     def in_child() -> None:

@@ -64,12 +64,12 @@ class Seen:
 
 
 class Observation:
-    """Watches one Rendezvous and the Members of its namespace, for use in a `with` statement.
+    """Watches one Rendezvous and its Members, for use in a `with` statement.
 
     Args:
         connection: To the API server.
-        namespace: Of the Rendezvous; nobody else's Members are in it.
-        name: Of the Rendezvous.
+        namespace: Of the Rendezvous.
+        name: Of it.
     """
 
     def __init__(self, connection: Connection, namespace: str, name: str) -> None:
@@ -86,7 +86,7 @@ class Observation:
             Watcher(
                 connection,
                 collection_path(MEMBER_PLURAL, namespace),
-                {},
+                {"fieldSelector": f"spec.rendezvous={name}"},
                 _Listener(self._see_member),
                 name="demo-watch-members",
             ),

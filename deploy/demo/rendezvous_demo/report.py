@@ -9,6 +9,7 @@ from rich.table import Table
 from kube_rendezvous.resources import PastRound
 from rendezvous_demo.checks import Check
 from rendezvous_demo.measurements import GrowthMeasured, LossMeasured
+from rendezvous_demo.recoveries import Recovery, share
 
 
 def print_history(console: Console, history: Sequence[PastRound]) -> None:
@@ -46,6 +47,26 @@ def print_times(console: Console, losses: Sequence[LossMeasured], growths: Seque
     for growth in growths:
         table.add_row(f"join of {escape(growth.member)}", "", "", _seconds(growth.stood_after))
     console.print(table)
+
+
+def print_recoveries(console: Console, restarting: Recovery, surviving: Recovery) -> None:
+    """The two ways side by side."""
+    title = "Rank 0 killed, its Member deleted: seconds from the kill, until it was so for every survivor"
+    table = Table(title=title, title_justify="left")
+    for name in ("way", "told", "next round stood", "next step done", "processes started anew", "steps undone"):
+        table.add_column(name, justify="left" if name == "way" else "right")
+    for recovery in (restarting, surviving):
+        times = map(_seconds, (recovery.told_after, recovery.stood_after, recovery.stepped_after))
+        undone = "" if recovery.steps_undone is None else str(recovery.steps_undone)
+        table.add_row(recovery.way, *times, f"{recovery.restarted} of {len(recovery.pids_after)}", undone)
+    measured = share(surviving, restarting)
+    if measured is not None:
+        table.add_section()
+        table.add_row("divided by", "", "", f"{1 / measured:.0f}", "", "")
+    console.print(table)
+    for recovery in (restarting, surviving):
+        before, after = (", ".join(map(str, pids)) for pids in (recovery.pids_before, recovery.pids_after))
+        console.print(f"survivors' PIDs, {recovery.way}: {before} before, {after} after, by rank")
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> None:

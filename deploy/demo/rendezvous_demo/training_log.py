@@ -1,4 +1,4 @@
-"""The lines that every worker of `train_digits.py` appends to one file, step by step."""
+"""The lines that every worker of `train_digits.py`, or of its surviving sibling, appends to one file, step by step."""
 
 import json
 from collections.abc import Iterable
@@ -11,8 +11,19 @@ Endpoint = tuple[str, int]
 
 @dataclass(frozen=True)
 class Step:
-    """One training step of one worker; `epoch` and `step` count from 0, `steps` is how many an epoch has."""
+    """One training step of one worker.
 
+    Attributes:
+        at: When its optimizer had stepped: seconds since 1970.
+        rank, world_size: Of the worker.
+        epoch, step: From 0; `steps` is how many steps an epoch has.
+        loss: Of its samples.
+        restarts: How often torchrun had restarted it.
+        master: Where its round's workers met.
+        pid: Of its process.
+    """
+
+    at: float
     rank: int
     world_size: int
     epoch: int
@@ -27,6 +38,11 @@ class Step:
     def ends_epoch(self) -> bool:
         return self.step == self.steps - 1
 
+    @property
+    def position(self) -> int:
+        """How many steps come before it."""
+        return self.epoch * self.steps + self.step
+
 
 def parse_step(line: str) -> Step:
     """Read one line.
@@ -36,6 +52,7 @@ def parse_step(line: str) -> Step:
     """
     content = json.loads(line)
     return Step(
+        at=float(content["time"]),
         rank=int(content["rank"]),
         world_size=int(content["worldSize"]),
         epoch=int(content["epoch"]),
