@@ -11,7 +11,7 @@ from integration.command.wrapped_node import WrappedNode, is_alive
 from integration.handlers.eventually import eventually
 from integration.survival.traces import Line, Trace
 
-TRAINER = Path(__file__).parent / "trainers" / "ddp_trainer.py"
+TRAINER = (sys.executable, str(Path(__file__).parent / "trainers" / "ddp_trainer.py"))
 
 
 class Worker:
@@ -88,6 +88,7 @@ class SurvivingNode(WrappedNode):
         name: of the node.
         folder: for logs and for what trainers write.
         environment: says which cluster and which Rendezvous.
+        trainer: the command that starts `ddp_trainer`, without its options.
         workers: how many.
         options: of `kube-rendezvous run`.
         trainer_options: of `ddp_trainer`.
@@ -99,15 +100,16 @@ class SurvivingNode(WrappedNode):
         folder: Path,
         environment: Mapping[str, str],
         *,
+        trainer: Sequence[str] = TRAINER,
         workers: int = 2,
         options: Sequence[str] = (),
         trainer_options: Sequence[str] = (),
     ) -> None:
         self.workers = [Worker(folder, name, local_rank) for local_rank in range(workers)]
-        trainer = [sys.executable, str(TRAINER), str(folder), name, *trainer_options]
+        command = [*trainer, str(folder), name, *trainer_options]
         super().__init__(
             name,
-            ["run", "--keep-survivors", f"--nproc-per-node={workers}", *options, "--", *trainer],
+            ["run", "--keep-survivors", f"--nproc-per-node={workers}", *options, "--", *command],
             folder,
             {"GLOO_SOCKET_IFNAME": "lo"} | environment,
         )

@@ -7,6 +7,7 @@ in FOLDER: NAME.LOCAL_RANK.raises ends it with an error of its own; for NAME.LOC
 
 import argparse
 import json
+import logging
 import os
 import threading
 import time
@@ -128,9 +129,12 @@ def _enough(folder: Path, done: int) -> bool:
     return bool(seen.item())
 
 
-if __name__ == "__main__":
-    import logging
-
+def log_to_stderr() -> None:
+    """What the library has to say, with milliseconds."""
     logging.basicConfig(level="INFO", format="%(asctime)s.%(msecs)03d %(name)s: %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("urllib3").setLevel("WARNING")
+
+
+if __name__ == "__main__":
+    log_to_stderr()
     main()
