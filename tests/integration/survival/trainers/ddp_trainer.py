@@ -1,17 +1,23 @@
 """A trainer that survives, and writes a line for each step: ``python ddp_trainer.py FOLDER NAME [options]``.
 
-Every line: when (monotonic clock of the machine), pid, round, rank, world size, step, indices of the step's samples.
+Every line: when (monotonic clock of the machine), pid, what it did, the number of the last step that is done. A step
+has two: before it, the indices of its samples; after it, a sum over the weights. Tests make it fail on purpose by files
+in FOLDER: NAME.LOCAL_RANK.raises ends it with an error of its own; for NAME.LOCAL_RANK.moment see `moments`.
 """
 
 import argparse
 import json
+import logging
 import os
 import threading
 import time
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import moments
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
@@ -35,7 +41,7 @@ class Step:
         self.done = int(state["done"])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train until the steps are done, or until a file FOLDER/enough is there, which rank 0 sees for all."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
@@ -48,7 +54,7 @@ def main() -> None:
     parser.add_argument("--engine", default=None)
     parser.add_argument("--join-timeout", type=int, default=120)
     parser.add_argument("--news-timeout", type=float, default=20.0)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(7)
     inputs = torch.randn(SAMPLES, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -58,6 +64,8 @@ def main() -> None:
     sampler, step = ElasticSampler(SAMPLES, options.global_batch, seed=3), Step()
     who = f"{options.name}.{os.environ.get('LOCAL_RANK', '0')}"
     log = (options.folder / f"{who}.steps").open("a")
+    raises = options.folder / f"{who}.raises"
+    moments.watch(options.folder / f"{who}.moment")
 
     def write(**what: Any) -> None:
         line = {"at": time.monotonic(), "pid": os.getpid(), "step": step.done, **what}
@@ -65,7 +73,12 @@ def main() -> None:
         log.flush()
 
     def one_step(current: Round, model: torch.nn.Module) -> None:
+        if raises.exists():
+            raises.unlink()
+            raise LookupError("a sample cannot be read")
         share = sampler.share(current.rank, current.world_size)
+        where = {"round": current.number, "rank": current.rank, "world": current.world_size, "epoch": sampler.epoch}
+        write(did="begin", indices=share.indices, **where)
         time.sleep(options.step_seconds)
         chosen = list(share.indices) or [0]
         loss = torch.nn.functional.mse_loss(model(inputs[chosen]), targets[chosen]) * share.weight
@@ -73,10 +86,8 @@ def main() -> None:
         loss.backward()
         optimizer.step()
         step.done += 1
-        epoch = sampler.epoch
         sampler.step_is_done()
-        where = {"round": current.number, "rank": current.rank, "world": current.world_size}
-        write(did="step", epoch=epoch, indices=list(share.indices), **where)
+        write(did="step", weights=_sum_over(network), **where)
 
     write(did="start")
     with survive(
@@ -98,13 +109,15 @@ def main() -> None:
     with torch.no_grad():
         loss = torch.nn.functional.mse_loss(network(inputs), targets).item()
     descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
-    write(
-        did="end",
-        loss=loss,
-        weights=sum(p.sum().item() for p in network.parameters()),
-        fds=descriptors,
-        threads=threads,
-    )
+    write(did="end", loss=loss, weights=_sum_over(network), fds=descriptors, threads=threads)
+
+
+def _sum_over(network: torch.nn.Module) -> int:
+    """The same for the same weights, to the last bit."""
+    total = 0
+    for parameter in network.parameters():
+        total = zlib.crc32(parameter.detach().numpy().tobytes(), total)
+    return total
 
 
 def _enough(folder: Path, done: int) -> bool:
@@ -116,9 +129,12 @@ def _enough(folder: Path, done: int) -> bool:
     return bool(seen.item())
 
 
-if __name__ == "__main__":
-    import logging
-
+def log_to_stderr() -> None:
+    """What the library has to say, with milliseconds."""
     logging.basicConfig(level="INFO", format="%(asctime)s.%(msecs)03d %(name)s: %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("urllib3").setLevel("WARNING")
+
+
+if __name__ == "__main__":
+    log_to_stderr()
     main()
