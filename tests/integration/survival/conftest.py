@@ -7,6 +7,7 @@ import pytest
 
 from integration.handlers.runs import Run
 from integration.recorder import Recorder
+from integration.survival.lone_trainer import LoneTrainer
 from integration.survival.surviving_node import SurvivingNode
 from integration.survival.warm_trainers import WarmTrainers
 from kube_rendezvous.cluster import Connection
@@ -14,6 +15,7 @@ from rendezvous_local.cluster import Cluster
 from rendezvous_local.operator_process import OperatorProcess
 
 Start = Callable[..., SurvivingNode]
+StartAlone = Callable[..., LoneTrainer]
 
 
 @pytest.fixture
@@ -68,4 +70,19 @@ def start(where: dict[str, str], warm: WarmTrainers, tmp_path: Path) -> Iterator
     yield begin
     for node in made:
         node.process.resume()
+        node.process.kill()
+
+
+@pytest.fixture
+def start_alone(cluster: Cluster, run: Run, tmp_path: Path) -> Iterator[StartAlone]:
+    """``start_alone(0, "mesh_trainer.py", "re-init")``: a trainer that takes part by itself, without a launcher."""
+    made: list[LoneTrainer] = []
+
+    def begin(number: int, trainer: str, *arguments: str) -> LoneTrainer:
+        environment = {"KUBECONFIG": str(cluster.kubeconfig)}
+        made.append(LoneTrainer(run, number, trainer, arguments, tmp_path, environment))
+        return made[-1]
+
+    yield begin
+    for node in made:
         node.process.kill()

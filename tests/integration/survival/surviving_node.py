@@ -143,7 +143,11 @@ def until_they_step(workers: Sequence[Worker], world: int, after: int = 0, secon
     def round_of_all() -> int:
         newest = [worker.newest_step for worker in workers]
         rounds = {line.round for line in newest}
-        return rounds.pop() if len(rounds) == 1 and min(rounds) > after and {line.world for line in newest} == {world} else 0
+        return (
+            rounds.pop()
+            if len(rounds) == 1 and min(rounds) > after and {line.world for line in newest} == {world}
+            else 0
+        )
 
     seen = {worker.name: worker.newest_step for worker in workers}
     try:
