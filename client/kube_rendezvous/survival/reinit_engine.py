@@ -34,6 +34,7 @@ class ReinitEngine:
         self._collective_timeout = collective_timeout
         self._take_in_timeout = take_in_timeout
         self._store: Store | None = None
+        self._of_group: RoundStore | None = None
         self._connections = GlooConnections()
         self._taken: Taken | None = None
         self._place: WorkerPlace | None = None
@@ -50,11 +51,12 @@ class ReinitEngine:
         roster = exchange_rosters(store, place, entry, given_up)
         rank = roster.rank_of(place.node_rank, place.local_rank)
         set_environment(place, rank, roster.world_size)
-        waits_no_longer = RoundStore()
-        waits_no_longer.move_on(store, given_up, roster.world_size)
+        # torch does not keep a store in Python alive, and goes on to call it: for every sub-group.
+        self._of_group = RoundStore()
+        self._of_group.move_on(store, given_up, roster.world_size)
         dist.init_process_group(
             self._backend,
-            store=waits_no_longer,
+            store=self._of_group,
             rank=rank,
             world_size=roster.world_size,
             timeout=seconds(self._take_in_timeout),
