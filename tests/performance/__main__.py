@@ -1,6 +1,6 @@
 """`make bench`: what the design promises, measured beside torch's c10d on the same machine in the same run.
 
-    python -m performance [--output build/bench.json] [--times 50] [--nodes 8 64 128] [--only told|storm] [--no-c10d]
+    python -m performance [--only told|storm|survive] [--times 50] [--nodes 8 64 128] [--kills 20] [--no-c10d]
 
 Exit status 1 if a threshold of `thresholds.json` does not hold.
 """
@@ -21,10 +21,14 @@ from performance.c10d import run_c10d
 from performance.figures import Pair, Storm, Thresholds, Told, Verdict, as_json, judge
 from performance.local_site import Site, site
 from performance.storm import measure_storm
+from performance.survive import RECONFIGURE, REINIT, RESTARTING, measure_way
+from performance.survive_figures import Survived, SurviveThresholds, judge_survived, survived_as_json
 from performance.told import measure_told
 
 SURVIVORS = 7
 C10D_TOLD_NODES = 4
+SURVIVE_NODES = 4
+SURVIVE_WORKERS = 2
 
 
 def main() -> int:
@@ -34,19 +38,24 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=50, help="pods to delete (default: %(default)s)")
     parser.add_argument("--nodes", type=int, nargs="+", default=[8, 64, 128], help="default: 8 64 128")
     parser.add_argument("--repeat", type=int, default=3, help="storms of each size (default: %(default)s)")
-    parser.add_argument("--only", choices=["told", "storm"], help="default: both")
+    parser.add_argument("--only", choices=["told", "storm", "survive"], help="default: all of them")
+    parser.add_argument("--kills", type=int, default=20, help="nodes to kill, survivors kept (default: 20)")
+    parser.add_argument("--other-kills", type=int, default=5, help="the same for re-init and torchrun (default: 5)")
     parser.add_argument("--no-c10d", action="store_true", help="leave torch's c10d out")
     parser.add_argument("--told-limit", type=float, default=10.0, help="seconds to wait for c10d to tell (default: 10)")
     parser.add_argument("--c10d-limit", type=float, default=120.0, help="seconds for one storm of c10d (default: 120)")
     options = parser.parse_args()
     console = Console(highlight=False)
     told: Told | None = None
+    survived: Survived | None = None
     ours: dict[int, tuple[list[float], list[float]]] = {}
     with site() as where:
-        if options.only != "storm":
+        if options.only in (None, "told"):
             told = measure_told(where, options.times, SURVIVORS + 1, console.print)
-        if options.only != "told":
+        if options.only in (None, "storm"):
             ours = {nodes: _our_storms(where, nodes, options.repeat, console) for nodes in options.nodes}
+        if options.only in (None, "survive"):
+            survived = _survived(where, options.kills, options.other_kills, console)
     # Torch's turn comes when our control plane is gone: it has the machine for itself.
     if told is not None and not options.no_c10d:
         count = run_c10d("told", C10D_TOLD_NODES, options.told_limit)
@@ -56,7 +65,9 @@ def main() -> int:
         for nodes, figures in ours.items()
     ]
     verdicts = list(judge(told, storms, Thresholds.read()))
-    _show(console, told, storms, verdicts)
+    if survived is not None:
+        verdicts += judge_survived(survived, SurviveThresholds.read())
+    _show(console, told, storms, survived, verdicts)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     machine = {
         "cpus": os.cpu_count(),
@@ -64,7 +75,9 @@ def main() -> int:
         "python": platform.python_version(),
         "torch": None if options.no_c10d else version("torch"),
     }
-    options.output.write_text(json.dumps(as_json(told, storms, verdicts, machine), indent=2) + "\n")
+    survive = survived_as_json(survived) if survived is not None else None
+    report = as_json(told, storms, verdicts, machine, survive=survive)
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
     console.print(f"Written to {options.output}")
     return 0 if all(verdict.holds for verdict in verdicts) else 1
 
@@ -75,6 +88,14 @@ def _our_storms(where: Site, nodes: int, repeat: int, console: Console) -> tuple
     return [storm.whole for storm in storms], [storm.last for storm in storms]
 
 
+def _survived(where: Site, kills: int, other_kills: int, console: Console) -> Survived:
+    kept, reinit, restarted = (
+        measure_way(where, way, times, SURVIVE_NODES, SURVIVE_WORKERS, console.print)
+        for way, times in ((RECONFIGURE, kills), (REINIT, other_kills), (RESTARTING, other_kills))
+    )
+    return Survived(SURVIVE_NODES, SURVIVE_WORKERS, kept, reinit, restarted)
+
+
 def _beside_c10d(nodes: int, whole: list[float], last: list[float], limit: float, console: Console) -> Storm:
     if not limit:
         return Storm(nodes, Pair(whole), Pair(last))
@@ -83,7 +104,13 @@ def _beside_c10d(nodes: int, whole: list[float], last: list[float], limit: float
     return Storm(nodes, Pair(whole, [theirs["whole"]], limit), Pair(last, [theirs["last"]], limit))
 
 
-def _show(console: Console, told: Told | None, storms: Sequence[Storm], verdicts: Sequence[Verdict]) -> None:
+def _show(
+    console: Console,
+    told: Told | None,
+    storms: Sequence[Storm],
+    survived: Survived | None,
+    verdicts: Sequence[Verdict],
+) -> None:
     if told is not None:
         table = Table(title="A pod is deleted by force: until every survivor is told to stop", title_justify="left")
         for column in ("", "survivors", "times", "median", "worst"):
@@ -102,9 +129,24 @@ def _show(console: Console, told: Told | None, storms: Sequence[Storm], verdicts
             cells = [cell for pair in (storm.whole, storm.last) for cell in _pair(pair)]
             table.add_row(str(storm.nodes), *cells)
         console.print(table)
+    if survived is not None:
+        console.print(_survived_table(survived))
     for verdict in verdicts:
         mark = "holds " if verdict.holds else "BROKEN"
         console.print(f"{mark}  {verdict.what}: {verdict.measured:.3f} (at most {verdict.limit:g})")
+
+
+def _survived_table(survived: Survived) -> Table:
+    title = f"One of {survived.nodes} nodes x {survived.workers} workers is killed, its pod deleted (medians)"
+    table = Table(title=title, title_justify="left")
+    for column in ("until all survivors", "times", "are told", "took the round in", "did a step", "worst", "share"):
+        table.add_column(column, justify="left" if column == "until all survivors" else "right")
+    for way in survived.ways:
+        share = survived.share(way)
+        told = "-" if way.told is None else _ms(way.told)
+        times = (told, *map(_ms, (way.taken, way.stepped, way.worst)))
+        table.add_row(way.name, str(len(way.kills)), *times, "-" if share is None else f"{share:.1%}")
+    return table
 
 
 def _pair(pair: Pair) -> tuple[str, str, str]:

@@ -141,11 +141,17 @@ def judge(told: Told | None, storms: Sequence[Storm], thresholds: Thresholds) ->
 
 
 def as_json(
-    told: Told | None, storms: Sequence[Storm], verdicts: Sequence[Verdict], machine: dict[str, Any]
+    told: Told | None, storms: Sequence[Storm], verdicts: Sequence[Verdict], machine: dict[str, Any], **more: Any
 ) -> dict[str, Any]:
-    """Everything, for programs. Times in seconds."""
+    """Everything, for programs. Times in seconds.
+
+    Args:
+        told, storms, verdicts, machine: what was found, and where.
+        more: what else was measured, as JSON.
+    """
     return {
         "machine": machine,
+        **more,
         "told": told
         and {
             "survivors": told.survivors,
