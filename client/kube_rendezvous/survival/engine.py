@@ -51,6 +51,12 @@ class Engine(Protocol):
     def free(self) -> None:
         """End the collectives in which this worker's threads wait, with an error. From another thread, at any time."""
 
+    def collectives_succeeded(self) -> bool:
+        """Whether all collectives that this thread has begun in the round have come to their ends in it.
+
+        Waits for those that go on beside the thread, as NCCL's do.
+        """
+
     def agree_done(self, given_up: GivenUp) -> bool:
         """See `roster_exchange.agree_done`."""
 

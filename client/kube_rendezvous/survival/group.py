@@ -68,6 +68,15 @@ class Round:
             why = self._group.why_changed
             raise RoundOverError(f"round {self.number} is over" + (f": {why.message}" if why else ""))
 
+    def confirm(self) -> None:
+        """Raise `RoundOverError` if a collective of this step has been cut off; before its results are used.
+
+        On GPUs between ``backward()`` and ``optimizer.step()``: collectives of NCCL go on beside the thread, and one
+        that is aborted leaves garbage in its tensors and says nothing. Gloo's raise by themselves: there it is free.
+        """
+        if not self._group.collectives_succeeded():
+            raise RoundOverError(f"round {self.number} is over: a collective of this step was cut off")
+
     def __enter__(self) -> Self:
         return self
 
@@ -127,6 +136,10 @@ class Group:
     def changed(self) -> bool:
         """Whether the present round is over. From memory: ask in every step."""
         return self._source.over() is not None
+
+    def collectives_succeeded(self) -> bool:
+        """See `Round.confirm`."""
+        return self._engine.collectives_succeeded()
 
     def take_round(self) -> Round:
         """Leave the present round, if there is one, and take the next one in. Call it from the trainer's own thread.

@@ -77,6 +77,10 @@ class JaxEngine:
         """See `Engine`."""
         jax_runtime.interrupt()
 
+    def collectives_succeeded(self) -> bool:
+        """See `Engine`. Those that fail raise by themselves."""
+        return True
+
     def agree_done(self, given_up: GivenUp) -> bool:
         """See `Engine`, and `roster_exchange.agree_done`: the first word that is published holds."""
         assert self._taken is not None

@@ -99,6 +99,10 @@ class ReconfigureEngine:
         """See `Engine`."""
         self._connections.end_reading()
 
+    def collectives_succeeded(self) -> bool:
+        """See `Engine`. Those that fail raise by themselves."""
+        return True
+
     def agree_done(self, given_up: GivenUp) -> bool:
         """See `Engine`."""
         assert self._taken is not None

@@ -1,9 +1,10 @@
 """The engine for every torch, and for NCCL: abort, destroy, `init_process_group` on the new round's store."""
 
 import contextlib
+import os
 import socket
-from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d as c10d
 
@@ -37,6 +38,11 @@ class ReinitEngine:
         self._of_group: RoundStore | None = None
         self._connections = GlooConnections()
         self._taken: Taken | None = None
+        self._has_nccl = "nccl" in (backend or "").lower()
+        self._aborted = False
+        if self._has_nccl:
+            # Else torch's watchdog ends the process when it sees that a communicator was aborted.
+            os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
         self._place: WorkerPlace | None = None
 
     def take_in(
@@ -45,6 +51,7 @@ class ReinitEngine:
         """See `Engine`."""
         newcomer = self._taken is None
         self._end_groups()
+        self._aborted = False
         store = open_round_store(place, listening, timeout=self._take_in_timeout, given_up=given_up)
         self._store = store
         entry = Entry(place.node_rank, place.local_rank, handle="", progress=progress, newcomer=newcomer)
@@ -75,6 +82,12 @@ class ReinitEngine:
         self._connections.end_reading()
         self._abort()
 
+    def collectives_succeeded(self) -> bool:
+        """See `Engine`. NCCL's kernels that wait for a lost peer end by our abort alone, which is noted before."""
+        if self._has_nccl:
+            torch.cuda.current_stream().synchronize()
+        return not self._aborted
+
     def agree_done(self, given_up: GivenUp) -> bool:
         """See `Engine`."""
         assert self._taken is not None
@@ -94,18 +107,15 @@ class ReinitEngine:
 
     def _abort(self) -> None:
         """NCCL: ends its kernels and fails what comes later. Gloo's connections are cut instead."""
+        if not self._has_nccl:
+            return
+        self._aborted = True
         for group in list(c10d._world.pg_map):
             if "nccl" in str(c10d._world.pg_map[group][0]).lower():
                 with contextlib.suppress(RuntimeError):
-                    _backend_of(group).abort()
+                    group._get_backend(torch.device("cuda")).abort()
 
     def _end_groups(self) -> None:
         if dist.is_initialized():
             self._abort()
             dist.destroy_process_group()
-
-
-def _backend_of(group: Any) -> Any:
-    import torch
-
-    return group._get_backend(torch.device("cuda"))

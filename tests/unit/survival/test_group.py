@@ -98,6 +98,9 @@ class FakeEngine:
         self.did.append("free")
         self.freed.set()
 
+    def collectives_succeeded(self) -> bool:
+        return not self.freed.is_set()
+
     def agree_done(self, given_up: Callable[[], bool]) -> bool:
         return self.on_agree(given_up)
 
@@ -240,6 +243,16 @@ def test_check_ends_the_block_of_a_round_that_is_over_and_says_why(group: Group,
     with current:
         current.check()
         raise AssertionError("the block goes on")
+
+
+def test_a_step_whose_collectives_were_cut_off_is_not_confirmed(group: Group, engine: FakeEngine) -> None:
+    current = group.take_round()
+    current.confirm()
+    engine.freed.set()
+    with current:
+        current.confirm()
+        pytest.fail("its gradients would be garbage")
+    assert current.broken
 
 
 def test_a_block_that_was_left_for_the_next_round_is_not_done_whoever_left_it(group: Group, engine: FakeEngine) -> None:
