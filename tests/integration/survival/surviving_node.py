@@ -53,9 +53,10 @@ class Worker:
         return is_alive(self.pid)
 
     def send(self, number: int) -> None:
-        """Send a signal to its process alone; one that has ended misses it."""
+        """Send a signal to its process alone; one that has ended, or has not begun, misses it."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+            if self.pid:  # 0 would be all of us
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """SIGKILL for its process alone."""

@@ -76,9 +76,9 @@ class Trace:
         """Of the processes that had this place, the present one last."""
         return list(dict.fromkeys(line.pid for line in self.lines))
 
-    def forget(self) -> None:
-        """Drop what was read so far."""
-        del self._lines[:-1]
+    def forget_before(self, step: int) -> None:
+        """Drop what was written before this step was done; the last line stays."""
+        self._lines[:-1] = [line for line in self._lines[:-1] if line.step >= step]
 
 
 def steps_in(lines: Iterable[Line], number: int) -> list[Line]:
