@@ -58,14 +58,14 @@ class World:
             case Act.KILL_NODE if node is not None:
                 node.kill_all()
             case Act.KILL_LAUNCHER if node is not None:
-                node.kill()
+                node.process.kill()
             case Act.DELETE_GHOST | Act.DELETE_MEMBER:
                 self._delete_member(blow.node)
             case Act.START_NODE:
                 self._start(blow.node)
             case Act.END_NODE if node is not None:
                 node.process.resume()
-                node.signal(signal.SIGTERM)
+                node.process.send(signal.SIGTERM)
             case Act.KILL_WORKER if node is not None:
                 node.workers[blow.worker].kill()
             case Act.KILL_FIRST_WORKER:
@@ -74,9 +74,9 @@ class World:
                 for worker in node.workers:
                     worker.kill()
             case Act.STOP_NODE if node is not None:
-                self._signal(node, signal.SIGSTOP)
+                node.signal_all(signal.SIGSTOP)
             case Act.CONTINUE_NODE if node is not None:
-                self._signal(node, signal.SIGCONT)
+                node.signal_all(signal.SIGCONT)
             case Act.STOP_WORKER if node is not None:
                 node.workers[blow.worker].send(signal.SIGSTOP)
             case Act.CONTINUE_WORKER if node is not None:
@@ -148,8 +148,3 @@ class World:
             member = self._run.member_in(str(place))
             if member is not None:
                 self._run.delete_member(member.name)
-
-    @staticmethod
-    def _signal(node: SurvivingNode, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            node.signal_all(number)

@@ -117,14 +117,14 @@ class SurvivingNode(WrappedNode):
 
     def kill_all(self) -> None:
         """SIGKILL for the launcher and all workers, as when a machine is lost."""
-        self.signal(signal.SIGKILL)
+        self.process.send(signal.SIGKILL)
         for worker in self.workers:
             worker.kill()
         assert self.process.wait(30.0)
 
-    def signal_all(self, number: int) -> None:
+    def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the launcher and to each worker: SIGSTOP is a machine that hangs."""
-        self.signal(number)
+        self.process.send(number)
         for worker in self.workers:
             worker.send(number)
 

@@ -1,0 +1,372 @@
+"""What `kube-rendezvous run --keep-survivors` does next."""
+
+from signal import SIGINT, SIGTERM
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from kube_rendezvous.keeping.lifecycle import (
+    Action,
+    Asked,
+    Doing,
+    EndAll,
+    Event,
+    Exit,
+    GiveRound,
+    GraceOver,
+    Join,
+    KillAll,
+    KillWorker,
+    Leave,
+    LimitOver,
+    NoRound,
+    Phase,
+    Policy,
+    Remind,
+    RoundFormed,
+    SaidDone,
+    Say,
+    Signalled,
+    Spawn,
+    StartLimit,
+    State,
+    StepAside,
+    StillGathering,
+    TellNoMore,
+    TellOver,
+    Told,
+    TookRound,
+    WorkerEnded,
+    first_step,
+    step,
+)
+from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.standing_round import StandingRound
+
+POLICY = Policy(max_restarts=3)
+
+
+def standing(number: int = 1) -> StandingRound:
+    return StandingRound("ns", "run", number, 0, 2, "10.0.0.7", 4000)
+
+
+def formed(number: int = 1) -> RoundFormed:
+    return RoundFormed(standing(number))
+
+
+def told(number: int = 1) -> Told:
+    return Told(Interruption(number, "HeartbeatLost", "node-1 is lost"))
+
+
+def both_ask(after: int = 0) -> tuple[Event, Event]:
+    return Asked(0, after), Asked(1, after)
+
+
+def both_took(number: int = 1) -> tuple[Event, Event]:
+    return TookRound(0, number), TookRound(1, number)
+
+
+BOTH_WORK = (*both_ask(), formed(), *both_took())
+BOTH_ENDED = (WorkerEnded(0, 0), WorkerEnded(1, 0))
+NO_MORE = NoRound(79, "the rendezvous is closed", closed=True)
+
+
+def run(*events: Event, policy: Policy = POLICY) -> tuple[State, list[Action]]:
+    """Where a node with two workers is after these events, and what the last one led to; without what is only said."""
+    state, actions = first_step(2)
+    for event in events:
+        state, actions = step(state, event, policy)
+    return state, [action for action in actions if not isinstance(action, Say | Remind)]
+
+
+def after(*events: Event, policy: Policy = POLICY) -> list[Action]:
+    """What the last of these events leads to."""
+    return run(*events, policy=policy)[1]
+
+
+def said(*events: Event, policy: Policy = POLICY) -> str:
+    """What is said about the last of these events."""
+    state, actions = first_step(2)
+    for event in events:
+        state, actions = step(state, event, policy)
+    return "; ".join(action.text for action in actions if isinstance(action, Say))
+
+
+class TestJoining:
+    def test_all_workers_are_started_first(self) -> None:
+        assert after() == [Spawn(0), Spawn(1)]
+
+    def test_a_node_joins_when_every_worker_has_asked_for_a_round(self) -> None:
+        assert after(Asked(1, 0)) == []
+        assert after(Asked(1, 0), Asked(0, 0)) == [Join()]
+
+    def test_a_node_whose_workers_never_ask_says_which_ones(self) -> None:
+        assert "workers [0] have not asked for a round yet" in said(Asked(1, 0), StillGathering())
+        assert "have not asked" not in said(*both_ask(), StillGathering())
+
+    def test_a_round_is_given_to_all_workers_with_a_limit_for_taking_it_in(self) -> None:
+        assert after(*both_ask(), formed()) == [GiveRound(0, standing()), GiveRound(1, standing()), StartLimit(1)]
+
+
+class TestARoundThatIsOver:
+    def test_workers_are_told_and_the_node_joins_again_at_once(self) -> None:
+        assert after(*BOTH_WORK, told()) == [TellOver(told().why), Join()]
+
+    def test_no_worker_is_stopped_or_started(self) -> None:
+        state, _ = run(*BOTH_WORK, told(), *both_ask(1), formed(2), *both_took(2))
+        assert [worker.doing for worker in state.workers] == [Doing.WORKING, Doing.WORKING]
+
+    def test_the_next_one_is_given_to_each_worker_when_it_asks(self) -> None:
+        assert after(*BOTH_WORK, told(), Asked(0, 1), formed(2)) == [GiveRound(0, standing(2)), StartLimit(2)]
+        assert after(*BOTH_WORK, told(), Asked(0, 1), formed(2), Asked(1, 1)) == [GiveRound(1, standing(2))]
+
+    def test_news_of_an_older_one_changes_nothing(self) -> None:
+        assert after(*BOTH_WORK, told(), *both_ask(1), formed(2), told(1)) == []
+
+    def test_news_come_once(self) -> None:
+        assert after(*BOTH_WORK, told(), told()) == []
+
+    def test_one_that_took_an_older_round_in_does_not_work_in_the_present_one(self) -> None:
+        state, _ = run(*BOTH_WORK, told(), *both_ask(1), formed(2), TookRound(0, 1))
+        assert state.workers[0].doing is Doing.TAKING_IN
+
+
+class TestAWorkerThatAsksAgain:
+    def test_takes_everybody_to_a_new_round(self) -> None:
+        over, join = after(*BOTH_WORK, Asked(0, 1))
+        assert isinstance(over, TellOver)
+        assert (over.why.round, over.why.reason) == (1, "WorkerAsksAgain")
+        assert join == Join()
+
+    def test_is_given_the_round_that_stands_if_it_has_not_had_it(self) -> None:
+        assert after(*BOTH_WORK, told(), Asked(1, 1), formed(2), Asked(0, 1)) == [GiveRound(0, standing(2))]
+
+    def test_does_not_make_the_node_join_twice(self) -> None:
+        assert after(*BOTH_WORK, Asked(0, 1), Asked(1, 1)) == []
+
+
+class TestAWorkerThatDoesNotTakeTheRoundIn:
+    def test_is_ended_when_the_limit_is_over(self) -> None:
+        assert after(*both_ask(), formed(), TookRound(0, 1), LimitOver(1)) == [KillWorker(1)]
+        assert "worker 1 has not taken round 1 in" in said(*both_ask(), formed(), TookRound(0, 1), LimitOver(1))
+
+    def test_is_ended_too_if_it_never_came_out_of_the_last_one(self) -> None:
+        assert after(*BOTH_WORK, told(), Asked(0, 1), formed(2), TookRound(0, 2), LimitOver(2)) == [KillWorker(1)]
+
+    def test_those_that_work_are_left_alone(self) -> None:
+        assert after(*BOTH_WORK, LimitOver(1)) == []
+
+    def test_the_limit_of_an_older_round_ends_nobody(self) -> None:
+        assert after(*both_ask(), formed(), told(), *both_ask(1), formed(2), LimitOver(1)) == []
+
+
+class TestAWorkersEnd:
+    def test_it_alone_is_started_again_and_the_node_gives_up_its_place(self) -> None:
+        aside, over, spawn = after(*BOTH_WORK, WorkerEnded(1, 137))
+        assert (aside, spawn) == (StepAside(), Spawn(1))
+        assert isinstance(over, TellOver)
+        assert over.why.round == 1
+
+    def test_the_node_joins_again_when_the_new_one_is_ready(self) -> None:
+        assert after(*BOTH_WORK, WorkerEnded(1, 137), Asked(0, 1)) == []
+        assert after(*BOTH_WORK, WorkerEnded(1, 137), Asked(0, 1), Asked(1, 0)) == [Join()]
+
+    def test_before_the_first_round_nothing_is_given_up(self) -> None:
+        assert after(WorkerEnded(1, 1)) == [Spawn(1)]
+
+    def test_a_round_that_forms_meanwhile_does_not_wait_for_it(self) -> None:
+        dies_while_joining = (*both_ask(), WorkerEnded(1, 137))
+        assert after(*dies_while_joining) == [Spawn(1)]
+        aside, over = after(*dies_while_joining, formed())
+        assert aside == StepAside()
+        assert isinstance(over, TellOver)
+
+    def test_a_round_that_forms_when_the_new_one_has_asked_is_given_to_both(self) -> None:
+        given = after(*both_ask(), WorkerEnded(1, 137), Asked(1, 0), formed())
+        assert given == [GiveRound(0, standing()), GiveRound(1, standing()), StartLimit(1)]
+
+    def test_a_new_round_costs_no_restart_and_each_end_costs_one(self) -> None:
+        state, _ = run(*BOTH_WORK, told(), *both_ask(1), formed(2), *both_took(2), WorkerEnded(0, 1))
+        assert state.failures == 1
+
+    def test_the_end_for_which_no_restart_is_left_ends_the_node_with_its_status(self) -> None:
+        last = (*BOTH_WORK, WorkerEnded(1, 7))
+        no_restart = Policy(max_restarts=0)
+        assert after(*last, policy=no_restart) == [EndAll(SIGTERM)]
+        assert "no restart is left of 0" in said(*last, policy=no_restart)
+        assert after(*last, WorkerEnded(0, 143), policy=no_restart) == [Leave(close=False), Exit(7)]
+
+    def test_and_the_rendezvous_if_that_is_asked_for(self) -> None:
+        policy = Policy(max_restarts=0, close_on_failure=True)
+        assert after(*BOTH_WORK, WorkerEnded(1, 7), WorkerEnded(0, 0), policy=policy) == [Leave(close=True), Exit(7)]
+
+
+class TestTheEndOfTheWork:
+    def test_when_all_have_ended_with_success_the_rendezvous_is_closed(self) -> None:
+        assert after(*BOTH_WORK, SaidDone(0), SaidDone(1), WorkerEnded(0, 0)) == []
+        assert after(*BOTH_WORK, SaidDone(0), SaidDone(1), *BOTH_ENDED) == [Leave(close=True), Exit(0)]
+
+    def test_one_that_fails_afterwards_is_not_started_again_and_its_status_counts(self) -> None:
+        failed = (*BOTH_WORK, SaidDone(0), WorkerEnded(1, 9))
+        assert after(*failed) == []
+        assert after(*failed, WorkerEnded(0, 0)) == [Leave(close=True), Exit(9)]
+
+    def test_the_rendezvous_is_closed_even_if_the_last_words_of_one_are_all_that_was_heard(self) -> None:
+        assert after(*BOTH_WORK, SaidDone(1), WorkerEnded(1, 1), WorkerEnded(0, 1)) == [Leave(close=True), Exit(1)]
+
+
+class TestNoRound:
+    def test_workers_are_told_and_the_node_ends_with_the_status_for_it(self) -> None:
+        assert after(*both_ask(), NO_MORE) == [TellNoMore(NO_MORE.message, closed=True), EndAll(0)]
+        assert after(*both_ask(), NO_MORE, WorkerEnded(0, 1), WorkerEnded(1, 1)) == [Leave(close=False), Exit(79)]
+
+
+class TestSignals:
+    @pytest.mark.parametrize("before", [(), both_ask(), BOTH_WORK, (*BOTH_WORK, told())])
+    def test_are_handed_on_and_the_node_leaves(self, before: tuple[Event, ...]) -> None:
+        assert after(*before, Signalled(SIGINT)) == [EndAll(SIGINT)]
+        assert after(*before, Signalled(SIGINT), *BOTH_ENDED) == [Leave(close=False), Exit(130)]
+
+    @pytest.mark.parametrize("second", [Signalled(SIGTERM), GraceOver()])
+    def test_the_second_one_or_the_end_of_the_grace_kills(self, second: Event) -> None:
+        assert after(*BOTH_WORK, Signalled(SIGTERM), second) == [KillAll()]
+
+    def test_no_worker_is_started_again_afterwards(self) -> None:
+        assert after(*BOTH_WORK, Signalled(SIGTERM), WorkerEnded(0, 1)) == []
+
+
+@pytest.mark.parametrize("late", [Asked(0, 1), TookRound(0, 1), told(), formed(2), NO_MORE, LimitOver(1), SaidDone(0)])
+@pytest.mark.parametrize("phase", [Phase.ENDING, Phase.ENDED])
+def test_nothing_happens_after_the_end(phase: Phase, late: Event) -> None:
+    ends = (*BOTH_WORK, Signalled(SIGTERM), *(BOTH_ENDED if phase is Phase.ENDED else ()))
+    state, actions = run(*ends, late)
+    assert state.phase is phase
+    assert actions == []
+
+
+WORKERS = 3
+RANKS = st.integers(0, WORKERS - 1)
+STATUSES = st.sampled_from([0, 0, 1, 137, 143])
+
+
+class AnyLife(RuleBasedStateMachine):
+    """Whatever happens to a node, in whatever order a real one can see it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy = Policy(max_restarts=2)
+        self.alive: set[int] = set()
+        self.waits: dict[int, bool] = {}
+        self.held: dict[int, int] = {}
+        self.joins = 0
+        self.exits = 0
+        self.rounds = 0
+        self.knows_the_end = False
+        self.state, actions = first_step(WORKERS)
+        self.carry_out(actions)
+
+    def carry_out(self, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            assert self.exits == 0, f"{action} after Exit"
+            match action:
+                case Spawn(local_rank):
+                    assert local_rank not in self.alive
+                    self.alive.add(local_rank)
+                    self.waits[local_rank], self.held[local_rank] = False, 0
+                case GiveRound(local_rank, its):
+                    assert local_rank in self.alive
+                    assert self.waits[local_rank], f"worker {local_rank} has not asked"
+                    assert its.number > self.held[local_rank]
+                    self.waits[local_rank], self.held[local_rank] = False, its.number
+                case Join():
+                    self.joins += 1
+                    assert self.joins == 1, "two Joins are under way"
+                case TellNoMore() | EndAll():
+                    self.knows_the_end = True
+                case Leave():
+                    assert not self.alive
+                case Exit():
+                    self.exits += 1
+
+    def see(self, event: Event) -> None:
+        self.state, actions = step(self.state, event, self.policy)
+        self.carry_out(actions)
+
+    @rule(local_rank=RANKS)
+    def a_worker_asks(self, local_rank: int) -> None:
+        if local_rank in self.alive and not self.waits[local_rank] and not self.knows_the_end:
+            self.waits[local_rank] = True
+            self.see(Asked(local_rank, self.held[local_rank]))
+
+    @rule(local_rank=RANKS)
+    def a_worker_works(self, local_rank: int) -> None:
+        if local_rank in self.alive and not self.waits[local_rank] and self.held[local_rank]:
+            self.see(TookRound(local_rank, self.held[local_rank]))
+
+    @rule(local_rank=RANKS, status=STATUSES)
+    def a_worker_ends(self, local_rank: int, status: int) -> None:
+        if local_rank in self.alive:
+            self.alive.remove(local_rank)
+            self.see(WorkerEnded(local_rank, status))
+
+    @precondition(lambda self: self.joins)
+    @rule()
+    def a_round_forms(self) -> None:
+        self.joins, self.rounds = 0, self.rounds + 1
+        self.see(formed(self.rounds))
+
+    @precondition(lambda self: self.joins)
+    @rule()
+    def there_will_be_no_round(self) -> None:
+        self.joins = 0
+        self.see(NO_MORE)
+
+    @precondition(lambda self: self.rounds)
+    @rule(older=st.integers(0, 1))
+    def the_round_is_over(self, older: int) -> None:
+        self.see(told(max(1, self.rounds - older)))
+
+    @precondition(lambda self: self.rounds)
+    @rule(older=st.integers(0, 1))
+    def the_limit_is_over(self, older: int) -> None:
+        self.see(LimitOver(max(1, self.rounds - older)))
+
+    @rule(local_rank=RANKS)
+    def a_worker_says_that_it_is_done(self, local_rank: int) -> None:
+        if local_rank in self.alive and self.held[local_rank]:
+            self.see(SaidDone(local_rank))
+
+    @rule(event=st.sampled_from([GraceOver(), StillGathering()]))
+    def time_passes(self, event: Event) -> None:
+        self.see(event)
+
+    @rule()
+    def somebody_wants_it_to_end(self) -> None:
+        self.see(Signalled(SIGTERM))
+
+    @invariant()
+    def no_worker_is_without_a_process_unless_it_is_done_or_the_node_ends(self) -> None:
+        if self.state.phase not in (Phase.ENDING, Phase.ENDED):
+            without = set(range(WORKERS)) - self.alive
+            assert all(self.state.workers[each].doing in (Doing.DONE, Doing.FAILED) for each in without)
+
+    @invariant()
+    def the_node_ends_when_all_workers_have_ended_and_not_before(self) -> None:
+        assert self.exits == (not self.alive)
+        assert (self.state.phase is Phase.ENDED) == (not self.alive)
+
+    @invariant()
+    def it_waits_for_a_round_when_it_says_so(self) -> None:
+        if self.state.phase is Phase.JOINING:
+            assert self.joins == 1
+
+    @invariant()
+    def it_does_not_wait_for_workers_that_all_wait_for_it(self) -> None:
+        if self.state.phase is Phase.GATHERING and self.alive == set(range(WORKERS)):
+            assert not all(self.waits[each] for each in self.alive)
+
+
+AnyLife.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestAnyLife = AnyLife.TestCase
