@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e node image bench memory soak simulate generate local lint format clean
+.PHONY: help demo test e2e node image bench memory soak soak-survivors simulate generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,10 @@ memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 re
 MINUTES ?= 30
 soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make soak MINUTES=30
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
+
+SCHEDULES ?= 500
+soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live on: make soak-survivors SCHEDULES=500
+	@PYTHONPATH=deploy/local:tests $(BIN)/python -m survivor_soak --schedules $(SCHEDULES) $(ARGS)
 
 SEEDS ?= 0:20000
 simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from integration.handlers.runs import Run
 from integration.survival.surviving_node import Worker
 from integration.survival.traces import falls, steps_in, unequal_weights, wrong_samples
-from survivor_soak.plan import WORKERS, Act, Schedule
+from survivor_soak.plan import Act, Schedule
 from survivor_soak.world import World
 
 QUIET_SECONDS = 45.0
-"""After the last blow: a loss known after 3 s, a worker that hung started again after 6 s, rounds; and a busy machine."""
+"""After the last blow: a loss known after 3 s, a worker that hung started again after 6 s; and a busy machine."""
 STEPS_TO_SEE = 3
 SAMPLES, BATCH = 240, 24
 _POLL_SECONDS = 0.02
@@ -44,7 +44,9 @@ def carry_out(world: World, run: Run, schedule: Schedule) -> tuple[float, list[s
     last = time.monotonic()
     wrong = come_to_rest(world, run, last)
     quiet = time.monotonic() - last
-    wrong += [f"worker {name} was not touched and is another process now" for name in _replaced(world, schedule, before)]
+    wrong += [
+        f"worker {name} was not touched and is another process now" for name in _replaced(world, schedule, before)
+    ]
     wrong += judge(world)
     world.forget()
     return quiet, wrong
@@ -65,13 +67,14 @@ def come_to_rest(world: World, run: Run, since: float) -> list[str]:
 
 def unrest(workers: list[Worker], number: int, since: float) -> list[str]:
     """What keeps the world from being one round whose steps go on."""
-    return [
-        f"{worker.name} has done {len(done)} steps in round {number} with {world} workers; newest: {worker.trace.newest}"
-        for worker in workers
-        for done in [[line for line in steps_in(worker.trace.lines[-200:], number) if line.at > since]]
-        for world in [done[-1].world if done else 0]
-        if len(done) < STEPS_TO_SEE or world != len(workers) or not worker.is_alive
-    ]
+    found = []
+    for worker in workers:
+        done = [line for line in steps_in(worker.trace.lines[-200:], number) if line.at > since]
+        world = done[-1].world if done else 0
+        if len(done) < STEPS_TO_SEE or world != len(workers) or not worker.is_alive:
+            steps = f"{len(done)} steps in round {number} with {world} workers"
+            found.append(f"{worker.name} has done {steps}; its newest line: {worker.trace.newest}")
+    return found
 
 
 def judge(world: World) -> list[str]:

@@ -47,9 +47,7 @@ class World:
 
     def place_of(self, worker: Worker) -> tuple[int, int]:
         """Its node's place, and its local rank."""
-        return next(
-            (place, node.workers.index(worker)) for place, node in self.nodes.items() if worker in node.workers
-        )
+        return next((place, node.workers.index(worker)) for place, node in self.nodes.items() if worker in node.workers)
 
     def strike(self, blow: Blow, spared: tuple[int, int]) -> None:
         """Do one thing."""

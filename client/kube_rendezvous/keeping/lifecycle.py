@@ -10,7 +10,8 @@ the node gives up its place, so that the other nodes re-form at once instead of 
 growth. A node joins only when every worker has asked for a round: it has imported and built what it needs.
 
 A worker may ask again for what stands (it could not take the round in, or its peers are cut off): then the node joins
-again, which takes everybody to a new round. One that does not take a round in within the limit is started again.
+again, which takes everybody to a new round. One that has not come for a round within the limit hangs, and is started
+again. If all came and some could not take it in, one of them hangs, on some node: a new round shows who.
 """
 
 from dataclasses import dataclass, replace
@@ -353,7 +354,7 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             )
             return state, (Say(text), Remind())
         case Phase.RUNNING, LimitOver(number) if number == state.round:
-            return state, tuple(_too_late(state))
+            return _too_late(state)
         case _, Signalled(number):
             return replace(state, phase=Phase.ENDING, status=128 + number), (EndAll(number),)
         case _:
@@ -369,10 +370,7 @@ def _asked(state: State, local_rank: int, after: int) -> Step:
         return state, ()
     if after < standing.number:
         return _with(state, local_rank, Worker(Doing.TAKING_IN, standing.number)), (GiveRound(local_rank, standing),)
-    why = Interruption(
-        standing.number, "WorkerAsksAgain", f"worker {local_rank} of this node cannot go on in round {standing.number}"
-    )
-    return replace(state, phase=Phase.JOINING), (Say(_over(why)), TellOver(why), Join())
+    return _again(state, "WorkerAsksAgain", f"worker {local_rank} of this node cannot go on in it")
 
 
 def _join_if_all_ask(state: State) -> Step:
@@ -443,13 +441,24 @@ def _end_if_all_are_gone(state: State) -> Step:
     return replace(state, phase=Phase.ENDED), (Leave(close), Exit(state.status))
 
 
-def _too_late(state: State) -> list[Action]:
+def _too_late(state: State) -> Step:
+    """The limit for taking the round in is over. One that has never come for it hangs, and all others wait for that
+    one: to end those would end every worker of the job. One that came and hangs is seen when it does not come again."""
     actions: list[Action] = []
     for local_rank, worker in enumerate(state.workers):
-        if worker.doing not in (Doing.WORKING, *_GONE) or worker.round < state.round:
+        if worker.doing not in _GONE and worker.round < state.round:
             text = f"worker {local_rank} has not taken round {state.round} in within the limit: it is started again"
             actions += [Say(text), KillWorker(local_rank)]
-    return actions
+    if actions or all(worker.doing is not Doing.TAKING_IN for worker in state.workers):
+        return state, tuple(actions)
+    waiting = [local_rank for local_rank, worker in enumerate(state.workers) if worker.doing is Doing.TAKING_IN]
+    return _again(state, "NotTakenIn", f"workers {waiting} of this node could not take it in within the limit")
+
+
+def _again(state: State, reason: str, message: str) -> Step:
+    """Take everybody to a new round."""
+    why = Interruption(state.round, reason, message)
+    return replace(state, phase=Phase.JOINING), (Say(_over(why)), TellOver(why), Join())
 
 
 def _with(state: State, local_rank: int, worker: Worker) -> State:

@@ -49,7 +49,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmTrainers]:
 
 @pytest.fixture
 def start(where: dict[str, str], warm: WarmTrainers, tmp_path: Path) -> Iterator[Start]:
-    """``start("node-0", "--max-restarts=1", engine="re-init", workers=2, steps=100)``: a node whose trainer survives."""
+    """``start("node-0", "--max-restarts=1", engine="re-init", workers=2)``: a node whose trainer survives."""
     made: list[SurvivingNode] = []
 
     def begin(name: str, *options: str, workers: int = 2, **of_trainer: object) -> SurvivingNode:

@@ -132,8 +132,9 @@ def wrong_samples(lines: Sequence[Line], samples: int, batch: int) -> list[str]:
             steps[line.epoch].add(step)
     once = Counter(range(samples))
     whole = [epoch for epoch, its in sorted(steps.items()) if len(its) == -(-samples // batch)]
-    return [
-        f"epoch {epoch}: repeated {sorted((took[epoch] - once).elements())}, left out {sorted((once - took[epoch]).elements())}"
-        for epoch in whole
-        if took[epoch] != once
-    ]
+    found = []
+    for epoch in whole:
+        repeated, left_out = (sorted(each.elements()) for each in (took[epoch] - once, once - took[epoch]))
+        if repeated or left_out:
+            found.append(f"epoch {epoch}: repeated {repeated}, left out {left_out}")
+    return found

@@ -147,13 +147,22 @@ class TestAWorkerThatAsksAgain:
         assert after(*BOTH_WORK, Asked(0, 1), Asked(1, 1)) == []
 
 
-class TestAWorkerThatDoesNotTakeTheRoundIn:
-    def test_is_ended_when_the_limit_is_over(self) -> None:
-        assert after(*both_ask(), formed(), TookRound(0, 1), LimitOver(1)) == [KillWorker(1)]
-        assert "worker 1 has not taken round 1 in" in said(*both_ask(), formed(), TookRound(0, 1), LimitOver(1))
+class TestTheLimitForTakingARoundIn:
+    HANGS = (*BOTH_WORK, told(), Asked(0, 1), formed(2))
 
-    def test_is_ended_too_if_it_never_came_out_of_the_last_one(self) -> None:
-        assert after(*BOTH_WORK, told(), Asked(0, 1), formed(2), TookRound(0, 2), LimitOver(2)) == [KillWorker(1)]
+    def test_one_that_never_came_for_the_round_is_ended_and_those_that_wait_for_it_are_not(self) -> None:
+        assert after(*self.HANGS, LimitOver(2)) == [KillWorker(1)]
+        assert "worker 1 has not taken round 2 in" in said(*self.HANGS, LimitOver(2))
+
+    def test_when_all_came_and_wait_the_node_asks_for_a_new_round_to_see_who_comes(self) -> None:
+        over, join = after(*both_ask(), formed(), TookRound(0, 1), LimitOver(1))
+        assert isinstance(over, TellOver)
+        assert (over.why.round, over.why.reason) == (1, "NotTakenIn")
+        assert join == Join()
+
+    def test_one_that_hangs_in_the_midst_of_it_is_ended_in_the_round_after(self) -> None:
+        hangs = (*both_ask(), formed(), LimitOver(1), Asked(0, 1), formed(2), LimitOver(2))
+        assert after(*hangs) == [KillWorker(1)]
 
     def test_those_that_work_are_left_alone(self) -> None:
         assert after(*BOTH_WORK, LimitOver(1)) == []

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
     parser.add_argument("--rendezvous")
+    parser.add_argument("--namespace")
     parser.add_argument("--nnodes")
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--global-batch", type=int, default=24)
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write(did="start")
     with survive(
         options.rendezvous,
+        namespace=options.namespace,
         nnodes=options.nnodes,
         progress=lambda: step.done,
         engine=options.engine,

@@ -8,6 +8,7 @@ output and end of the launcher's sockets. It ends with its client, and its clien
 """
 
 import array
+import contextlib
 import json
 import os
 import selectors
@@ -105,10 +106,8 @@ class Server:
         if client in self._selector.get_map():
             self._selector.unregister(client)
         status = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
-        try:
+        with contextlib.suppress(OSError):
             client.send(str(status).encode())
-        except OSError:
-            pass
         client.close()
 
     def _forget_all(self) -> None:
