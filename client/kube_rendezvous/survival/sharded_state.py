@@ -9,7 +9,7 @@
                 sharded.begin(model, optimizer, load_checkpoint(model, optimizer))
             while …:
                 loss(model).backward()
-                sharded.step()                              # in place of optimizer.step()
+                sharded.step(round)                         # in place of optimizer.step()
 
 After a loss every process still has its shards of the last round. What was lost with a member of one replica, another
 replica holds. Each process gets the parts that its new shards are made of, piece by piece, from processes that have
@@ -103,17 +103,23 @@ class ShardedState:
         self._model, self._optimizer, self.steps_done = model, optimizer, steps_done
         self._has_gradients, self._older = False, {}
 
-    def step(self) -> None:
+    def step(self, current: Round) -> None:
         """`optimizer.step()` on all processes, even if one is lost in the middle of it: a collective.
 
         It begins only when all processes have their gradients. Survivors that a loss keeps from hearing so make up for
         the step in `move` if anybody has made it: or else there would be shards of two different steps.
 
+        Args:
+            current: the round.
+
         Raises:
             RuntimeError: a peer was lost, as of every collective.
+            RoundOverError: see `Round.confirm`.
         """
+        current.confirm()
         self._has_gradients = True
         dist.all_reduce(torch.zeros(1, device=group_device()))
+        current.confirm()
         self._apply()
 
     def move(self, current: Round, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Moved:
@@ -125,6 +131,7 @@ class ShardedState:
 
         Raises:
             RuntimeError: a peer was lost meanwhile, as of every collective; nothing is lost that this process held.
+            RoundOverError: see `Round.confirm`.
             ValueError: a tensor is sharded in another way than in contiguous parts.
         """
         survivors = [entry.progress for entry in current.roster.entries if not entry.newcomer]
@@ -145,11 +152,13 @@ class ShardedState:
         for key in keys:
             for transfer in plans[key][0]:
                 _carry_out(transfer, current.rank, held.get(key, []), targets[key])
+        current.confirm()
         _load_optimizer(model, optimizer, targets, next(one for one in said if one.held))
         # Until all have all they need, somebody may have to get it once more.
         self._older = held
         self._model, self._optimizer, self.steps_done = model, optimizer, furthest
         dist.barrier()
+        current.confirm()
         self._older = {}
         return Moved(whole=True)
 

@@ -52,7 +52,7 @@ def main() -> None:
                     loss = torch.nn.functional.mse_loss(model(inputs[chosen]), targets[chosen]) * share.weight
                     optimizer.zero_grad()
                     loss.backward()
-                    sharded.step()  # (4)
+                    sharded.step(current)  # (4)
                     if sharded.steps_done % CHECKPOINT_STEPS == 0:
                         save(options.checkpoint, model, optimizer, sharded.steps_done)
     _log.info("done after %d steps", sharded.steps_done)

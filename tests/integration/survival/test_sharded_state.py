@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from integration.handlers.runs import Run
-from integration.survival.conftest import Start
-from integration.survival.surviving_node import SurvivingNode, until_they_step
+from integration.survival.conftest import StartAlone
+from integration.survival.lone_trainer import LoneTrainer, until_they_step
 
 pytest.importorskip("torch", reason="FSDP2 is torch's")
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("watched")]
@@ -52,15 +52,17 @@ def largest_difference(folder: Path) -> float:
     return found
 
 
-def moved(node: SurvivingNode, round: int) -> tuple[bool, list[str]]:
+def moved(node: LoneTrainer, round: int) -> tuple[bool, list[str]]:
     (line,) = node.did("moved", round)
     _log.info("round %d, %s: %.0f ms", round, node.name, line["took"] * 1000)
     return line["whole"], line["lost"]
 
 
-def test_a_loss_and_a_growth_change_nothing_where_there_are_replicas(run: Run, start: Start, tmp_path: Path) -> None:
+def test_a_loss_and_a_growth_change_nothing_where_there_are_replicas(
+    run: Run, start_alone: StartAlone, tmp_path: Path
+) -> None:
     run.create(minNodes=2, maxNodes=6)
-    nodes = [start(number, TRAINER, "reconfigure") for number in range(4)]
+    nodes = [start_alone(number, TRAINER, "reconfigure") for number in range(4)]
     four = until_they_step(nodes)
     assert [moved(node, four) for node in nodes] == [(False, [])] * 4
 
@@ -69,7 +71,7 @@ def test_a_loss_and_a_growth_change_nothing_where_there_are_replicas(run: Run, s
     three = until_they_step(nodes, after=four)
     assert [moved(node, three) for node in nodes] == [(True, [])] * 3
 
-    nodes.append(start(4, TRAINER, "reconfigure"))
+    nodes.append(start_alone(4, TRAINER, "reconfigure"))
     four_again = until_they_step(nodes, after=three)
     assert [moved(node, four_again) for node in nodes] == [(True, [])] * 4
 
@@ -79,10 +81,10 @@ def test_a_loss_and_a_growth_change_nothing_where_there_are_replicas(run: Run, s
 
 
 def test_a_shard_that_nobody_holds_any_more_is_named_and_all_begin_again(
-    run: Run, start: Start, tmp_path: Path
+    run: Run, start_alone: StartAlone, tmp_path: Path
 ) -> None:
     run.create(minNodes=2, maxNodes=6)
-    nodes = [start(number, TRAINER, "reconfigure") for number in range(3)]
+    nodes = [start_alone(number, TRAINER, "reconfigure") for number in range(3)]
     three = until_they_step(nodes)
 
     nodes.pop(1).kill()

@@ -38,7 +38,7 @@ def fresh(fill: float) -> tuple[Any, Any]:
 
 def round_where_survivors_did(*steps: int) -> Any:
     roster = Roster.of([entry(node, progress=progress) for node, progress in enumerate(steps)])
-    return SimpleNamespace(roster=roster, rank=0, world_size=1)
+    return SimpleNamespace(roster=roster, rank=0, world_size=1, confirm=lambda: None)
 
 
 def interrupted_in_its_step(monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -53,12 +53,12 @@ def interrupted_in_its_step(monkeypatch: pytest.MonkeyPatch) -> Any:
     sharded, (model, optimizer) = ShardedState(), fresh(1.0)
     sharded.begin(model, optimizer, 0)
     model(torch.ones(1, 2)).sum().backward()
-    sharded.step()
+    sharded.step(round_where_survivors_did(0))
     model(torch.ones(1, 2)).sum().backward()
     with monkeypatch.context() as patched:
         patched.setattr(dist, "all_reduce", lost)
         with pytest.raises(RuntimeError, match="closed by peer"):
-            sharded.step()
+            sharded.step(round_where_survivors_did(1))
     assert sharded.steps_done == 1
     return sharded
 

@@ -72,7 +72,7 @@ def main() -> None:
         loss = torch.nn.functional.mse_loss(model(inputs[chosen]), targets[chosen]) * share.weight
         optimizer.zero_grad()
         loss.backward()
-        sharded.step()
+        sharded.step(current)
 
     with survive(progress=lambda: sharded.steps_done, engine=engine, **_which()) as group:
         for current in group:
