@@ -23,7 +23,7 @@ from kube_rendezvous.survival.gloo_connections import GlooConnections
 from kube_rendezvous.survival.roster import Entry
 from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
-from kube_rendezvous.survival.torch_round import is_broken_round, open_round_store, seconds
+from kube_rendezvous.survival.torch_round import forget_meshes, is_broken_round, open_round_store, seconds
 from kube_rendezvous.survival.torchrun_environment import set_environment
 from kube_rendezvous.survival.worker_place import WorkerPlace
 
@@ -73,6 +73,7 @@ class ReconfigureEngine:
         if not dist.is_initialized():
             self._make_group(place, store.add("newcomers", 1))
         self._end_sub_groups()
+        forget_meshes()
         group = c10d._get_default_group()
         entry = Entry(
             node_rank=place.node_rank,

@@ -14,7 +14,7 @@ from kube_rendezvous.survival.gloo_connections import GlooConnections
 from kube_rendezvous.survival.roster import Entry
 from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
-from kube_rendezvous.survival.torch_round import is_broken_round, open_round_store, seconds
+from kube_rendezvous.survival.torch_round import forget_meshes, is_broken_round, open_round_store, seconds
 from kube_rendezvous.survival.torchrun_environment import set_environment
 from kube_rendezvous.survival.worker_place import WorkerPlace
 
@@ -52,6 +52,7 @@ class ReinitEngine:
         newcomer = self._taken is None
         self._end_groups()
         self._aborted = False
+        forget_meshes()
         store = open_round_store(place, listening, timeout=self._take_in_timeout, given_up=given_up)
         self._store = store
         entry = Entry(place.node_rank, place.local_rank, handle="", progress=progress, newcomer=newcomer)

@@ -1,6 +1,8 @@
 """What both torch engines have in common: the round's store, and what a broken round looks like in torch."""
 
+import contextlib
 import socket
+import sys
 from datetime import timedelta
 
 import torch.distributed as dist
@@ -61,3 +63,19 @@ def is_broken_round(error: BaseException) -> bool:
 def seconds(value: float) -> timedelta:
     """As torch wants it."""
     return timedelta(seconds=value)
+
+
+def forget_meshes() -> None:
+    """Let DTensor forget the meshes of the last round.
+
+    A mesh equals every other one of the same shape and ranks, whatever its groups. DTensor's caches give the tensors of
+    a new mesh the one that they have seen before, and so groups that are gone: "Could not resolve the process group".
+    """
+    if "torch.distributed.tensor" not in sys.modules:
+        return
+    with contextlib.suppress(ImportError, AttributeError):  # older torch has fewer of them
+        from torch.distributed.tensor import _redistribute, debug
+
+        debug._clear_sharding_prop_cache()
+        _redistribute._gen_transform_infos.cache_clear()
+        _redistribute.clear_redistribute_planner_cache()

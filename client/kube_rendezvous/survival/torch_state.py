@@ -41,7 +41,7 @@ def share_state(current: Round, *parts: Stateful) -> bool:
     source = current.state_source
     if source is None:
         return False
-    device = _device()
+    device = group_device()
     if current.rank == source:
         tensors: list[torch.Tensor] = []
         skeleton = _take_apart([part.state_dict() for part in parts], tensors)
@@ -110,7 +110,7 @@ def _unpickled(sent: bytes) -> Any:
     return torch.load(io.BytesIO(sent), weights_only=False)
 
 
-def _device() -> torch.device:
+def group_device() -> torch.device:
     """Where the default group's collectives take their tensors."""
     if "nccl" in str(dist.get_backend()).lower():
         return torch.device("cuda", torch.cuda.current_device())
