@@ -118,6 +118,7 @@ class Group:
         self._state = threading.Condition()
         self._working_in = 0
         self._ended = False
+        self._done = False
         self._unexplained = 0
         self._unexplained_at = -1
         self.round: Round | None = None
@@ -165,13 +166,17 @@ class Group:
         ) from failed
 
     def __iter__(self) -> Iterator[Round]:
-        """Rounds, until all workers of one have come to the end of their loop bodies in it."""
+        """Rounds, until all workers of one have come to the end of their loop bodies in it.
+
+        To ``break`` says that this process is done, and waits for the others at the end of the ``with`` block.
+        """
         while True:
             current = self.take_round()
             yield current
             if current.changed():
                 continue
-            if self._all_are_done(current):
+            self._done = self._all_are_done(current)
+            if self._done:
                 return
             _log.info("round %d is over before all were done", current.number)
 
@@ -199,12 +204,18 @@ class Group:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended = True
+        current = self.round
+        if kind is None and current is not None and not self._done:
+            # Somebody broke out of the loop: the others may still need this process.
+            self._done = not current.changed() and self._all_are_done(current)
+        with self._state:
+            self._ended = True
+            self._state.notify_all()
         self._leave()
         try:
             self._engine.close()
         finally:
-            if kind is None:
+            if kind is None and self._done:
                 self._source.finish()
             else:
                 self._source.leave()

@@ -264,6 +264,7 @@ def test_a_block_that_was_left_for_the_next_round_is_not_done_whoever_left_it(gr
     with next(rounds):
         raise RoundOverError("the trainer wants another one")
     assert next(rounds).number == 2
+    engine.on_agree = lambda given_up: True
 
 
 def test_the_loop_ends_when_all_are_done(group: Group) -> None:
@@ -395,6 +396,25 @@ def test_who_ends_with_an_error_leaves_and_who_ends_well_finishes(source: FakeSo
         group.__exit__(type(error) if error else None, error, None)
         assert source.ended == how
     assert engine.did == ["take 1", "leave", "close", "take 2", "leave", "close"]
+
+
+def test_who_breaks_out_of_the_loop_waits_for_the_others(source: FakeSource, engine: FakeEngine) -> None:
+    asked: list[bool] = []
+    engine.on_agree = lambda given_up: bool(asked.append(given_up()) or True)
+    with Group(source, engine, progress=lambda: 0, news_timeout=0.05) as group:
+        for _ in group:
+            break
+    assert (asked, source.ended) == ([False], "finished")
+
+
+def test_who_breaks_out_while_the_others_go_on_leaves_and_closes_nothing(
+    source: FakeSource, engine: FakeEngine
+) -> None:
+    engine.on_agree = lambda given_up: False
+    with Group(source, engine, progress=lambda: 0, news_timeout=0.05) as group:
+        for _ in group:
+            break
+    assert source.ended == "left"
 
 
 def test_its_thread_ends_with_it(source: FakeSource, engine: FakeEngine) -> None:
