@@ -3,13 +3,16 @@
 import contextlib
 import socket
 import sys
+import threading
 from datetime import timedelta
+from typing import cast
 
 import torch.distributed as dist
 
 from kube_rendezvous.membership.standing import Place
 from kube_rendezvous.resources import BootstrapStore
 from kube_rendezvous.store_protocol import Store
+from kube_rendezvous.survival.abandonable import AbandonableStore, unless_given_up
 from kube_rendezvous.survival.errors import RoundOverError
 from kube_rendezvous.survival.roster_exchange import GivenUp
 from kube_rendezvous.survival.worker_place import WorkerPlace
@@ -47,10 +50,21 @@ def open_round_store(
         store=BootstrapStore(member="", address=place.master_addr, port=place.master_port),
         rendezvous_uid=place.rendezvous_uid,
     )
-    store = open_tcp_store(where, listening, timeout=timeout, given_up=given_up)
+    abandoned = threading.Event()
+
+    def is_given_up() -> bool:
+        return abandoned.is_set() or given_up()
+
+    try:
+        store = unless_given_up(
+            lambda: open_tcp_store(where, listening, timeout=timeout, given_up=is_given_up), given_up
+        )
+    except RoundOverError:
+        abandoned.set()
+        raise
     if store is None:
         raise RoundOverError(f"round {place.number} is over before its store was reached")
-    return store
+    return cast(Store, AbandonableStore(store, given_up))
 
 
 def is_broken_round(error: BaseException) -> bool:

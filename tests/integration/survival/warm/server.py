@@ -9,6 +9,7 @@ output and end of the launcher's sockets. It ends with its client, and its clien
 
 import array
 import contextlib
+import ctypes
 import json
 import os
 import selectors
@@ -24,6 +25,7 @@ import torch
 
 _LONGEST = 1 << 20
 _MOST_DESCRIPTORS = 3
+_PR_SET_PDEATHSIG = 1
 _LAUNCHER = "RENDEZVOUS_LAUNCHER_FD"
 
 
@@ -118,7 +120,10 @@ class Server:
             os.close(ends)
 
 
-def _become(trainer: Trainer) -> None:
+def _become(trainer: Trainer, server: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != server:  # it ended before the line above
+        sys.exit(1)
     os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(trainer.environment)
@@ -138,7 +143,8 @@ def _import_what_is_imported_late() -> None:
 
 if __name__ == "__main__":
     _import_what_is_imported_late()
+    itself = os.getpid()
     asked = Server(sys.argv[1]).serve()
-    _become(asked)
+    _become(asked, itself)
     ddp_trainer.log_to_stderr()
     ddp_trainer.main(asked.arguments)
