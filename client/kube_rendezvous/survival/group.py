@@ -24,8 +24,8 @@ from kube_rendezvous.survival.worker_place import WorkerPlace
 _log = logging.getLogger(__name__)
 
 # Long enough for the others' ends to reach this process, one after the other around the ring. Gloo forgets to tell the
-# thread that waits for a transfer when its connection is cut in the midst of it (pair.cc: signalException leaves out the
-# unbound buffers of tx_ and rx_): that thread waits for the whole collective timeout, and nothing frees it any more.
+# thread that waits for a transfer when its connection is cut in the midst of it (pair.cc: signalException leaves out
+# the unbound buffers of tx_ and rx_): it waits for the whole collective timeout, and nothing frees it any more.
 _MOMENT_SECONDS = 0.5
 _AGAIN_SECONDS = 0.25
 _ATTEMPTS = 3
