@@ -23,10 +23,6 @@ from kube_rendezvous.survival.worker_place import WorkerPlace
 
 _log = logging.getLogger(__name__)
 
-# Long enough for the others' ends to reach this process, one after the other around the ring. Gloo forgets to tell the
-# thread that waits for a transfer when its connection is cut in the midst of it (pair.cc: signalException leaves out
-# the unbound buffers of tx_ and rx_): it waits for the whole collective timeout, and nothing frees it any more.
-_MOMENT_SECONDS = 0.5
 _AGAIN_SECONDS = 0.25
 _ATTEMPTS = 3
 _WAIT_SECONDS = 86400.0
@@ -309,7 +305,7 @@ class Group:
         def has_left() -> bool:
             return not 0 < self._working_in <= over
 
-        moment = _MOMENT_SECONDS
+        moment = self._engine.moment
         while not self._state.wait_for(has_left, moment):
             self._engine.free()
             moment = _AGAIN_SECONDS
