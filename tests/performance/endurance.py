@@ -103,7 +103,7 @@ def _live_through(
             sampled = taken // SAMPLE_EVERY
             for what, pid in (("worker", worker), ("launcher", launcher)):
                 held[what].append(Held.read(taken, pid))
-            progress(f"{engine}: {taken} rounds, {time.monotonic() - began:.0f} s: {held['worker'][-1]}")
+            progress(f"{engine}: {taken} rounds in {time.monotonic() - began:.0f} s")
     if them.of[SURVIVOR].pids != [worker]:
         raise AssertionError(f"the survivor was restarted: process {worker} before, {them.of[SURVIVOR].pids} after")
     return [ProcessMeasured(engine, what, samples) for what, samples in held.items()]
@@ -146,11 +146,11 @@ def _delete_member(where: Site, them: Nodes, place: int) -> None:
 
 def _table(measured: Sequence[ProcessMeasured]) -> Table:
     table = Table(title="A survivor after so many changes of membership", title_justify="left")
-    for column in ("engine", "process", "rounds", "descriptors", "threads", "resident, MiB"):
+    for column in ("engine", "process", "rounds", "descriptors", "threads", "resident, MiB", "own, MiB"):
         table.add_column(column, justify="left" if column in ("engine", "process") else "right")
     for each in measured:
         for held in each.shown:
-            numbers = (held.rounds, held.descriptors, held.threads, f"{held.resident_mib:.1f}")
+            numbers = (held.rounds, held.descriptors, held.threads, f"{held.resident_mib:.1f}", f"{held.own_mib:.1f}")
             table.add_row(each.engine, each.process, *map(str, numbers))
     return table
 

@@ -20,12 +20,14 @@ class Held:
         rounds: that it has taken in.
         descriptors, threads: how many.
         resident_mib: memory, MiB.
+        own_mib: the part of it that is no file's, MiB: what leaks would be in. Most of the rest is torch's libraries.
     """
 
     rounds: int
     descriptors: int
     threads: int
     resident_mib: float
+    own_mib: float
 
     @classmethod
     def read(cls, rounds: int, pid: int) -> Self:
@@ -36,8 +38,8 @@ class Held:
         """
         folder = Path(f"/proc/{pid}")
         status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-        resident_kib = int(status["VmRSS"].split()[0])
-        return cls(rounds, len(list((folder / "fd").iterdir())), int(status["Threads"]), resident_kib / 1024)
+        resident, own = (int(status[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))
+        return cls(rounds, len(list((folder / "fd").iterdir())), int(status["Threads"]), resident, own)
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,4 @@ def judge_endurance(measured: Sequence[ProcessMeasured]) -> Iterator[Verdict]:
         yield Verdict(f"{who}: descriptors more", last.descriptors - first.descriptors, 0)
         yield Verdict(f"{who}: threads more", last.threads - first.threads, 0)
         yield Verdict(f"{who}: growth of memory", last.resident_mib / first.resident_mib - 1, GROWTH_LIMIT)
+        yield Verdict(f"{who}: growth of its own memory", last.own_mib / first.own_mib - 1, GROWTH_LIMIT)

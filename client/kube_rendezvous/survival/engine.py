@@ -29,6 +29,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """How it is called in logs and options."""
 
+    @property
+    def moment(self) -> float:
+        """Seconds that the trainer gets to come out of a broken round by itself, before `free` is called."""
+
     def take_in(
         self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp
     ) -> Taken:

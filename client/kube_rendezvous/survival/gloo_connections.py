@@ -17,6 +17,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+MOMENT_SECONDS = 0.5
+"""How long to wait before `end_reading`: long enough for the peers' ends to come, one after the other around the ring.
+
+Gloo forgets to tell the thread that waits for a transfer when its connection is cut in the midst of it (pair.cc:
+signalException leaves out the unbound buffers of tx_ and rx_): that thread waits for the whole collective timeout, and
+nothing frees it any more. When all that can come has come, no transfer is in its midst.
+"""
+
 _LOOP = "gloo_tcp_loop"
 _EPOLL = "anon_inode:[eventpoll]"
 _LOOK_SECONDS = 0.05

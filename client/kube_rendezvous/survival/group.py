@@ -23,7 +23,6 @@ from kube_rendezvous.survival.worker_place import WorkerPlace
 
 _log = logging.getLogger(__name__)
 
-_MOMENT_SECONDS = 0.05
 _AGAIN_SECONDS = 0.25
 _ATTEMPTS = 3
 _WAIT_SECONDS = 86400.0
@@ -306,7 +305,7 @@ class Group:
         def has_left() -> bool:
             return not 0 < self._working_in <= over
 
-        moment = _MOMENT_SECONDS
+        moment = self._engine.moment
         while not self._state.wait_for(has_left, moment):
             self._engine.free()
             moment = _AGAIN_SECONDS

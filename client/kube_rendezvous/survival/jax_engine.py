@@ -36,6 +36,7 @@ class JaxEngine:
     """
 
     name = "jax"
+    moment = 0.05
 
     def __init__(self, *, take_in_timeout: float) -> None:
         try:

@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch.distributed import distributed_c10d as c10d
 
 from kube_rendezvous.survival.engine import Taken
-from kube_rendezvous.survival.gloo_connections import GlooConnections
+from kube_rendezvous.survival.gloo_connections import MOMENT_SECONDS, GlooConnections
 from kube_rendezvous.survival.roster import Entry
 from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
@@ -53,6 +53,7 @@ class ReconfigureEngine:
     """
 
     name = "reconfigure"
+    moment = MOMENT_SECONDS
 
     def __init__(self, backend: str, *, collective_timeout: float, take_in_timeout: float) -> None:
         self._backend = backend

@@ -10,13 +10,15 @@ from torch.distributed import distributed_c10d as c10d
 
 from kube_rendezvous.store_protocol import Store
 from kube_rendezvous.survival.engine import Taken
-from kube_rendezvous.survival.gloo_connections import GlooConnections
+from kube_rendezvous.survival.gloo_connections import MOMENT_SECONDS, GlooConnections
 from kube_rendezvous.survival.roster import Entry
 from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
 from kube_rendezvous.survival.torch_round import forget_meshes, is_broken_round, open_round_store, seconds
 from kube_rendezvous.survival.torchrun_environment import set_environment
 from kube_rendezvous.survival.worker_place import WorkerPlace
+
+_NCCL_MOMENT_SECONDS = 0.05
 
 
 class ReinitEngine:
@@ -44,6 +46,11 @@ class ReinitEngine:
             # Else torch's watchdog ends the process when it sees that a communicator was aborted.
             os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
         self._place: WorkerPlace | None = None
+
+    @property
+    def moment(self) -> float:
+        """See `Engine`. NCCL frees nobody by itself, and nothing is lost by aborting it early."""
+        return _NCCL_MOMENT_SECONDS if "nccl" in (self._backend or "") else MOMENT_SECONDS
 
     def take_in(
         self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp

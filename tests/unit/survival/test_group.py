@@ -79,6 +79,7 @@ class FakeEngine:
     """Takes every round in, unless the test says what happens in `on_take_in`."""
 
     name = "fake"
+    moment = 0.05
 
     def __init__(self) -> None:
         self.did: list[str] = []
