@@ -19,13 +19,14 @@ SPEC = {"minNodes": 1, "maxNodes": 4, "heartbeatSeconds": 1, "lastCallSeconds": 
 TAIL = 6000
 
 
-def soak(seeds: Iterable[int], account: Account, tell: Callable[[str], None]) -> None:
+def soak(seeds: Iterable[int], account: Account, tell: Callable[[str], None], engine: str = "auto") -> None:
     """Carry the schedules of these seeds out, on the cluster of KUBECONFIG or on a local one of its own.
 
     Args:
         seeds: one for each schedule.
         account: holds what was found afterwards. What is wrong ends the world; the next schedule has a new one.
         tell: called with a line for each schedule.
+        engine: of the trainers.
     """
     began = time.monotonic()
     left = iter(seeds)
@@ -37,7 +38,7 @@ def soak(seeds: Iterable[int], account: Account, tell: Callable[[str], None]) ->
     ):
         more = True
         while more:
-            with _world(Path(folder), running, operator, warm) as (world, run):
+            with _world(Path(folder), running, operator, warm, engine) as (world, run):
                 more = _soak(world, run, left, account, tell, began)
 
 
@@ -65,7 +66,7 @@ def _soak(
 
 @contextmanager
 def _world(
-    folder: Path, running: Cluster, operator: OperatorProcess, warm: WarmTrainers
+    folder: Path, running: Cluster, operator: OperatorProcess, warm: WarmTrainers, engine: str
 ) -> Iterator[tuple[World, Run]]:
     connection = Connection.open(str(running.kubeconfig))
     run = Run(connection, "default", f"soak-{time.time_ns()}").create(**SPEC)
@@ -77,6 +78,7 @@ def _world(
         "KUBE_RENDEZVOUS_NAMESPACE": run.namespace,
         "KUBE_RENDEZVOUS_NNODES": "1:4",
         "KUBE_RENDEZVOUS_CREATE": "never",
+        "KUBE_RENDEZVOUS_ENGINE": engine,
     }
     world = World(inner, run, operator, where, warm.command)
     try:

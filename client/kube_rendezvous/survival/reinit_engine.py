@@ -69,6 +69,8 @@ class ReinitEngine:
         # torch does not keep a store in Python alive, and goes on to call it: for every sub-group.
         self._of_group = RoundStore()
         self._of_group.move_on(store, given_up, roster.world_size)
+        # As destroying the group does; but one that was given up while it was made is not there to be destroyed.
+        c10d._world.group_count = 0
         dist.init_process_group(
             self._backend,
             store=self._of_group,
