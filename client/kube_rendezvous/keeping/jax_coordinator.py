@@ -71,7 +71,7 @@ def _serve(jaxlib: Any, processes: int, write: int, parent: int) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1):  # the parent's: its end must be seen where it is waited for
             os.dup2(null, descriptor)
-        # Port 0: a port that is taken is a segmentation fault in jaxlib 0.10.2, so it must not be chosen beforehand.
+        # Port 0, so that it cannot be one that is taken meanwhile.
         before = _listening_ports()
         service = jaxlib.get_distributed_runtime_service(
             "127.0.0.1:0", processes, heartbeat_timeout=_HEARTBEAT_SECONDS, shutdown_timeout=1, recoverable=True

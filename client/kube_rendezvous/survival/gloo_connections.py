@@ -1,8 +1,7 @@
 """Cuts this process's gloo connections, so that every collective that waits in one raises at once.
 
 Nothing in torch frees a thread that waits in a gloo collective whose peers are silent but connected: `abort` and
-`shutdown` return and free nobody, and torch's `_reconfigure`, called beside it, renumbers the collectives of a group
-that is in use. Its connections are sockets, though. When the kernel says that they have ended, gloo's own event loop
+`shutdown` return and free nobody, and `_reconfigure` is not made for a group that is in use. Its connections are sockets, though. When the kernel says that they have ended, gloo's own event loop
 fails whatever waits for them and whatever is tried later: just as if the peers had died, whichever group they serve.
 
 They are found without any private name: gloo's event loop is a thread with a name of its own, the kernel says in which
@@ -20,9 +19,8 @@ from pathlib import Path
 MOMENT_SECONDS = 0.5
 """How long to wait before `end_reading`: long enough for the peers' ends to come, one after the other around the ring.
 
-Gloo forgets to tell the thread that waits for a transfer when its connection is cut in the midst of it (pair.cc:
-signalException leaves out the unbound buffers of tx_ and rx_): that thread waits for the whole collective timeout, and
-nothing frees it any more. When all that can come has come, no transfer is in its midst.
+A thread whose transfer is under way at the moment of the cut may be left to wait for the collective timeout. When all
+that can come has come, no transfer is under way.
 """
 
 _LOOP = "gloo_tcp_loop"
