@@ -1,8 +1,9 @@
 """Cuts this process's gloo connections, so that every collective that waits in one raises at once.
 
 Nothing in torch frees a thread that waits in a gloo collective whose peers are silent but connected: `abort` and
-`shutdown` return and free nobody, and `_reconfigure` is not made for a group that is in use. Its connections are sockets, though. When the kernel says that they have ended, gloo's own event loop
-fails whatever waits for them and whatever is tried later: just as if the peers had died, whichever group they serve.
+`shutdown` return and free nobody, and `_reconfigure` is not made for a group that is in use. Its connections are
+sockets, though. When the kernel says that they have ended, gloo's own event loop fails whatever waits for them and
+whatever is tried later: just as if the peers had died, whichever group they serve.
 
 They are found without any private name: gloo's event loop is a thread with a name of its own, the kernel says in which
 epoll descriptor it waits (/proc/self/task/*/syscall) and what that watches (/proc/self/fdinfo). Where a kernel does not
