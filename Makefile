@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e node image bench memory soak soak-survivors simulate generate local lint format clean
+.PHONY: help demo test e2e node image bench endurance memory soak soak-survivors simulate generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=pytho
 
 bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (6 to 11 minutes)
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
+
+endurance: $(INSTALLED) ## One survivor, 200 changes of membership: descriptors, threads, memory (4 minutes)
+	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance.endurance $(ARGS)
 
 memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 rendezvous of 8
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance.operator_memory $(ARGS)

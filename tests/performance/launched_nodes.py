@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import sysconfig
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from integration.pods.pod_run import PodRun
 from kube_rendezvous.survival.surviving import ENGINE_VARIABLE
 from performance.local_site import Site
+from rendezvous_local.processes import ChildProcess
 
 LIMIT_SECONDS = 120.0
 MAX_RESTARTS = 1000
@@ -65,7 +65,7 @@ class Way:
 
 
 class LaunchedNode:
-    """One launcher with its workers. Make it in the main thread: they end when the thread that started them does.
+    """One launcher with its workers, which never outlive this process.
 
     Args:
         site: where its pod is made.
@@ -94,19 +94,18 @@ class LaunchedNode:
         }
         if way.engine:
             own[ENGINE_VARIABLE] = way.engine
-        with self._output.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*way.command(site, run.name, size, workers), str(folder / name)],
-                env={**os.environ, **own},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        self._process = ChildProcess(
+            name,
+            [*way.command(site, run.name, size, workers), str(folder / name)],
+            log=self._output,
+            environment={**os.environ, **own},
+        )
+        self._process.start()
 
     @property
     def pid(self) -> int:
         """Of the launcher."""
+        assert self._process.pid is not None
         return self._process.pid
 
     @property
@@ -140,8 +139,8 @@ class LaunchedNode:
         Raises:
             AssertionError: it has ended; with the end of its log.
         """
-        if self._process.poll() is not None:
-            raise AssertionError(f"{self.name} has ended with status {self._process.returncode}:\n{self.log_end()}")
+        if not self._process.running:
+            raise AssertionError(f"{self.name} has ended with status {self._process.exit_code}:\n{self.log_end()}")
 
     def log_end(self) -> str:
         """What it said last."""
