@@ -352,9 +352,11 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             text = (
                 f"workers {waited_for} have not asked for a round yet: do they call kube_rendezvous.survival.survive()?"
             )
-            return state, (Say(text), Remind())
+            return state, (*([Say(text)] if waited_for else []), Remind())
         case Phase.RUNNING, LimitOver(number) if number == state.round:
             return _too_late(state)
+        case Phase.GATHERING, LimitOver(number) if number == state.round:
+            return state, tuple(_not_come_out(state))
         case _, Signalled(number):
             return replace(state, phase=Phase.ENDING, status=128 + number), (EndAll(number),)
         case _:
@@ -398,7 +400,7 @@ def _step_aside(state: State, message: str, *said: Action) -> Step:
     why = Interruption(state.round, "WorkerEnded", message)
     state = replace(state, phase=Phase.GATHERING)
     state, joins = _join_if_all_ask(state)
-    return state, (*said, StepAside(), TellOver(why), *joins)
+    return state, (*said, StepAside(), TellOver(why), StartLimit(state.round), *joins)
 
 
 def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) -> Step:
@@ -453,6 +455,16 @@ def _too_late(state: State) -> Step:
         return state, tuple(actions)
     waiting = [local_rank for local_rank, worker in enumerate(state.workers) if worker.doing is Doing.TAKING_IN]
     return _again(state, "NotTakenIn", f"workers {waiting} of this node could not take it in within the limit")
+
+
+def _not_come_out(state: State) -> list[Action]:
+    """The node has stepped aside, and waits for all workers; one still hangs in a round that is over."""
+    actions: list[Action] = []
+    for local_rank, worker in enumerate(state.workers):
+        if worker.doing in (Doing.WORKING, Doing.TAKING_IN):
+            text = f"worker {local_rank} has not come out of round {worker.round} within the limit: it is started again"
+            actions += [Say(text), KillWorker(local_rank)]
+    return actions
 
 
 def _again(state: State, reason: str, message: str) -> Step:

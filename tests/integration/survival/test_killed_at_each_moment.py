@@ -23,7 +23,8 @@ MOMENTS = [
     f"{when} {what}" for what in ("open_round_store", "exchange_rosters", "connect") for when in ("before", "after")
 ]
 COMMON_ROUND_SECONDS = 45.0
-TAKE_IN_LIMIT = 3
+CONNECT_SECONDS = 2  # a peer that dies before it has connected holds gloo so long
+TAKE_IN_LIMIT = 3 * CONNECT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def job(
             trainer=warm.command,
             workers=WORKERS,
             options=[f"--take-in-limit={TAKE_IN_LIMIT}", "--max-restarts=1000"],
-            trainer_options=[f"--engine={request.param}", "--news-timeout=5"],
+            trainer_options=[f"--engine={request.param}", "--news-timeout=5", f"--take-in-timeout={CONNECT_SECONDS}"],
         )
         for index in range(NODES)
     ]

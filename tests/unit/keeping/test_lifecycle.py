@@ -164,6 +164,13 @@ class TestTheLimitForTakingARoundIn:
         hangs = (*both_ask(), formed(), LimitOver(1), Asked(0, 1), formed(2), LimitOver(2))
         assert after(*hangs) == [KillWorker(1)]
 
+    def test_one_that_does_not_come_out_of_a_round_after_its_sibling_has_ended_is_ended_too(self) -> None:
+        assert StartLimit(1) in after(*BOTH_WORK, WorkerEnded(1, 137))
+        assert after(*BOTH_WORK, WorkerEnded(1, 137), LimitOver(1)) == [KillWorker(0)]
+
+    def test_while_the_node_gathers_those_that_import_or_have_asked_are_left_alone(self) -> None:
+        assert after(*BOTH_WORK, WorkerEnded(1, 137), Asked(0, 1), LimitOver(1)) == []
+
     def test_those_that_work_are_left_alone(self) -> None:
         assert after(*BOTH_WORK, LimitOver(1)) == []
 
@@ -173,7 +180,7 @@ class TestTheLimitForTakingARoundIn:
 
 class TestAWorkersEnd:
     def test_it_alone_is_started_again_and_the_node_gives_up_its_place(self) -> None:
-        aside, over, spawn = after(*BOTH_WORK, WorkerEnded(1, 137))
+        aside, over, _, spawn = after(*BOTH_WORK, WorkerEnded(1, 137))
         assert (aside, spawn) == (StepAside(), Spawn(1))
         assert isinstance(over, TellOver)
         assert over.why.round == 1
@@ -188,7 +195,7 @@ class TestAWorkersEnd:
     def test_a_round_that_forms_meanwhile_does_not_wait_for_it(self) -> None:
         dies_while_joining = (*both_ask(), WorkerEnded(1, 137))
         assert after(*dies_while_joining) == [Spawn(1)]
-        aside, over = after(*dies_while_joining, formed())
+        aside, over, _ = after(*dies_while_joining, formed())
         assert aside == StepAside()
         assert isinstance(over, TellOver)
 

@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", default=None)
     parser.add_argument("--join-timeout", type=int, default=120)
     parser.add_argument("--news-timeout", type=float, default=20.0)
+    parser.add_argument("--take-in-timeout", type=float, default=30.0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(7)
@@ -98,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         progress=lambda: step.done,
         engine=options.engine,
         news_timeout=options.news_timeout,
+        take_in_timeout=options.take_in_timeout,
         join_timeout=options.join_timeout,
     ) as group:
         for current in group:
