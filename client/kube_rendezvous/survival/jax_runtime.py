@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kube_rendezvous.survival.gloo_addresses import read_published, stand_in_for_the_absent
+
 _log = logging.getLogger(__name__)
 
 KNOWN_VERSIONS = ("0.10.2",)
@@ -409,7 +411,9 @@ def _spoil_meeting_places(client: Any, standing: _Round) -> None:
         # A group's keys are cpu:gloo/DEVICES/RANK. The value: a host name, an address of no bytes.
         meetings = client.key_value_dir_get_bytes("cpu:gloo")
         for _, value in meetings:
-            _stand_in_for_who_does_not_connect(value, standing.own_listeners)
+            ours = read_published(value)
+            if ours is not None and any(one.endswith(f"|{ours.port}") for one in standing.own_listeners):
+                stand_in_for_the_absent(ours)
         groups = {key.rpartition("/")[0] for key, _ in meetings}
         nowhere = (1).to_bytes(8, "little") + b"x" + (0).to_bytes(8, "little")
         for group in groups:
@@ -418,25 +422,6 @@ def _spoil_meeting_places(client: Any, standing: _Round) -> None:
         for key, value in unreadable:
             with contextlib.suppress(Exception):  # there already
                 client.key_value_set_bytes(key, value)
-
-
-def _stand_in_for_who_does_not_connect(value: bytes, own_listeners: frozenset[str]) -> None:
-    """Connect to a group of our own in the name of each member, and go.
-
-    Args:
-        value: the length of a host name and the name, the length of an address and the address, and for each member the
-            number with which it begins its connection. All numbers are of 64 bits.
-        own_listeners: nothing is done if the address is not one of these.
-    """
-    name_end = 8 + int.from_bytes(value[:8], "little")
-    address_end = name_end + 8 + int.from_bytes(value[name_end : name_end + 8], "little")
-    port = int.from_bytes(value[name_end + 10 : name_end + 12], "big")  # of a sockaddr
-    host = next((one.rpartition("|")[0] for one in own_listeners if one.endswith(f"|{port}")), None)
-    if host is None:
-        return
-    for start in range(address_end, len(value), 8):
-        with contextlib.suppress(OSError), socket.create_connection((host, port), 1.0) as standing_in:
-            standing_in.sendall(value[start : start + 8])
 
 
 def _listening() -> set[str]:

@@ -100,6 +100,7 @@ class ReconfigureEngine:
     def free(self) -> None:
         """See `Engine`."""
         self._connections.end_reading()
+        self._store.free_those_that_connect()
 
     def collectives_succeeded(self) -> bool:
         """See `Engine`. Those that fail raise by themselves."""

@@ -90,6 +90,8 @@ class ReinitEngine:
     def free(self) -> None:
         """See `Engine`."""
         self._connections.end_reading()
+        if self._of_group is not None:
+            self._of_group.free_those_that_connect()
         self._abort()
 
     def collectives_succeeded(self) -> bool:

@@ -1,5 +1,6 @@
 """A store that moves on: torch's process group keeps the one that it was given, the rounds' stores come and go."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,11 @@ import torch.distributed as dist
 
 from kube_rendezvous.store_protocol import Store
 from kube_rendezvous.survival.errors import RoundOverError
+from kube_rendezvous.survival.gloo_addresses import Published, read_published, stand_in_for_the_absent
 from kube_rendezvous.survival.roster_exchange import GivenUp, await_keys
+
+_MOMENT_SECONDS = 1.0
+_NEWEST_GROUPS = 8
 
 
 class RoundStore(dist.Store):
@@ -19,16 +24,25 @@ class RoundStore(dist.Store):
         self._present: Any = None
         self._given_up: GivenUp = lambda: False
         self._askers = 1
+        self._published: list[Published] = []
 
     def move_on(self, store: Store | None, given_up: GivenUp, askers: int = 1) -> None:
         """Go over to another round's store; the old one is let go.
 
         Args:
             store: None: no round is held.
-            given_up: ends each wait, with `RoundOverError`.
+            given_up: ends each wait, a second later, with `RoundOverError`. Whoever has published its address is
+                waited for, and should not be gone: groups of living members connect within milliseconds.
             askers: how many workers wait for the same keys.
         """
-        self._present, self._given_up, self._askers = store, given_up, askers
+        self._present, self._askers = store, askers
+        self._given_up = _a_moment_after(given_up)
+        self._published = []
+
+    def free_those_that_connect(self) -> None:
+        """End the wait of this process's threads for peers that do not connect. From any thread."""
+        for ours in self._published[-_NEWEST_GROUPS:]:
+            stand_in_for_the_absent(ours)
 
     def _store(self) -> Any:
         if self._present is None:
@@ -39,6 +53,8 @@ class RoundStore(dist.Store):
 
     def set(self, key: str, value: str | bytes) -> None:
         """See torch."""
+        if isinstance(value, bytes) and (ours := read_published(value)) is not None:
+            self._published.append(ours)
         self._store().set(key, value)
 
     def get(self, key: str) -> bytes:
@@ -104,3 +120,15 @@ class RoundStore(dist.Store):
         """See torch."""
         limit: timedelta = self._store().timeout
         return limit
+
+
+def _a_moment_after(given_up: GivenUp) -> GivenUp:
+    since: float | None = None
+
+    def still_given_up() -> bool:
+        nonlocal since
+        if since is None and given_up():
+            since = time.monotonic()
+        return since is not None and time.monotonic() - since >= _MOMENT_SECONDS
+
+    return still_given_up
