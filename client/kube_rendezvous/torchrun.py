@@ -1,6 +1,7 @@
 """The border to torch: the only module that imports it. torch's classes outside, ours inside."""
 
 import contextlib
+import functools
 import socket
 import sys
 import time
@@ -181,13 +182,18 @@ def open_tcp_store(
 def _serve(place: Place, listening: socket.socket) -> dist.TCPStore:
     # The server reaches itself by loopback: its address may be one that only others can use.
     itself = "::1" if listening.family == socket.AF_INET6 else "127.0.0.1"
-    return dist.TCPStore(
+    serve = functools.partial(
+        dist.TCPStore,
         host_name=itself,
         port=place.store.port,
         is_master=True,
         wait_for_workers=False,
         master_listen_fd=listening.detach(),
     )
+    try:
+        return serve()
+    except NotImplementedError:  # torch 2.6: its server on libuv takes no socket, the older one does
+        return serve(use_libuv=False)
 
 
 def _connect(place: Place, given_up: Callable[[], bool]) -> dist.TCPStore | None:

@@ -6,14 +6,16 @@ sockets, though. When the kernel says that they have ended, gloo's own event loo
 whatever is tried later: just as if the peers had died, whichever group they serve.
 
 They are found without any private name: gloo's event loop is a thread with a name of its own, the kernel says in which
-epoll descriptor it waits (/proc/self/task/*/syscall) and what that watches (/proc/self/fdinfo). Where a kernel does not
-tell (gVisor), nothing is cut, and waiting threads are freed by their peers' ends or by the groups' time limit.
+epoll descriptor it waits (/proc/self/task/*/syscall) and what that watches (/proc/self/fdinfo). Where the kernel does
+not tell, or the thread has no name (torch before 2.15), they are the sockets that begin or end where a member listens.
 """
 
 import contextlib
 import os
 import socket
+import stat
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +33,14 @@ _SELF = Path("/proc/self")
 
 
 class GlooConnections:
-    """All of this process. Not thread-safe: the caller sees to that only one call runs at a time."""
+    """All of this process. Not thread-safe: the caller sees to that only one call runs at a time.
 
-    def __init__(self) -> None:
+    Args:
+        addresses: where the members of its groups listen, as far as they are known: host and port.
+    """
+
+    def __init__(self, addresses: Callable[[], Collection[tuple[str, int]]] = frozenset) -> None:
+        self._addresses = addresses
         self._epoll_of: dict[str, int] = {}
 
     def end_reading(self) -> int:
@@ -51,8 +58,11 @@ class GlooConnections:
         return self._shut(socket.SHUT_RDWR)
 
     def _shut(self, how: int) -> int:
+        epolls = self._epolls()
+        if not epolls:
+            return _shut_those_between(self._addresses(), how)
         found = 0
-        for epoll in self._epolls():
+        for epoll in epolls:
             for watched in _watched_by(epoll):
                 with contextlib.suppress(OSError):  # closed meanwhile, not a socket, not connected
                     found += _shut(watched, how)
@@ -124,3 +134,19 @@ def _shut(watched: _Watched, how: int) -> bool:
     finally:
         if duplicate >= 0:
             os.close(duplicate)
+
+
+def _shut_those_between(addresses: Collection[tuple[str, int]], how: int) -> int:
+    found = 0
+    for name in os.listdir(_SELF / "fd") if addresses else ():
+        with contextlib.suppress(OSError):  # closed meanwhile, not connected
+            if not stat.S_ISSOCK(os.stat(int(name)).st_mode):
+                continue  # what fails to become a socket object would stay open
+            with socket.socket(fileno=os.dup(int(name))) as connection:
+                if connection.family not in (socket.AF_INET, socket.AF_INET6):
+                    continue
+                ends = (connection.getsockname()[:2], connection.getpeername()[:2])
+                if any(end in addresses for end in ends):
+                    connection.shutdown(how)
+                    found += 1
+    return found

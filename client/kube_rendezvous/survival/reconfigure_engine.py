@@ -60,7 +60,7 @@ class ReconfigureEngine:
         self._collective_timeout = collective_timeout
         self._take_in_timeout = take_in_timeout
         self._store = RoundStore()
-        self._connections = GlooConnections()
+        self._connections = GlooConnections(lambda: self._store.addresses)
         self._taken: Taken | None = None
         self._place: WorkerPlace | None = None
 

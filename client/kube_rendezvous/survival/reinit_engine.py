@@ -38,7 +38,7 @@ class ReinitEngine:
         self._take_in_timeout = take_in_timeout
         self._store: Store | None = None
         self._of_group: RoundStore | None = None
-        self._connections = GlooConnections()
+        self._connections = GlooConnections(lambda: self._of_group.addresses if self._of_group else frozenset())
         self._taken: Taken | None = None
         self._has_nccl = "nccl" in (backend or "").lower()
         self._aborted = False

@@ -25,6 +25,8 @@ class RoundStore(dist.Store):
         self._given_up: GivenUp = lambda: False
         self._askers = 1
         self._published: list[Published] = []
+        self.addresses: set[tuple[str, int]] = set()
+        """Where members of this process's groups listen, this one among them: host and port."""
 
     def move_on(self, store: Store | None, given_up: GivenUp, askers: int = 1) -> None:
         """Go over to another round's store; the old one is let go.
@@ -38,11 +40,18 @@ class RoundStore(dist.Store):
         self._present, self._askers = store, askers
         self._given_up = _a_moment_after(given_up)
         self._published = []
+        self.addresses = set()
 
     def free_those_that_connect(self) -> None:
         """End the wait of this process's threads for peers that do not connect. From any thread."""
         for ours in self._published[-_NEWEST_GROUPS:]:
             stand_in_for_the_absent(ours)
+
+    def _learn(self, value: str | bytes) -> Published | None:
+        published = read_published(value) if isinstance(value, bytes) else None
+        if published is not None:
+            self.addresses.add((published.host, published.port))
+        return published
 
     def _store(self) -> Any:
         if self._present is None:
@@ -53,7 +62,8 @@ class RoundStore(dist.Store):
 
     def set(self, key: str, value: str | bytes) -> None:
         """See torch."""
-        if isinstance(value, bytes) and (ours := read_published(value)) is not None:
+        ours = self._learn(value)
+        if ours is not None:
             self._published.append(ours)
         self._store().set(key, value)
 
@@ -61,6 +71,7 @@ class RoundStore(dist.Store):
         """See torch."""
         self.wait([key])
         value: bytes = self._store().get(key)
+        self._learn(value)
         return value
 
     def add(self, key: str, value: int) -> int:
@@ -81,6 +92,8 @@ class RoundStore(dist.Store):
         """See torch."""
         self.wait(list(keys))
         values: list[bytes] = self._store().multi_get(keys)
+        for value in values:
+            self._learn(value)
         return values
 
     def multi_set(self, keys: Sequence[str], values: Sequence[str | bytes]) -> None:

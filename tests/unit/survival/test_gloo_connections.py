@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from integration.handlers.eventually import eventually
+from kube_rendezvous.survival import gloo_connections
 from kube_rendezvous.survival.gloo_connections import GlooConnections
 from unit.survival.gloo_peer import SECONDS, Peer, join, summed
 
@@ -122,3 +123,18 @@ def test_other_sockets_of_the_process_are_untouched_and_no_descriptor_is_left(pe
 
 def test_a_process_without_gloo_has_nothing_to_cut() -> None:
     assert GlooConnections().end_reading() == 0
+
+
+def test_where_no_loop_is_found_the_sockets_between_members_are_cut_and_no_others() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as member, socket.create_server(("127.0.0.1", 0)) as stranger:
+        address = member.getsockname()
+        with socket.create_connection(address) as begins, socket.create_connection(stranger.getsockname()) as foreign:
+            ends, _ = member.accept()
+            other, _ = stranger.accept()
+            with ends, other:
+                assert gloo_connections._shut_those_between({address}, socket.SHUT_RD) == 2
+                for cut in (begins, ends):
+                    cut.settimeout(SECONDS)
+                    assert cut.recv(1) == b""
+                other.send(b"x")
+                assert foreign.recv(1) == b"x"
