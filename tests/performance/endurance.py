@@ -102,7 +102,7 @@ def _live_through(
         if taken // SAMPLE_EVERY > sampled or taken >= changes:
             sampled = taken // SAMPLE_EVERY
             for what, pid in (("worker", worker), ("launcher", launcher)):
-                held[what].append(Held.read(taken, pid))
+                held[what].append(Held.at_rest(taken, pid))
             progress(f"{engine}: {taken} rounds in {time.monotonic() - began:.0f} s")
     if them.of[SURVIVOR].pids != [worker]:
         raise AssertionError(f"the survivor was restarted: process {worker} before, {them.of[SURVIVOR].pids} after")
