@@ -24,7 +24,7 @@ from rich.table import Table
 from integration.pods.pod_run import eventually
 from kube_rendezvous.resources import MEMBER_PLURAL
 from kube_rendezvous.resources.names import object_path
-from performance.endurance_figures import Held, ProcessMeasured, judge_endurance
+from performance.endurance_figures import LAUNCHER, WORKER, Held, ProcessMeasured, judge_endurance
 from performance.launched_nodes import Nodes, Way, nodes
 from performance.local_site import Site, site
 
@@ -86,7 +86,7 @@ def _live_through(
     began = time.monotonic()
     _rest(them, 0)
     (worker,), launcher = them.of[SURVIVOR].pids, them.of[SURVIVOR].pid
-    held: dict[str, list[Held]] = {"worker": [], "launcher": []}
+    held: dict[str, list[Held]] = {WORKER: [], LAUNCHER: []}
     first = _round(them)
     taken, sampled, killed_at, neighbour = 0, 0, 0, SURVIVOR
     while taken < changes:
@@ -101,8 +101,8 @@ def _live_through(
         taken = _round(them) - first
         if taken // SAMPLE_EVERY > sampled or taken >= changes:
             sampled = taken // SAMPLE_EVERY
-            for what, pid in (("worker", worker), ("launcher", launcher)):
-                held[what].append(Held.read(taken, pid))
+            for what, pid in ((WORKER, worker), (LAUNCHER, launcher)):
+                held[what].append(Held.at_rest(taken, pid))
             progress(f"{engine}: {taken} rounds in {time.monotonic() - began:.0f} s")
     if them.of[SURVIVOR].pids != [worker]:
         raise AssertionError(f"the survivor was restarted: process {worker} before, {them.of[SURVIVOR].pids} after")

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from performance.endurance_figures import Held, ProcessMeasured, judge_endurance
+from performance.endurance_figures import LAUNCHER, Held, ProcessMeasured, judge_endurance
 
 
 def broken(*samples: Held) -> list[str]:
@@ -27,6 +27,13 @@ def broken(*samples: Held) -> list[str]:
 )
 def test_growth_is_found(last: Held, what: list[str]) -> None:
     assert broken(Held(11, 24, 7, 700.0, 100.0), last) == what
+
+
+def test_a_launcher_may_keep_a_connection_more_but_not_one_for_each_round() -> None:
+    for more, holds in ((2, True), (3, False)):
+        samples = [Held(10, 7, 7, 48.0, 32.0), Held(200, 7 + more, 7, 48.0, 32.0)]
+        measured = ProcessMeasured("re-init", LAUNCHER, samples)
+        assert all(verdict.holds for verdict in judge_endurance([measured])) is holds
 
 
 def test_what_the_first_rounds_take_is_no_growth() -> None:

@@ -94,12 +94,13 @@ def _survive(training: Training, write: Write) -> None:
 
 
 def _be_restarted(training: Training, write: Write) -> None:
+    torchrun = os.getppid()
     dist.init_process_group("gloo")
     where = {"round": 0, "world": dist.get_world_size()}  # torchrun says no number
     write("took", **where)
     try:
         model = DistributedDataParallel(training.network)
-        while True:
+        while os.getppid() == torchrun:  # its workers would train on for ever if it were killed
             training.one_step(model)
             write("step", **where)
     except RuntimeError:  # a peer is lost: who fails by itself uses up one of torchrun's --max-restarts

@@ -80,5 +80,5 @@ def test_the_next_step_is_done_when_the_last_survivor_has_done_it(after: list[St
 def test_one_way_takes_a_share_of_the_others_time() -> None:
     assert share(measured(KEPT), measured(ANEW)) == pytest.approx(0.5 / 8.0)
     assert check_share(measured(KEPT), measured(ANEW)).holds
-    slower = replace(measured(KEPT), stepped_after=0.6)
+    slower = replace(measured(KEPT), stepped_after=0.9)
     assert not check_share(slower, measured(ANEW)).holds

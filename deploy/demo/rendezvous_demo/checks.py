@@ -8,7 +8,7 @@ from rendezvous_demo.measurements import GrowthMeasured, LossMeasured, told_limi
 from rendezvous_demo.recoveries import Recovery, share
 
 ACCURACY = 0.95
-BUSY_MACHINE_SHARE = 1 / 15
+BUSY_MACHINE_SHARE = 1 / 10  # of one kill, on whatever machine; `make bench` holds the median of many to 1/15
 STEPS_UNDONE = 1
 
 
@@ -127,7 +127,7 @@ def check_undone(surviving: Recovery) -> Check:
 
 
 def check_share(surviving: Recovery, restarting: Recovery) -> Check:
-    """To keep processes is worth it. `make bench` holds it to more, without a busy machine's noise."""
+    """To keep processes is worth it, on a busy machine too."""
     measured = share(surviving, restarting)
     return Check(
         "kill → next step, survivors kept : restarted",
