@@ -29,6 +29,7 @@ ORDER = (
     "test_isolation",
     "test_nodes_with_labels",
     "test_survivors_told",
+    "test_survivors_keep_processes",
     "test_release",  # takes the operator away
 )
 

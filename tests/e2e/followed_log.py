@@ -11,6 +11,7 @@ from datetime import datetime
 from e2e.kubectl import Kubectl
 
 AGAIN_SECONDS = 0.5
+STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T")  # others are the kubelet's own words, about a container that is gone
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class FollowedLog:
             already, seen_to = bool(since), self._newest
             for line in process.stdout:
                 stamp, _, text = line.rstrip("\n").partition(" ")
-                if already and stamp <= seen_to:
+                if not STAMP.match(stamp) or (already and stamp <= seen_to):
                     continue
                 with self._came:
                     self._newest = stamp

@@ -13,6 +13,7 @@ class PodSeen:
 
     Args:
         container_id: of the main container's newest instance, without the name of the runtime; "" if there was none.
+        started_at: when that instance was started, as the API writes it; "" if it does not run.
         restarts: how often any of its containers was started again.
     """
 
@@ -22,6 +23,7 @@ class PodSeen:
     phase: str
     node: str
     container_id: str
+    started_at: str
     restarts: int
     deleting: bool
 
@@ -39,6 +41,7 @@ class PodSeen:
             phase=status.get("phase", ""),
             node=obj["spec"].get("nodeName", ""),
             container_id=first.get("containerID", "").rpartition("//")[2],
+            started_at=((first.get("state") or {}).get("running") or {}).get("startedAt", ""),
             restarts=sum(int(one.get("restartCount", 0)) for one in everything),
             deleting="deletionTimestamp" in obj["metadata"],
         )

@@ -1,4 +1,9 @@
-"""Each example does what its first lines promise. (Job, StatefulSet: `test_first_step`, `test_survivors_told`.)"""
+"""Each example does what its first lines promise.
+
+Job: `test_first_step`; StatefulSet: `test_survivors_told`; losses: `test_survivors_keep_processes`.
+"""
+
+import pytest
 
 from e2e.eventually import eventually
 from e2e.example_overlay import Patch, replace
@@ -48,6 +53,21 @@ def test_jax_finds_its_processes_and_completes(examples: Examples) -> None:
     with examples.start("jax") as run:
         run.wait_for_first_steps(2, START_SECONDS)
         wait_for_complete(run, "jax")
+
+
+@pytest.mark.parametrize(("example", "argument"), [("survivors-job", 8), ("survivors-jax", 7)])
+def test_workers_that_live_through_rounds_agree_on_the_end_and_complete(
+    examples: Examples, example: str, argument: int
+) -> None:
+    enough_for_all_to_come = Patch(
+        "Job", (replace(f"/spec/template/spec/containers/0/args/{argument}", "--steps=200"),)
+    )
+    with examples.start(example, [enough_for_all_to_come]) as run:
+        wait_for_complete(run, example)
+        closed = run.wait("closed rendezvous", lambda it: it.status.closed is not None, START_SECONDS)
+        assert closed.status.world_size == closed.spec.max_nodes
+        for pod in run.pods:
+            run.log(pod).wait_for("done after 200 steps", START_SECONDS)
 
 
 def test_a_shell_script_trains_beside_the_sidecar_and_completes(examples: Examples, figures: Figures) -> None:

@@ -114,7 +114,8 @@ class Checkpoint:
 
 
 def _say(current: Round, text: str) -> None:
-    print(f"rank {current.rank} of {current.world_size}: {text}", flush=True)  # noqa: T201
+    # In one piece: the workers of a node share its output, and print() writes the end of the line by itself.
+    print(f"rank {current.rank} of {current.world_size}: {text}\n", end="", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
