@@ -13,6 +13,7 @@ from collections.abc import Callable
 from kube_rendezvous.survival import jax_runtime
 from kube_rendezvous.survival.engine import Taken
 from kube_rendezvous.survival.errors import EngineError, RoundOverError
+from kube_rendezvous.survival.gloo_connections import MOMENT_SECONDS
 from kube_rendezvous.survival.roster import Entry, Roster
 from kube_rendezvous.survival.roster_exchange import GivenUp
 from kube_rendezvous.survival.torchrun_environment import set_environment
@@ -36,7 +37,7 @@ class JaxEngine:
     """
 
     name = "jax"
-    moment = 0.05
+    moment = MOMENT_SECONDS
 
     def __init__(self, *, take_in_timeout: float) -> None:
         try:
@@ -72,7 +73,7 @@ class JaxEngine:
 
     def leave(self) -> None:
         """See `Engine`. The backend lives on until the next round is taken in: what the trainer needs can be copied."""
-        jax_runtime.interrupt()
+        jax_runtime.break_off()
 
     def free(self) -> None:
         """See `Engine`."""

@@ -170,7 +170,7 @@ def leave() -> None:
     standing, _standing = _standing, None
     if standing is not None:
         # First of all: whoever waits for us is freed now, and a step of ours that is under way ends.
-        _break_connections(standing)
+        _break_connections(standing, socket.SHUT_RDWR)
         standing.client = None
     state = distributed.global_state
     state.client, state.coordinator_address, state.process_id, state.num_processes = None, None, 0, 1
@@ -203,6 +203,14 @@ def interrupt() -> None:
         return
     standing.given_up.set()
     _free(standing)
+
+
+def break_off() -> None:
+    """End this process's connections, so that peers that wait for it are freed. By the thread that computes."""
+    standing = _standing
+    if standing is not None:
+        standing.given_up.set()
+        _break_connections(standing, socket.SHUT_RDWR)
 
 
 def publish(key: str, value: str) -> None:
@@ -360,21 +368,22 @@ def _answers(client: Any) -> bool:
 
 
 def _free(standing: _Round) -> None:
-    _break_connections(standing)
+    # The reading side alone: a write that fails under gloo's own thread may leave its sender waiting.
+    _break_connections(standing, socket.SHUT_RD)
     client = standing.client
     if client is not None:
         _spoil_meeting_places(client, standing)
 
 
-def _break_connections(standing: _Round) -> None:
-    """Shut down the connections of gloo: each wait on one raises, here and at its other end."""
+def _break_connections(standing: _Round, how: int) -> None:
+    """Shut down the connections of gloo: each wait on one raises, here and, once gloo sees it, at its other end."""
     if not standing.own_listeners:
         return
     known = standing.own_listeners | standing.listeners
     for one in _sockets():
         with contextlib.suppress(OSError):
             if not _is_listening(one) and not known.isdisjoint((_text(one.getsockname()), _text(one.getpeername()))):
-                one.shutdown(socket.SHUT_RDWR)
+                one.shutdown(how)
 
 
 @contextlib.contextmanager
