@@ -44,7 +44,7 @@ def main() -> None:
                 first = done.step + 1
                 while not options.steps or done.step < options.steps:
                     current.check()  # (2): is the round over? From memory
-                    loss = _train_one_step(model, optimizer, options.step_seconds)
+                    loss = _train_one_step(current, model, optimizer, options.step_seconds)
                     done.step += 1
                     if done.step == first:
                         _say(current, f"first step of this round done: step {done.step}, pid {os.getpid()}")
@@ -67,12 +67,15 @@ def _parse_command_line() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _train_one_step(model: DistributedDataParallel, optimizer: torch.optim.Optimizer, step_seconds: float) -> float:
+def _train_one_step(
+    current: Round, model: DistributedDataParallel, optimizer: torch.optim.Optimizer, step_seconds: float
+) -> float:
     time.sleep(step_seconds)
     samples = torch.randn(32, 16)
     optimizer.zero_grad()
     loss = torch.nn.functional.mse_loss(model(samples), samples.sum(dim=1, keepdim=True))
     loss.backward()  # DDP averages the gradients here: all ranks meet
+    current.confirm()  # on GPUs a collective that was cut off says nothing by itself; on CPU this is free
     optimizer.step()
     return loss.item()
 
