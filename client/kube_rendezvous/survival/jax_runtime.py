@@ -38,6 +38,7 @@ _SLICE_SECONDS = 0.1  # of a wait, after which it is looked whether the round wa
 _SIGN_OF_LIFE_SECONDS = 0.2  # a service in its right mind needs a millisecond; else `interrupt` comes again
 _PREFIX = "kube-rendezvous"
 _ALL_CONNECTED, _ALL_READY = f"{_PREFIX}/all-connected", f"{_PREFIX}/all-ready"
+_EVERYWHERE = "0.0.0.0"
 _HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 
@@ -379,10 +380,14 @@ def _break_connections(standing: _Round, how: int) -> None:
     """Shut down the connections of gloo: each wait on one raises, here and, once gloo sees it, at its other end."""
     if not standing.own_listeners:
         return
+    own_ports = {_port(listener) for listener in standing.own_listeners}
     known = standing.own_listeners | standing.listeners
     for one in _sockets():
         with contextlib.suppress(OSError):
-            if not _is_listening(one) and not known.isdisjoint((_text(one.getsockname()), _text(one.getpeername()))):
+            if _is_listening(one):
+                continue
+            here, there = _text(one.getsockname()), _text(one.getpeername())
+            if _port(here) in own_ports or there in known or f"{_EVERYWHERE}|{_port(there)}" in known:
                 one.shutdown(how)
 
 
@@ -456,8 +461,16 @@ def _is_listening(one: socket.socket) -> bool:
     return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
+def _port(text: str) -> str:
+    return text.rpartition("|")[2]
+
+
 def _text(address: Any) -> str:
-    return f"{address[0]}|{address[1]}" if isinstance(address, tuple) else ""
+    """One spelling for one address: IPv4 within IPv6 as IPv4, and both ways of listening everywhere alike."""
+    if not isinstance(address, tuple):
+        return ""
+    host = str(address[0]).removeprefix("::ffff:")
+    return f"{_EVERYWHERE if host == '::' else host}|{address[1]}"
 
 
 def _leave_at_exit() -> None:
