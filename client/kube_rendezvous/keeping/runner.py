@@ -48,6 +48,8 @@ from kube_rendezvous.participation import Participation
 from kube_rendezvous.standing_round import StandingRound
 from kube_rendezvous.survival.launcher_wire import Ask, Done, FromLauncher, FromWorker, Give, NoMore, Over, Took
 from kube_rendezvous.survival.worker_place import WorkerPlace
+from kube_rendezvous.survival.xla_flags import VARIABLE as XLA_FLAGS
+from kube_rendezvous.survival.xla_flags import with_separate_all_reduces
 
 _log = logging.getLogger(__name__)
 
@@ -201,6 +203,8 @@ class Runner:
             "TORCHELASTIC_RESTART_COUNT": str(starts),
             "RENDEZVOUS_NAME": self._participation.name,
             "RENDEZVOUS_NAMESPACE": self._participation.namespace,
+            # Of no effect where XLA is not used.
+            XLA_FLAGS: with_separate_all_reduces(self._environment.get(XLA_FLAGS, "")),
         }
         if self._count > 1:  # as torchrun: else each worker would take all cores
             own["OMP_NUM_THREADS"] = self._environment.get("OMP_NUM_THREADS", "1")
