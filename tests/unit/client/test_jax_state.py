@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import contextlib
 from typing import Any
 
 import pytest
@@ -33,9 +34,15 @@ def test_the_leaf_of_a_failed_step_is_named() -> None:
     def step(x: Any) -> Any:
         return jax.pure_callback(fails, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
 
-    # JAX raises at once where the input is there already, and otherwise gives an array that raises when it is used.
-    late = jax.jit(lambda x: jax.lax.fori_loop(0, 50, lambda _, y: y @ x / 1000, x))(jax.numpy.ones((400, 400)))
-    poisoned = jax.jit(step)(late)
+    def poisoned_while_it_waits_for_its_input() -> Any:
+        # JAX raises at once where the input is there already, and otherwise gives an array that raises when it is used.
+        for steps in (50, 500, 5000):
+            late = jax.jit(lambda x, n=steps: jax.lax.fori_loop(0, n, lambda _, y: y @ x / 1000, x))
+            with contextlib.suppress(jax.errors.JaxRuntimeError, ValueError):
+                return jax.jit(step)(late(jax.numpy.ones((400, 400))))
+        raise AssertionError("the input was always there before the step began")
+
+    poisoned = poisoned_while_it_waits_for_its_input()
     try:
         with pytest.raises(StateError, match=r"state\['layers'\]\[1\] comes from a step that failed"):
             to_host({"layers": [jax.numpy.ones(1), poisoned]})
