@@ -1,8 +1,8 @@
 """What of a state can be carried to the host, and what is said of the rest."""
 
+import contextlib
 import subprocess
 import sys
-import contextlib
 from typing import Any
 
 import pytest
