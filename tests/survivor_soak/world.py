@@ -125,6 +125,7 @@ class World:
             workers=WORKERS,
             options=OPTIONS,
             trainer_options=TRAINER_OPTIONS,
+            successor_of=old,
         )
 
     def _guest_comes_or_goes(self) -> None:
