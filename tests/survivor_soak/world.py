@@ -36,6 +36,7 @@ class World:
         self._where = where
         self._trainer = trainer
         self.nodes: dict[int, SurvivingNode] = {}
+        self._newest: dict[int, SurvivingNode] = {}  # of each place, also when nobody is there now
         self.ends: list[str] = []
         for place in range(NODES):
             self._start(place)
@@ -113,11 +114,11 @@ class World:
         ]
 
     def _start(self, place: int) -> None:
-        old = self.nodes.get(place)
+        old = self._newest.get(place)
         if old is not None:
             old.process.resume()
             old.process.stop(5.0)
-        self.nodes[place] = SurvivingNode(
+        self.nodes[place] = self._newest[place] = SurvivingNode(
             f"node-{place}",
             self._folder,
             self._where,
