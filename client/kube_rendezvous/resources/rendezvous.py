@@ -169,3 +169,4 @@ class Rendezvous:
     managed_by: str = ""
     trusted_places: frozenset[str] = frozenset()
     being_deleted: bool = False
+    finalizers: tuple[str, ...] = ()

@@ -47,6 +47,7 @@ def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
         trusted_places=_trusted(meta.get("annotations") or {}),
         managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
         being_deleted="deletionTimestamp" in meta,
+        finalizers=tuple(meta.get("finalizers") or ()),
     )
 
 
