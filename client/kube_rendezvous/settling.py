@@ -11,9 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from kube_rendezvous.api import RendezvousClosedError, RendezvousGracefulExitError, RendezvousTimeoutError
+from kube_rendezvous.api import (
+    RendezvousClosedError,
+    RendezvousGracefulExitError,
+    RendezvousStateError,
+    RendezvousTimeoutError,
+)
 from kube_rendezvous.cluster.refusals import explain_failure
 from kube_rendezvous.membership.pace import Pace
+from kube_rendezvous.membership.place_lock import PlaceTakenError
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.membership.standing import (
     BeingDeleted,
@@ -22,6 +28,7 @@ from kube_rendezvous.membership.standing import (
     MustJoin,
     MustRejoin,
     Place,
+    Refused,
     SentHome,
     Standing,
     Waiting,
@@ -85,6 +92,8 @@ class Settling:
                 raise RendezvousClosedError(f"{self._what} is closed: {where.why}")
             if isinstance(where, SentHome):
                 raise RendezvousGracefulExitError(f"{self._what} does not need this node: {where.why}")
+            if isinstance(where, Refused):
+                raise RendezvousStateError(f"{self._what} refuses this node: {where.why}")
             deadline = self._go_on(where, deadline)
 
     def member(self, deadline: float) -> None:
@@ -130,11 +139,22 @@ class Settling:
                 self._thrown_out_at = time.monotonic()
             self._compare_with_wish(self._session.rendezvous)
             _log.debug("%s: joining, because %s", self._what, where.why)
-            self._session.join(self._listen(), deadline)
+            self._join(deadline)
         elif isinstance(where, MustRejoin):
             self._session.rejoin(where.after_round, self._listen(), deadline)
         else:
             self._session.create_rendezvous(self._wished_spec(), deadline)
+
+    def _join(self, deadline: float) -> None:
+        try:
+            self._session.join(self._listen(), deadline)
+        except PlaceTakenError as taken:
+            slot = f"slot {self._session.slot}" if self._session.slot else "no slot"
+            raise RendezvousStateError(
+                f"{self._what} refuses this node: it has {slot}, where {taken} of the same pod is already, and lives. "
+                "Nodes that share a pod need a slot each: --rdzv-conf slot=NAME (kube-rendezvous run: --slot NAME). A "
+                "try-out beside a run needs another --rdzv-id"
+            ) from taken
 
     def _wait(self, where: Standing, deadline: float) -> float:
         """Wait for a change; return the deadline."""

@@ -21,6 +21,7 @@ from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
+from kube_rendezvous.membership.place_lock import PlaceLock, take_place
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
@@ -64,6 +65,7 @@ class Session:
         self._list_report = TroubleReport(self._what)
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first_unobserved: float | None = None
+        self._place: PlaceLock | None = None
         self._stopping = threading.Event()
         self._waits_are_over = False
         self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
@@ -86,6 +88,7 @@ class Session:
             self._changed.notify_all()
         self._watcher.stop()
         self._heartbeat.stop()
+        self._leave_place()
         self._connection.close()
 
     def end_waits(self) -> None:
@@ -101,6 +104,11 @@ class Session:
         """What this member knows of itself."""
         with self._changed:
             return self._me
+
+    @property
+    def slot(self) -> str:
+        """Of this node, perhaps ""."""
+        return self._identity.slot
 
     @property
     def rendezvous(self) -> Rendezvous | None:
@@ -218,11 +226,13 @@ class Session:
 
         Raises:
             ApiRefusedError, ApiUnavailableError: it could not join until the deadline.
+            PlaceTakenError: another process of this pod is in our slot.
         """
         rendezvous = self.rendezvous
         if rendezvous is None:
             return  # deleted this very moment: the caller will see it where we stand
         path = collection_path(MEMBER_PLURAL, self._namespace)
+        self._take_place(rendezvous, deadline)
 
         def post(seconds: float) -> str:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
@@ -238,6 +248,7 @@ class Session:
                 pod_uid=self._identity.pod_uid,
                 node_name=self._identity.node_name,
                 slot=self._identity.slot,
+                holds_place=self._place is not None,
             )
             self._post(path, manifest, seconds)
             return name
@@ -250,7 +261,30 @@ class Session:
             by_client = rendezvous.managed_by == CLIENT_MANAGER
             self._me = replace(self._me.joined(name, rendezvous), made_by_client=by_client)
             self._aside = ""
+            if self._place is not None:
+                self._place.member = name
         self._heartbeat.start()
+
+    def _take_place(self, rendezvous: Rendezvous, deadline: float) -> None:
+        """Make sure that no other process of this pod is in our slot. Outside a pod no place is certain.
+
+        Raises:
+            PlaceTakenError: one is.
+        """
+        me = self._identity
+        if self._place is not None or not me.pod_uid:
+            return
+        place = take_place(me.pod_uid, self._namespace, rendezvous.name, me.slot, give_up=deadline)
+        with self._changed:
+            self._place = place
+        if self._stopping.is_set():
+            self._leave_place()
+
+    def _leave_place(self) -> None:
+        with self._changed:
+            place, self._place = self._place, None
+        if place is not None:
+            place.release()
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""

@@ -44,6 +44,13 @@ class SentHome:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """No round takes this member: another one lives in its place."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MustJoin:
     """There is no valid Member object for us: join (again) as a new incarnation."""
 
@@ -71,7 +78,7 @@ class BeingDeleted:
     why: str
 
 
-Standing = Place | Waiting | ClosedForUs | SentHome | MustJoin | MustRejoin | MustCreate | BeingDeleted
+Standing = Place | Waiting | ClosedForUs | SentHome | Refused | MustJoin | MustRejoin | MustCreate | BeingDeleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,9 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
     if me.name in status.surplus:
         world = f"round {status.round} stands with {status.world_size} nodes"
         return SentHome(f"{world}, and no more than spec.standby.max ({rendezvous.spec.max_spares}) spares stand by")
+    refusal = next((one.message for one in status.refused if one.member == me.name), None)
+    if refusal is not None:
+        return Refused(refusal)
     if rank is None or status.bootstrap_store is None:
         return _waiting(rendezvous, me)
     if _is_replaced(status):
