@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _PASSING = frozenset({408, 409, 410, 425, 429})
+_LONGEST_RETRY_AFTER_SECONDS = 60.0
+_IN_BETWEEN = ": is the address right, and does a proxy or a load balancer answer in its place?"
 
 
 class ApiFailureError(Exception):
@@ -39,17 +41,31 @@ def failure_of(request: str, status: int, body: Any, headers: Mapping[str, str])
 
     Args:
         request: for the message.
-        status: HTTP status, 400 or more.
+        status: HTTP status, 300 or more.
         body: parsed `Status` object if there was one, else text.
         headers: of the response.
     """
+    if status < 400:
+        message = f"a redirect to {headers.get('Location', 'nowhere')}, which an API server does not send{_IN_BETWEEN}"
+        return ApiRefusedError(request, status, "", message)
     if isinstance(body, Mapping):
         reason, message = str(body.get("reason", "")), str(body.get("message", ""))
     else:
         reason, message = "", str(body)[:500].strip()
     kind = ApiUnavailableError if status in _PASSING or status >= 500 else ApiRefusedError
+    return kind(request, status, reason, message, _retry_after(headers))
+
+
+def foreign_answer(request: str, status: int, headers: Mapping[str, str], data: bytes) -> ApiUnavailableError:
+    """A success that holds no JSON object: whoever answered, it was no API server. It may be there later."""
+    kind = headers.get("Content-Type") or "no content type"
+    begin = data[:80].decode(errors="replace").strip()
+    return ApiUnavailableError(request, status, "", f"no JSON but {kind}, beginning with {begin!r}{_IN_BETWEEN}")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
     try:
-        retry_after = float(headers.get("Retry-After", 0) or 0)
-    except ValueError:
-        retry_after = 0.0
-    return kind(request, status, reason, message, retry_after)
+        seconds = float(headers.get("Retry-After") or 0)
+    except ValueError:  # a date: a proxy's, and no clock of ours is compared with it
+        return 0.0
+    return min(seconds, _LONGEST_RETRY_AFTER_SECONDS) if seconds > 0 else 0.0

@@ -1,10 +1,11 @@
 """The thread that drives a `WatchProtocol` over a `Connection`, for ever, through every failure."""
 
+import contextlib
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from kube_rendezvous.cluster.backoff import Backoff
@@ -20,6 +21,13 @@ from kube_rendezvous.cluster.watch_protocol import (
 )
 
 _log = logging.getLogger(__name__)
+
+SHORT_SECONDS = 5.0
+"""A watch that has lived for less has failed, however it ended: the API server asks for no pause, and where every watch
+ends so, one would follow the other as fast as they can be opened."""
+
+_TOO_SHORT = "the watch ended as soon as it began: does a proxy or a load balancer in between cut long answers?"
+_FOREIGN = "an answer that is no API server's: does a proxy or a load balancer answer in its place?"
 
 
 class WatchListener(Protocol):
@@ -51,6 +59,7 @@ class Watcher:
         listener: told everything.
         name: of the thread.
         retry_limit: longest pause between two tries, seconds.
+        short: see `SHORT_SECONDS`.
         on_restart: told why a list or a watch is made anew: ended (by the server's time limit, or silent for too long;
             normal), expired (normal), refused, broken.
     """
@@ -64,11 +73,14 @@ class Watcher:
         *,
         name: str,
         retry_limit: float = 3.0,
+        short: float = SHORT_SECONDS,
         on_restart: Callable[[str], None] | None = None,
     ) -> None:
         self._on_restart = on_restart
+        self._short = short
         self._connection = connection
         self._path = path
+        self._what = f"GET {path} (watch)"
         self._protocol = WatchProtocol(selector)
         self._listener = listener
         self._backoff = Backoff(limit=retry_limit)
@@ -101,7 +113,7 @@ class Watcher:
             except Exception as error:  # a thread that died here would leave its listener blind for ever
                 _log.exception("The watch of %s met something unexpected; it starts anew", self._path)
                 self._protocol.expired()
-                self._recover(ApiUnavailableError(f"GET {self._path} (watch)", 0, "", repr(error)))
+                self._recover(ApiUnavailableError(self._what, 0, "", repr(error)))
 
     def _recover(self, failure: ApiFailureError) -> None:
         if self._stop.is_set():
@@ -119,8 +131,11 @@ class Watcher:
         if isinstance(request, ListRequest):
             self.list_began = time.monotonic()
             answer = self._connection.request("GET", self._path, query=request.query)
-            self._listener.relisted(self._protocol.listed(answer))
+            with self._foreign_is_unavailable():
+                objects = self._protocol.listed(answer)
+            self._listener.relisted(objects)
             return
+        began = time.monotonic()
         stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
         with self._stream_lock:
             self._stream = stream
@@ -133,21 +148,33 @@ class Watcher:
                     return
                 self._deliver(line)
                 if self._protocol.must_list:
-                    what = f"GET {self._path} (watch)"
-                    raise ApiUnavailableError(what, 410, "Expired", line.decode(errors="replace"))
-                self._backoff.reset()
+                    raise ApiUnavailableError(self._what, 410, "Expired", line.decode(errors="replace"))
+            if time.monotonic() - began < self._short and not self._stop.is_set():
+                raise ApiUnavailableError(self._what, 200, "", _TOO_SHORT)
             self._report("ended")
         finally:
+            if time.monotonic() - began >= self._short:
+                self._backoff.reset()
             with self._stream_lock:
                 self._stream = None
             stream.close()
+
+    @contextlib.contextmanager
+    def _foreign_is_unavailable(self) -> Iterator[None]:
+        """What no API server sends is a trouble like any other: it is tried again."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._protocol.expired()
+            raise ApiUnavailableError(self._what, 200, "", f"{_FOREIGN} ({error!r:.200})") from error
 
     def _report(self, reason: str) -> None:
         if self._on_restart is not None and not self._stop.is_set():
             self._on_restart(reason)
 
     def _deliver(self, line: bytes) -> None:
-        event = self._protocol.line(line)
+        with self._foreign_is_unavailable():
+            event = self._protocol.line(line)
         if isinstance(event, Changed):
             self._listener.changed(event.object)
         elif isinstance(event, Removed):

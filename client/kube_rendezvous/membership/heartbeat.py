@@ -16,8 +16,8 @@ class Heartbeat:
     Args:
         name: of the thread.
         interval: seconds between two heartbeats, asked anew each time: the operator publishes it.
-        renew: sends one heartbeat; its argument is the time limit for the answer, seconds. A failed one is tried
-            again soon, at the latest after one interval.
+        renew: sends one heartbeat, and says so if it fails; its argument is the time limit for the answer, seconds. A
+            failed one is tried again soon, at the latest after one interval.
     """
 
     def __init__(self, name: str, interval: Callable[[], float], renew: Callable[[float], None]) -> None:
@@ -50,5 +50,7 @@ class Heartbeat:
                 # Never later than the interval, and spread: members that started together must not beat together.
                 pause = interval * random.uniform(0.8, 1.0)
             except ApiFailureError as failure:
-                _log.debug("%s: %s", self._name, failure)
                 pause = min(interval, backoff.next_delay(failure.retry_after))
+            except Exception:  # a thread that died here would let the node be taken for lost
+                _log.exception("%s met something unexpected; it goes on", self._name)
+                pause = min(interval, backoff.next_delay())

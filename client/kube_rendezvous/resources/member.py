@@ -19,7 +19,7 @@ class Member:
 
     ``name`` is unique to the incarnation: an entry in ``ranks`` can never mean a process that has since
     restarted. ``after_round`` says "I hold no round newer than this and wait for one". ``preparing``, beside
-    ``leaving``: its node is still there, and joins anew when it is ready.
+    ``leaving``: its node is still there, and joins anew when it is ready. ``holds_place``: see `member_manifest`.
     """
 
     namespace: str
@@ -37,6 +37,7 @@ class Member:
     slot: str = ""
     after_round: int = 0
     renew_time: str = ""
+    holds_place: bool = False
     leaving: bool = False
     preparing: bool = False
     close_requested: bool = False
@@ -85,6 +86,7 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             slot=text("slot"),
             after_round=number("afterRound", 0, 0, 2**62),
             renew_time=text("renewTime"),
+            holds_place=bool(spec.get("holdsPlace", False)),
             leaving=bool(spec.get("leaving", False)),
             preparing=bool(spec.get("preparing", False)),
             close_requested=bool(spec.get("closeRequested", False)),
@@ -108,6 +110,7 @@ def member_manifest(
     pod_uid: str = "",
     node_name: str = "",
     slot: str = "",
+    holds_place: bool = False,
 ) -> dict[str, Any]:
     """The body with which a client joins: POST it to the members' collection.
 
@@ -116,6 +119,7 @@ def member_manifest(
         renew_time: the first heartbeat.
         pod_uid: empty outside a pod; otherwise the Pod becomes the owner, and Kubernetes removes the Member
             with it.
+        holds_place: it holds the lock of pod and slot, which no other process of the pod does at the same time.
     """
     metadata: dict[str, Any] = {"name": name}
     if pod_uid:
@@ -132,4 +136,6 @@ def member_manifest(
     }
     place = {"podName": pod_name, "podUID": pod_uid, "nodeName": node_name, "slot": slot}
     spec.update({key: value for key, value in place.items() if value})
+    if holds_place:
+        spec["holdsPlace"] = True
     return {"apiVersion": API_VERSION, "kind": MEMBER_KIND, "metadata": metadata, "spec": spec}

@@ -123,6 +123,14 @@ class PastRound:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedMember:
+    """A member that no round takes, because another one lives in its place; ``message`` says what to do."""
+
+    member: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RendezvousStatus:
     """The answer, written by the operator alone, all of a round in one write.
 
@@ -144,6 +152,7 @@ class RendezvousStatus:
     opened_after: int = 0
     recent_losses: tuple[RecentLoss, ...] = ()
     quarantined: tuple[QuarantinedPlace, ...] = ()
+    refused: tuple[RefusedMember, ...] = ()
     closed: Closed | None = None
     heartbeat_seconds: int = 0
     conditions: tuple[Condition, ...] = ()
@@ -169,3 +178,4 @@ class Rendezvous:
     managed_by: str = ""
     trusted_places: frozenset[str] = frozenset()
     being_deleted: bool = False
+    finalizers: tuple[str, ...] = ()

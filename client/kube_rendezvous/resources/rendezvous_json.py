@@ -20,6 +20,7 @@ from kube_rendezvous.resources.rendezvous import (
     Forming,
     LateJoiners,
     PastRound,
+    RefusedMember,
     Rendezvous,
     RendezvousSpec,
     RendezvousStatus,
@@ -47,6 +48,7 @@ def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
         trusted_places=_trusted(meta.get("annotations") or {}),
         managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
         being_deleted="deletionTimestamp" in meta,
+        finalizers=tuple(meta.get("finalizers") or ()),
     )
 
 
@@ -108,6 +110,7 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         opened_after=int(status.get("openedAfter", 0)),
         recent_losses=parse_losses(status.get("recentLosses")),
         quarantined=parse_quarantined(status.get("quarantined")),
+        refused=tuple(RefusedMember(r["member"], r.get("message", "")) for r in status.get("refused") or ()),
         closed=_parse_closed(closed) if closed else None,
         heartbeat_seconds=int(status.get("heartbeatSeconds", 0)),
         conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
@@ -203,6 +206,7 @@ def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
         "openedAfter": status.opened_after,
         "recentLosses": losses_to_json(status.recent_losses),
         "quarantined": quarantined_to_json(status.quarantined),
+        "refused": [{"member": one.member, "message": one.message} for one in status.refused],
     }
 
 

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from kube_rendezvous.resources import BootstrapStore, Forming, Member, Ranking, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources import (
+    BootstrapStore,
+    Forming,
+    Member,
+    Ranking,
+    RefusedMember,
+    Rendezvous,
+    RendezvousStatus,
+)
 from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
@@ -31,6 +39,7 @@ from kube_rendezvous_operator.core.observation import (
     Severity,
 )
 from kube_rendezvous_operator.core.ranking import assign_ranks
+from kube_rendezvous_operator.core.refusal import REFUSED
 from kube_rendezvous_operator.core.standby import settle_standby
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 from kube_rendezvous_operator.core.topology import Topology, topology_blindness
@@ -76,7 +85,7 @@ def decide(
             closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
             formation = Formation(None)
 
-    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, now)
+    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, liveness.refused, now)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
     blindness = topology_blindness(rendezvous.spec.ranking, surroundings)
     conditions = set_conditions(status, rendezvous.generation, now, impossible, blindness)
@@ -111,6 +120,7 @@ def _new_status(
     blame: Blame,
     topology: Topology,
     interval: int,
+    refused: tuple[RefusedMember, ...],
     now: datetime,
 ) -> RendezvousStatus:
     before = rendezvous.status
@@ -123,6 +133,7 @@ def _new_status(
         opened_after=before.round if closing.reopened else before.opened_after,
         recent_losses=blame.losses,
         quarantined=blame.quarantined,
+        refused=refused,
     )
     if formation.forming is not None and formation.chosen:
         status = _publish(status, formation.forming, formation.chosen, topology, now)
@@ -206,6 +217,9 @@ def _announcements(
         store = after.bootstrap_store
         text = f"Round {after.round} stands with {nodes(after.world_size)}, rank 0 is {store.member}"
         yield Announcement(Severity.NORMAL, "RoundFormed", f"{text} ({after.history[0].reason})")
+    for one in after.refused:
+        if one not in before.refused:
+            yield Announcement(Severity.WARNING, REFUSED, one.message)
     for place in blame.news:
         yield Announcement(Severity.WARNING, "Quarantined", place.message)
     stalled = newly_true(STALLED, before.conditions, after.conditions)

@@ -36,6 +36,11 @@ def proof_needed(interval_seconds: int) -> float:
     return float(interval_seconds)
 
 
+def missed_one(interval_seconds: int) -> float:
+    """Seconds of silence after which a member has missed a heartbeat: enough only where something else speaks, too."""
+    return 1.5 * interval_seconds
+
+
 def silence_limit(interval_seconds: int) -> float:
     """Seconds of silence after which a member is lost."""
     return float(MISSED_HEARTBEATS * interval_seconds)

@@ -18,12 +18,14 @@ class ObservedMember:
         deleted: the object is gone and this is its last version: its farewell still counts.
         proven_silence: how much of the silence came after a consistent read had proven that the API server serves: what
             was before may have been the API server's own. None: all of it.
+        first_renewed: its heartbeat time when the observer first saw it; "": not known.
     """
 
     member: Member
     silence: float = 0.0
     deleted: bool = False
     proven_silence: float | None = None
+    first_renewed: str = ""
 
 
 class Severity(StrEnum):

@@ -34,6 +34,7 @@ class _Entry:
         added: when the object was first seen, on the monotonic clock: a list that was asked for earlier, and is missing
             it, says nothing about it.
         heard: when its last heartbeat was received.
+        first_renewed: the heartbeat time with which it was first seen.
         proven: when, in this silence, a consistent read proved that the API server serves; None: not yet.
         buried: we deleted the object, and events of its last days may still come: they must not raise it.
     """
@@ -41,6 +42,7 @@ class _Entry:
     member: Member
     added: float
     heard: float
+    first_renewed: str = ""
     proven: float | None = None
     deleted: bool = False
     buried: bool = False
@@ -107,6 +109,7 @@ class MemberCache:
                     max(0.0, now - entry.heard),
                     entry.deleted,
                     0.0 if entry.proven is None else max(0.001, now - entry.proven),
+                    entry.first_renewed,
                 )
                 for entry in self._by_key.get(key, {}).values()
                 if not entry.buried
@@ -240,7 +243,7 @@ class MemberCache:
         known = entries.get(member.name)
         if known is None or known.member.uid != member.uid:
             now = time.monotonic()
-            entries[member.name] = _Entry(member, added=now, heard=now)
+            entries[member.name] = _Entry(member, added=now, heard=now, first_renewed=member.renew_time)
             self._key_of[(member.namespace, member.name)] = key
         elif int(member.resource_version) > int(known.member.resource_version):
             if member.renew_time != known.member.renew_time:

@@ -47,7 +47,7 @@ def test_without_the_right_to_list_rendezvous_the_missing_right_is_named(
     node: MakeNode, account: Account, namespace: str
 ) -> None:
     text = refusal(node(kubeconfig=account()), RendezvousConnectionError)
-    assert f"We may not get rendezvous.rendezvous.dev in namespace '{namespace}'" in text
+    assert f"We may not list rendezvous.rendezvous.dev in namespace '{namespace}'" in text
     assert (
         f"kubectl -n {namespace} create role rendezvous-rendezvous --verb=get,list,watch "
         "--resource=rendezvous.rendezvous.dev" in text
