@@ -6,6 +6,11 @@ from kube_rendezvous.cluster.failures import ApiFailureError
 from kube_rendezvous.resources.names import GROUP, MEMBER_PLURAL, RENDEZVOUS_PLURAL
 
 _VERBS = {"GET": "get,list,watch", "POST": "create", "PATCH": "get,patch", "PUT": "update", "DELETE": "delete"}
+_ENDPOINT_IS_A_NAMESPACE = (
+    "If it is the name of a host, it was meant for another rendezvous backend: with this one --rdzv-endpoint (or "
+    "PET_RDZV_ENDPOINT, which Kubeflow sets) names a namespace; leave it out for the pod's own, or name one with "
+    "--rdzv-conf namespace=NAME"
+)
 _USER = re.compile(r'User "([^"]+)" cannot')
 
 
@@ -24,11 +29,11 @@ def explain_refusal(failure: ApiFailureError, namespace: str) -> str:
             "token mounted (automountServiceAccountToken)? Elsewhere: `kubectl auth whoami` shows who you are"
         )
     if failure.status == 403:
-        return _forbidden(failure, method, plural, namespace)
+        return _forbidden(failure, method, plural, namespace) + _in_anothers_namespace(failure.message, namespace)
     if failure.status == 404 and f'namespaces "{namespace}" not found' in failure.message:
         return (
-            f"There is no namespace {namespace!r}: `kubectl create namespace {namespace}`, or name another one with "
-            "--rdzv-endpoint"
+            f"There is no namespace {namespace!r}. {_ENDPOINT_IS_A_NAMESPACE}. If you mean a new namespace: "
+            f"`kubectl create namespace {namespace}`"
         )
     if failure.status == 404:
         return (
@@ -51,6 +56,13 @@ def _forbidden(failure: ApiFailureError, method: str, plural: str, namespace: st
         f"`kubectl -n {namespace} create rolebinding rendezvous-{plural} --role=rendezvous-{plural} "
         f"{_whom(failure.message, namespace)}"
     )
+
+
+def _in_anothers_namespace(message: str, namespace: str) -> str:
+    """What more to say if a pod asks in a namespace that is not its own: it may be none."""
+    found = _USER.search(message)
+    account = found[1].removeprefix("system:serviceaccount:").split(":") if found is not None else []
+    return f". {_ENDPOINT_IS_A_NAMESPACE}" if len(account) == 2 and account[0] != namespace else ""
 
 
 def _whom(message: str, namespace: str) -> str:

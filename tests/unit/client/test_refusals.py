@@ -60,8 +60,18 @@ def refused(request: str, status: int, message: str = "said no", reason: str = "
         ),
         pytest.param(
             refused(f"POST {RENDEZVOUS}", 404, 'namespaces "team-a" not found'),
-            ["There is no namespace 'team-a'", "kubectl create namespace team-a", "--rdzv-endpoint"],
+            [
+                "There is no namespace 'team-a'",
+                "kubectl create namespace team-a",
+                "name of a host",
+                "--rdzv-endpoint (or PET_RDZV_ENDPOINT, which Kubeflow sets) names a namespace",
+            ],
             id="no namespace",
+        ),
+        pytest.param(
+            refused(f"POST {MEMBERS}", 403, 'User "system:serviceaccount:team-b:trainer" cannot create resource'),
+            ["If it is the name of a host", "PET_RDZV_ENDPOINT"],
+            id="no right in a namespace that may be a host",
         ),
         pytest.param(
             refused(f"GET {RENDEZVOUS}", 404, "404 page not found"),
@@ -82,6 +92,11 @@ def test_a_refusal_says_what_is_missing_and_what_would_give_it(failure: ApiFailu
     text = explain_refusal(failure, "team-a")
     for sentence in sentences:
         assert sentence in text
+
+
+def test_a_pod_that_lacks_a_right_in_its_own_namespace_hears_nothing_of_hosts() -> None:
+    message = 'User "system:serviceaccount:team-a:trainer" cannot create resource'
+    assert "host" not in explain_refusal(refused(f"POST {MEMBERS}", 403, message), "team-a")
 
 
 @pytest.mark.parametrize(
