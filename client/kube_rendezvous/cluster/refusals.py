@@ -21,6 +21,11 @@ _NO_RIGHT = re.compile(
 )
 _ANONYMOUS = "system:anonymous"
 _ACCOUNT = "system:serviceaccount:"
+_ENDPOINT_IS_A_NAMESPACE = (
+    "If it is the name of a host, it was meant for another rendezvous backend: with this one --rdzv-endpoint (or "
+    "PET_RDZV_ENDPOINT, which Kubeflow sets) names a namespace; leave it out for the pod's own, or name one with "
+    "--rdzv-conf namespace=NAME"
+)
 
 
 def explain_failure(failure: ApiFailureError, namespace: str) -> str:
@@ -48,8 +53,8 @@ def explain_failure(failure: ApiFailureError, namespace: str) -> str:
         return _forbidden(failure, f"{method} of {plural}.{GROUP} in namespace {namespace!r}", namespace)
     if failure.status == 404 and f'namespaces "{namespace}" not found' in failure.message:
         return (
-            f"There is no namespace {namespace!r}: `kubectl create namespace {namespace}`, or name another one with "
-            "--rdzv-endpoint"
+            f"There is no namespace {namespace!r}. {_ENDPOINT_IS_A_NAMESPACE}. If you mean a new namespace: "
+            f"`kubectl create namespace {namespace}`"
         )
     if failure.status == 404 and failure.reason != "NotFound":
         return (
@@ -103,4 +108,11 @@ def _give_the_right(no_right: re.Match[str], message: str, namespace: str) -> st
         f"We may not {verb} {what}{place}: {message}. Give the right: "
         f"`kubectl{scope} create {kind} {name} --verb={verbs} --resource={what}` and "
         f"`kubectl{scope} create {kind}binding {name} --{kind}={name} {whom}`"
+        f"{_in_anothers_namespace(account, namespace)}"
     )
+
+
+def _in_anothers_namespace(account: str, namespace: str) -> str:
+    """What more to say if a pod asks in a namespace that is not its own: it may be none."""
+    parts = account.split(":")
+    return f". {_ENDPOINT_IS_A_NAMESPACE}" if len(parts) == 2 and parts[0] != namespace else ""

@@ -179,8 +179,8 @@ def test_a_context_that_is_not_in_the_kubeconfig_is_named(kubeconfig_with: Calla
 @pytest.mark.parametrize(
     ("run_id", "endpoint", "sentence"),
     [
-        pytest.param("none", "", "needs --rdzv-id: the name of a Rendezvous object", id="torchrun's default id"),
-        pytest.param("My_Run", "", "for example --rdzv-id=my-run", id="not a name"),
+        pytest.param("none", "", "needs the name of a Rendezvous object: --rdzv-id", id="torchrun's default id"),
+        pytest.param("My_Run", "", "for example my-run", id="not a name"),
         pytest.param("run", "host:29400", "is not a namespace", id="an endpoint as for c10d"),
     ],
 )

@@ -92,8 +92,18 @@ def refused(request: str, status: int, message: str = "said no", reason: str = "
         ),
         pytest.param(
             refused(f"POST {RENDEZVOUS}", 404, 'namespaces "team-a" not found'),
-            ["There is no namespace 'team-a'", "kubectl create namespace team-a", "--rdzv-endpoint"],
+            [
+                "There is no namespace 'team-a'",
+                "kubectl create namespace team-a",
+                "name of a host",
+                "--rdzv-endpoint (or PET_RDZV_ENDPOINT, which Kubeflow sets) names a namespace",
+            ],
             id="no namespace",
+        ),
+        pytest.param(
+            refused(f"POST {MEMBERS}", 403, cannot("system:serviceaccount:team-b:trainer", "create", "rendezvousmembers")),
+            ["If it is the name of a host", "PET_RDZV_ENDPOINT"],
+            id="no right in a namespace that may be a host",
         ),
         pytest.param(
             refused(f"GET {RENDEZVOUS}", 404, "404 page not found"),
@@ -178,6 +188,11 @@ def test_a_role_is_advised_only_where_the_api_server_says_that_this_user_lacks_i
         assert sentence in text
     assert "create role" not in text
     assert "install" not in text
+
+
+def test_a_pod_that_lacks_a_right_in_its_own_namespace_hears_nothing_of_hosts() -> None:
+    message = cannot("system:serviceaccount:team-a:trainer", "create", "rendezvousmembers")
+    assert "host" not in explain_failure(refused(f"POST {MEMBERS}", 403, message), "team-a")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What `torchrun`'s options mean to the kubernetes backend."""
 
+import re
 from typing import Any
 
 import pytest
@@ -57,12 +58,12 @@ def test_names_that_objects_can_have_are_taken(run_id: str) -> None:
 @pytest.mark.parametrize(
     ("run_id", "sentence"),
     [
-        ("none", "needs --rdzv-id: the name of a Rendezvous object"),
-        ("", "needs --rdzv-id"),
-        ("My Run", "use at most 63 lower-case letters, digits, '-' and '.', for example --rdzv-id=my-run$"),
-        ("run_1", "for example --rdzv-id=run-1$"),
-        ("-run-", "for example --rdzv-id=run$"),
-        ("___", "for example --rdzv-id=my-run$"),
+        ("none", "needs the name of a Rendezvous object: --rdzv-id"),
+        ("", "needs the name of a Rendezvous object: --rdzv-id"),
+        ("My Run", "use at most 63 lower-case letters, digits, '-' and '.', for example my-run$"),
+        ("run_1", "for example run-1$"),
+        ("-run-", "for example run$"),
+        ("___", "for example my-run$"),
         ("run\n", "cannot be the name"),
         ("x" * 64, "cannot be the name"),
     ],
@@ -76,6 +77,35 @@ def test_an_id_that_no_object_can_have_is_refused_with_one_that_it_can(run_id: s
 def test_an_endpoint_that_is_no_namespace_is_refused_with_what_it_means(endpoint: str) -> None:
     with pytest.raises(ValueError, match="the endpoint names the namespace of the Rendezvous object; leave it out"):
         read(endpoint=endpoint)
+
+
+@pytest.mark.parametrize("word", ["--rdzv-id", "PET_RDZV_ID", "--rdzv-conf name=my-run"])
+def test_a_missing_name_names_every_way_to_give_one(word: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(word)):
+        read("none")
+
+
+@pytest.mark.parametrize("run_id", ["none", "", "another", "3B1F_uuid"])
+def test_a_name_among_the_configuration_wins_for_launchers_that_pass_no_id(run_id: str) -> None:
+    assert read(run_id, name="my-run").name == "my-run"
+
+
+def test_a_namespace_among_the_configuration_wins_for_launchers_that_make_an_endpoint_of_their_own() -> None:
+    assert read(endpoint="job-worker-0:29400", namespace="team-a").namespace == "team-a"
+
+
+@pytest.mark.parametrize(("key", "value"), [("name", "My Run"), ("name", "none"), ("namespace", "host:1")])
+def test_a_name_of_the_configuration_that_cannot_be_one_is_refused_by_its_key(key: str, value: str) -> None:
+    with pytest.raises(ValueError, match=key):
+        read(**{key: value})
+
+
+@pytest.mark.parametrize(
+    "word", ["PET_RDZV_ENDPOINT", "Kubeflow", "--main_process_ip", "--same_network", "namespace=NAME"]
+)
+def test_an_endpoint_with_a_port_is_refused_with_where_it_may_come_from(word: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(word)):
+        read(endpoint="job-worker-0:29400")
 
 
 @pytest.mark.parametrize(
