@@ -18,6 +18,7 @@ def cannot(user: str, verb: str, resource: str, scope: str = 'in the namespace "
 
 
 EVERYWHERE = "at the cluster scope"
+TRAINER_OF_B = "system:serviceaccount:team-b:trainer"
 NO_PODS = (
     'pods is forbidden: User "ann" cannot list resource "pods" in API group "" in the namespace "team-a": RBAC: role '
     "not found"
@@ -101,7 +102,7 @@ def refused(request: str, status: int, message: str = "said no", reason: str = "
             id="no namespace",
         ),
         pytest.param(
-            refused(f"POST {MEMBERS}", 403, cannot("system:serviceaccount:team-b:trainer", "create", "rendezvousmembers")),
+            refused(f"POST {MEMBERS}", 403, cannot(TRAINER_OF_B, "create", "rendezvousmembers")),
             ["If it is the name of a host", "PET_RDZV_ENDPOINT"],
             id="no right in a namespace that may be a host",
         ),
