@@ -1,10 +1,14 @@
 """What `torchrun` (or any caller of the rendezvous API) can set, read from `RendezvousParameters`."""
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 from kube_rendezvous.api import RendezvousParameters
+from kube_rendezvous.setting_names import mistaken_settings
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -57,11 +61,13 @@ class HandlerSettings:
 
 
 def read_settings(params: RendezvousParameters) -> HandlerSettings:
-    """Read the settings. Unknown keys are ignored: launchers add their own.
+    """Read the settings. Unknown keys are ignored, because launchers add their own; those of nobody with a warning.
 
     Raises:
         ValueError: a value cannot be used; the text says which one and what to pass.
     """
+    for mistake in mistaken_settings(params.config):
+        _log.warning("--rdzv-conf, ignored: %s", mistake)
     create = params.get("create", "if-missing")
     if create not in ("if-missing", "never"):
         raise ValueError(f"--rdzv-conf create={create!r}: use 'if-missing' or 'never'")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.api import RendezvousParameters
+from kube_rendezvous.setting_names import SETTINGS
 from kube_rendezvous.settings import HandlerSettings, read_settings
 
 
@@ -35,8 +36,50 @@ def test_all_keys_are_read_also_as_text_as_torchrun_passes_them() -> None:
     )
 
 
-def test_unknown_keys_are_ignored() -> None:
-    assert read(timeout="900", is_host="true", whatever="x") == read()
+def test_what_torchs_launchers_add_and_what_its_own_backends_take_is_ignored_in_silence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    theirs = {"timeout": "900", "is_host": "true", "rank": "0", "store_type": "file", "keep_alive_interval": "3"}
+    assert read(**theirs, protocol="https", cert="c", key="k", cacert="a") == read()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("join_timout", "join_timeout"),
+        ("join-timeout", "join_timeout"),
+        ("JOIN_TIMEOUT", "join_timeout"),
+        ("lastcall_timeout", "last_call_timeout"),
+        ("adress", "address"),
+        ("slots", "slot"),
+        ("kube_config", "kubeconfig"),
+    ],
+)
+def test_a_key_that_is_nobodys_is_ignored_with_a_warning_that_names_the_nearest(
+    written: str, meant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read(**{written: "5"}) == read()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"--rdzv-conf, ignored: {written!r} is no setting: did you mean {meant!r}?"
+    ]
+
+
+def test_a_key_that_is_like_none_is_answered_with_all_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    assert read(whatever="x") == read()
+    assert "'whatever' is no setting: there are address, close_timeout, context, create, join_timeout" in caplog.text
+
+
+def test_every_setting_that_is_read_is_known() -> None:
+    asked: set[str] = set()
+
+    class Asked(RendezvousParameters):
+        def get(self, key: str, default: Any = None) -> Any:
+            asked.add(key)
+            return super().get(key, default)
+
+    read_settings(Asked("kubernetes", "", "run", 1, 1))
+    assert asked == SETTINGS
 
 
 def test_the_local_address_of_torchrun_is_used_unless_the_backends_own_key_says_otherwise() -> None:
