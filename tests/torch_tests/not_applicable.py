@@ -1,6 +1,7 @@
 """Which of torch's tests say nothing of a rendezvous backend, or of none but torch's own: each with its reason."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -42,6 +43,15 @@ _RULES = (
         "it gives the port of the store, as only the static rendezvous lets a user do",
     ),
 )
+
+
+_OF_A_BACKEND = re.compile("_(c10d|etcd_v2|etcd)$")
+
+
+def repetitions(tests: Iterable[str]) -> dict[str, str]:
+    """Which tests differ from an earlier one in the backend alone, whose place ours takes; with that one."""
+    first: dict[str, str] = {}
+    return {test: one for test in tests if (one := first.setdefault(_OF_A_BACKEND.sub("", test), test)) != test}
 
 
 def reason(file: str, test: str, *, same_release: bool = True) -> str | None:

@@ -17,7 +17,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from torch_tests.not_applicable import reason
+from torch_tests.not_applicable import reason, repetitions
 from torch_tests.plugin_names import FILES_RELEASE, NAMESPACE, REPORT, TEST
 from torch_tests.redirection import run_name
 
@@ -69,12 +69,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what does not apply."""
     kept, left = [], []
     same_release = os.environ.get(FILES_RELEASE, "") in ("", ".".join(torch.__version__.split(".")[:2]))
+    again = repetitions(item.nodeid for item in items)
     for item in items:
         if item.path.name == DYNAMIC and "IntegrationTest" not in item.nodeid:
             left.append(item)
             continue
         kept.append(item)
         why = reason(item.nodeid.partition("::")[0], _name(item.nodeid), same_release=same_release)
+        if item.nodeid in again:
+            why = f"here it is the same as {_name(again[item.nodeid])}"
         if why is not None:
             item.add_marker(pytest.mark.skip(reason=f"not applicable: {why}"))
         module = getattr(item, "module", None)

@@ -25,7 +25,7 @@ FILES = (
     ("launcher/run_test.py", "launcher/test_run.py"),
 )
 DEBIAN_SUITES = ("sid", "trixie")
-CLONE_SECONDS, APT_SECONDS = 600.0, 900.0
+FETCH_SECONDS = 900.0
 
 
 class NoSourceError(Exception):
@@ -176,7 +176,7 @@ def _keep(checkout: Path, origin: str, kept: Path) -> None:
 
 
 def _run(*command: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=APT_SECONDS, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
         raise NoSourceError(said[-1] if said else f"{command[0]} ended with status {done.returncode}")
