@@ -7,8 +7,10 @@ of this backend, on a real API server with a running operator. Exit status 1 if 
 """
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,12 +22,12 @@ from typing import Any
 from rendezvous_local.cluster import Cluster, cluster
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.operator_process import OperatorProcess
-from torch_tests.plugin_names import NAMESPACE, REPORT
+from torch_tests.plugin_names import FILES_RELEASE, NAMESPACE, REPORT
 from torch_tests.sources import NoSourceError, TestFiles, obtain, write_entry_point
 
 TESTS = Path(__file__).parents[1]
 CACHE = Path.home() / ".cache" / "kube-rendezvous" / "torch-tests"
-FILE_SECONDS, TEST_SECONDS = 2400.0, 240
+FILE_SECONDS, TEST_SECONDS = 3600.0, 400
 MISUSE = 2
 
 Line = dict[str, Any]
@@ -96,6 +98,7 @@ def _run_all(found: TestFiles, python: str, folder: Path, only: str) -> list[Lin
             "OMP_NUM_THREADS": "1",
             NAMESPACE: namespace,
             REPORT: str(report),
+            FILES_RELEASE: found.release,
         }
         for file in found.files():
             if only in str(file):
@@ -119,14 +122,18 @@ def _run_file(file: Path, name: str, python: str, environment: Mapping[str, str]
     command = [*pytest, "--import-mode=prepend", f"--timeout={TEST_SECONDS}", "-o", "timeout_func_only=true", file.name]
     sys.stderr.write(f"{name} …\n")
     with (file.parent / f"{file.stem}.log").open("w+") as log:
+        process = subprocess.Popen(
+            command, cwd=file.parent, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
         try:
-            done = subprocess.run(
-                command, cwd=file.parent, env=environment, stdout=log, stderr=log, timeout=FILE_SECONDS, check=False
-            )
-            ended = done.returncode in (0, 1)
-            why = f"pytest ended with status {done.returncode}"
+            status = process.wait(FILE_SECONDS)
+            ended, why = status in (0, 1), f"pytest ended with status {status}"
         except subprocess.TimeoutExpired:
             ended, why = False, f"not done after {FILE_SECONDS:.0f} s"
+        finally:  # with the agents and workers of a test that did not end
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         log.seek(0)
         tail = log.read()[-6000:]
     if not ended:

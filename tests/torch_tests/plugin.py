@@ -7,16 +7,18 @@ Each test gets a number, of which `redirection` makes names. No etcd server is s
 import contextlib
 import importlib
 import json
+import multiprocessing
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import torch.distributed as dist
 
-from torch_tests.not_applicable import reason
-from torch_tests.plugin_names import NAMESPACE, REPORT, TEST
+from torch_tests.not_applicable import reason, repetitions
+from torch_tests.plugin_names import FILES_RELEASE, NAMESPACE, REPORT, TEST
 from torch_tests.redirection import run_name
 
 DYNAMIC = "dynamic_rendezvous_test.py"
@@ -66,12 +68,16 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what does not apply."""
     kept, left = [], []
+    same_release = os.environ.get(FILES_RELEASE, "") in ("", ".".join(torch.__version__.split(".")[:2]))
+    again = repetitions(item.nodeid for item in items)
     for item in items:
         if item.path.name == DYNAMIC and "IntegrationTest" not in item.nodeid:
             left.append(item)
             continue
         kept.append(item)
-        why = reason(item.nodeid.partition("::")[0], _name(item.nodeid))
+        why = reason(item.nodeid.partition("::")[0], _name(item.nodeid), same_release=same_release)
+        if item.nodeid in again:
+            why = f"here it is the same as {_name(again[item.nodeid])}"
         if why is not None:
             item.add_marker(pytest.mark.skip(reason=f"not applicable: {why}"))
         module = getattr(item, "module", None)
@@ -85,7 +91,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Number the tests."""
     os.environ[TEST] = f"{os.getpid()}-{item.session.items.index(item)}"
-    return (yield)
+    try:
+        return (yield)
+    finally:  # of a test that did not end, the agents, which end their workers
+        for child in multiprocessing.active_children():
+            child.terminate()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from torch_tests.plugin_names import NAMESPACE, TEST
 
 OF_TORCH = frozenset({"c10d", "etcd", "etcd-v2", "static"})
-LAST_CALL_SECONDS = "1"
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -43,8 +42,9 @@ def _redirect() -> None:
     def initialize(self: Any, *arguments: Any, **options: Any) -> None:
         as_torch_does(self, *arguments, **options)
         if self.backend in OF_TORCH:
+            if self.backend == "static" and self.local_addr is None:  # whose endpoint is the address of rank 0
+                self.local_addr = self.endpoint.rpartition(":")[0] or None
             self.backend, self.endpoint = "kubernetes", os.environ[NAMESPACE]
             self.run_id = run_name(self.run_id)
-            self.config.setdefault("last_call_timeout", LAST_CALL_SECONDS)
 
     RendezvousParameters.__init__ = initialize

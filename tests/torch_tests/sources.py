@@ -13,6 +13,7 @@ from rendezvous_local.images.apt_sources import own_source
 
 REPOSITORY = "https://github.com/pytorch/pytorch"
 FOLDERS = ("test/distributed/elastic", "test/distributed/launcher")
+VERSION = "version.txt"
 # Relative to test/distributed; one of the names of each line, which differ between releases.
 FILES = (
     ("elastic/agent/server/test/api_test.py",),
@@ -24,7 +25,7 @@ FILES = (
     ("launcher/run_test.py", "launcher/test_run.py"),
 )
 DEBIAN_SUITES = ("sid", "trixie")
-CLONE_SECONDS, APT_SECONDS = 600.0, 900.0
+FETCH_SECONDS = 900.0
 
 
 class NoSourceError(Exception):
@@ -38,12 +39,14 @@ class TestFiles:
     Args:
         folder: with what is `test/distributed` in a checkout.
         origin: in words.
+        release: of which they are, as in ``2.6``; "": unknown.
     """
 
     __test__ = False
 
     folder: Path
     origin: str
+    release: str
 
     def files(self) -> list[Path]:
         """The test files that this release has, in order."""
@@ -91,7 +94,9 @@ def _copied(checkout: Path, origin: str, work: Path) -> TestFiles:
         shutil.copytree(checkout / folder, work / Path(folder).name)
     (work / "pytest.ini").write_text("[pytest]\n")
     _give_metadata(work / "elastic/rendezvous/out_of_tree_test_package")
-    return TestFiles(work, origin)
+    version = checkout / VERSION
+    release = ".".join(version.read_text().split(".")[:2]) if version.is_file() else ""
+    return TestFiles(work, origin, release)
 
 
 def _give_metadata(package: Path) -> None:
@@ -156,7 +161,7 @@ def _debian(release: str, kept: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    wanted = re.compile(rf"[^/]+/({'|'.join(FOLDERS)})/")
+    wanted = re.compile(rf"[^/]+/({'|'.join((*FOLDERS, re.escape(VERSION)))})(/|$)")
     with tarfile.open(archive) as tar:
         members = [member for member in tar if wanted.match(member.name)]
         tar.extractall(folder, members, filter="data")
@@ -165,11 +170,13 @@ def _unpack(archive: Path, folder: Path) -> None:
 def _keep(checkout: Path, origin: str, kept: Path) -> None:
     for folder in FOLDERS:
         shutil.copytree(checkout / folder, kept / folder, dirs_exist_ok=True)
+    if (checkout / VERSION).is_file():
+        shutil.copy(checkout / VERSION, kept / VERSION)
     (kept / "origin").write_text(origin)
 
 
 def _run(*command: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=APT_SECONDS, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
         raise NoSourceError(said[-1] if said else f"{command[0]} ended with status {done.returncode}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from torch_tests.not_applicable import reason
+from torch_tests.not_applicable import reason, repetitions
 from torch_tests.plugin_names import TEST
 from torch_tests.redirection import run_name
 from torch_tests.sources import NoSourceError, obtain
@@ -64,3 +64,12 @@ def test_what_does_not_apply_has_a_reason() -> None:
     file = "elastic/rendezvous/dynamic_rendezvous_test.py"
     assert reason(file, "IntegrationTest.test_redundancy_list")
     assert reason(file, "IntegrationTest.test_all_nodes_join_rendezvous") is None
+
+
+def test_a_test_that_differs_in_the_backend_alone_is_not_run_again() -> None:
+    tests = ["test_sum_c10d", "test_sum_etcd", "test_sum_etcd_v2", "test_rank_etcd", "test_rank_etcd_v2", "test_other"]
+    assert repetitions(tests) == {
+        "test_sum_etcd": "test_sum_c10d",
+        "test_sum_etcd_v2": "test_sum_c10d",
+        "test_rank_etcd_v2": "test_rank_etcd",
+    }
