@@ -95,7 +95,7 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
     store, forming, closed = status.get("bootstrapStore"), status.get("forming"), status.get("closed")
     return RendezvousStatus(
         observed_generation=int(status.get("observedGeneration", 0)),
-        state=State(status.get("state", State.WAITING)),
+        state=_parse_state(status.get("state")),
         round=int(status.get("round", 0)),
         ranks=tuple(status.get("ranks") or ()),
         slots=tuple(status.get("slots") or ()),
@@ -113,6 +113,14 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
         history=tuple(_parse_past_round(r) for r in status.get("history") or ()),
     )
+
+
+def _parse_state(text: Any) -> State:
+    """The word is for people and made anew by each decision: one that a newer operator has written hinders nobody."""
+    try:
+        return State(text)
+    except ValueError:
+        return State.WAITING
 
 
 def _parse_forming(forming: Mapping[str, Any]) -> Forming:

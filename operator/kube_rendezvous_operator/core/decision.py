@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kube_rendezvous.resources import BootstrapStore, Forming, Member, Ranking, Rendezvous, RendezvousStatus
 from kube_rendezvous_operator.core.closing import Closing, settle_closing
@@ -17,7 +17,14 @@ from kube_rendezvous_operator.core.conditions import (
     state_of,
 )
 from kube_rendezvous_operator.core.failure_policy import Blame, exhausted, settle_blame
-from kube_rendezvous_operator.core.formation import Crowd, Formation, WorldSizes, plan_formation, sort_crowd
+from kube_rendezvous_operator.core.formation import (
+    REJOIN_SECONDS,
+    Crowd,
+    Formation,
+    WorldSizes,
+    plan_formation,
+    sort_crowd,
+)
 from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
@@ -30,6 +37,7 @@ from kube_rendezvous_operator.core.observation import (
     ObservedMember,
     Severity,
 )
+from kube_rendezvous_operator.core.plausible_times import plausible
 from kube_rendezvous_operator.core.ranking import assign_ranks
 from kube_rendezvous_operator.core.standby import settle_standby
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
@@ -55,7 +63,8 @@ def decide(
         members_in_cluster: how many members share the API server, over all rendezvous.
         surroundings: pods and nodes, as far as they are known.
     """
-    before = rendezvous.status
+    before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
+    rendezvous = replace(rendezvous, status=before)
     members = located(members, surroundings)
     interval = heartbeat_interval(
         rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, max(members_in_cluster, len(members))

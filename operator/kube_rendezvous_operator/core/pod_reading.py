@@ -107,4 +107,7 @@ def said(part: Mapping[str, Any]) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    return parse_time(text) if text else None
+    try:
+        return parse_time(text) if text else None
+    except ValueError:
+        return None

@@ -15,6 +15,7 @@ import kopf
 from kopf._core.engines.peering import Identity
 
 from kube_rendezvous.cluster import Connection
+from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
 from kube_rendezvous_operator.core import Surroundings
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
@@ -219,9 +220,9 @@ class Operator:
             return
         try:
             news = self._rendezvous.put(raw)
-        except (KeyError, ValueError, TypeError) as error:
-            text = "Rendezvous %s/%s cannot be read and is ignored: %r"
-            _log.error(text, *key, error, extra=about_rendezvous(key))
+        except Exception as error:  # whatever is in one object: the next version of it is looked at again
+            text = "Rendezvous %s/%s cannot be read and is ignored until it changes: %s"
+            _log.error(text, *key, printable(repr(error))[:300], extra=about_rendezvous(key))
             return
         if news:
             self._queue.wake(key)
