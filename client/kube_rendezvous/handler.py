@@ -408,6 +408,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             text += "; " + NO_OPERATOR.format(seconds=unobserved)
         if session.trouble is not None:
             text += f"; the API server is out of reach ({session.trouble.message})"
+        text += "".join(f"; {complaint}" for complaint in session.complaints)
         if isinstance(session.standing(), MustCreate):
             text += (
                 f"; create it: `kubectl -n {self._namespace} apply -f` a Rendezvous manifest, or let the nodes do it "

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from kube_rendezvous.cluster.credentials import load_configuration
 from kube_rendezvous.cluster.failures import ApiUnavailableError, failure_of
+from kube_rendezvous.printable_text import printable
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -145,14 +146,13 @@ class Connection:
             timeout: seconds to wait for the answer; a connection is waited for no longer than that, either.
 
         Raises:
-            ApiUnavailableError: it may work later.
+            ApiUnavailableError: it may work later; also: something else than the API server has answered.
             ApiRefusedError: it will not.
         """
         response = self._send(
             method, path, query, body, content_type, (min(CONNECT_SECONDS, timeout), timeout), stream=False
         )
-        answer: dict[str, Any] = json.loads(response.data)
-        return answer
+        return _parse_answer(f"{method} {path}", response)
 
     def stream(self, path: str, *, query: Mapping[str, str], silence: float) -> ResponseStream:
         """Open a watch.
@@ -227,8 +227,20 @@ _shared: "weakref.WeakValueDictionary[tuple[int, str | None, str | None], Connec
 _shared_lock = threading.Lock()
 
 
+def _parse_answer(what: str, response: Any) -> dict[str, Any]:
+    """The object in an answer; what a proxy says in the API server's place is none, whatever its status."""
+    try:
+        answer = json.loads(response.data)
+    except (ValueError, RecursionError) as error:
+        text = printable(bytes(response.data[:100]).decode(errors="replace"))
+        raise ApiUnavailableError(what, 0, "", f"the answer ({response.status}) is no JSON: {text!r}") from error
+    if not isinstance(answer, dict) or not isinstance(answer.get("kind"), str):
+        raise ApiUnavailableError(what, 0, "", f"the answer ({response.status}) is no Kubernetes object")
+    return answer
+
+
 def _parse_error(data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data.decode(errors="replace")

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+LONGEST_RETRY_AFTER = 5.0
+"""Seconds: whatever a server or a proxy asks for, nobody falls silent for longer than a heartbeat may be missed."""
+
 _PASSING = frozenset({408, 409, 410, 425, 429})
 
 
@@ -14,7 +17,7 @@ class ApiFailureError(Exception):
         status: HTTP status; 0 if there was no answer.
         reason: the API server's CamelCase reason, "" if none.
         message: its sentence, or the network error's.
-        retry_after: seconds to wait before the next try, 0 if the server did not say.
+        retry_after: seconds to wait before the next try, 0 if the server did not say; bounded.
     """
 
     def __init__(self, request: str, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
@@ -48,8 +51,13 @@ def failure_of(request: str, status: int, body: Any, headers: Mapping[str, str])
     else:
         reason, message = "", str(body)[:500].strip()
     kind = ApiUnavailableError if status in _PASSING or status >= 500 else ApiRefusedError
+    return kind(request, status, reason, message, bounded_pause(headers.get("Retry-After", "")))
+
+
+def bounded_pause(text: str) -> float:
+    """Seconds that a `Retry-After` asks for, `LONGEST_RETRY_AFTER` at the most; 0 if it names none (or a date)."""
     try:
-        retry_after = float(headers.get("Retry-After", 0) or 0)
+        seconds = float(text or 0)
     except ValueError:
-        retry_after = 0.0
-    return kind(request, status, reason, message, retry_after)
+        return 0.0
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else 0.0

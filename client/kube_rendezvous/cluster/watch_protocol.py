@@ -49,6 +49,10 @@ class Removed:
     object: Object
 
 
+class MalformedAnswerError(ValueError):
+    """An answer that is not the API server's; the text shows its beginning."""
+
+
 @dataclass(slots=True)
 class WatchProtocol:
     """State of one list-and-watch.
@@ -75,18 +79,38 @@ class WatchProtocol:
         )
 
     def listed(self, answer: Object) -> list[Object]:
-        """Take a list's answer: every object there is."""
-        self._version = answer["metadata"]["resourceVersion"]
-        return list(answer.get("items") or ())
+        """Take a list's answer: every object there is.
+
+        Raises:
+            MalformedAnswerError: it is no list of objects.
+        """
+        try:
+            version, items = answer["metadata"]["resourceVersion"], list(answer.get("items") or ())
+            if not (isinstance(version, str) and all(_is_object(item) for item in items)):
+                raise TypeError("no list of objects")
+        except (KeyError, TypeError) as error:
+            raise MalformedAnswerError(f"not a list of objects ({error!r})") from error
+        self._version = version
+        return items
 
     def line(self, line: bytes) -> Changed | Removed | None:
-        """Take one line of a watch. After None, `must_list` tells whether the watch is of any more use."""
-        event = json.loads(line)
-        kind, obj = event["type"], event["object"]
-        if kind == "ERROR":
-            self._version = None
-            return None
-        self._version = obj["metadata"]["resourceVersion"]
+        """Take one line of a watch. After None, `must_list` tells whether the watch is of any more use.
+
+        Raises:
+            MalformedAnswerError: it is no event: what came before it may be wrong, too.
+        """
+        try:
+            event = json.loads(line)
+            kind, obj = event["type"], event["object"]
+            if kind == "ERROR":
+                self._version = None
+                return None
+            version = obj["metadata"]["resourceVersion"]
+            if not isinstance(version, str) or not (kind == "BOOKMARK" or _is_object(obj)):
+                raise TypeError("no object")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise MalformedAnswerError(f"not an event of a watch: {line[:100]!r}") from error
+        self._version = version
         if kind == "BOOKMARK":
             return None
         return Removed(obj) if kind == "DELETED" else Changed(obj)
@@ -99,3 +123,9 @@ class WatchProtocol:
     def expired(self) -> None:
         """The server refused the watch (410 as an HTTP status): list again."""
         self._version = None
+
+
+def _is_object(obj: Any) -> bool:
+    """Whether it has what every object of the API server has, and what every listener asks for."""
+    meta = obj.get("metadata") if isinstance(obj, dict) else None
+    return isinstance(meta, dict) and isinstance(meta.get("name"), str) and isinstance(meta.get("resourceVersion"), str)

@@ -10,16 +10,22 @@ from typing import Protocol
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.cluster.connection import Connection, ResponseStream
 from kube_rendezvous.cluster.failures import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous.cluster.kept_thread import KeptThread
 from kube_rendezvous.cluster.watch_protocol import (
     SILENCE_SECONDS,
     Changed,
     ListRequest,
+    MalformedAnswerError,
     Object,
     Removed,
     WatchProtocol,
 )
 
 _log = logging.getLogger(__name__)
+
+
+_LONGEST_TURN = SILENCE_SECONDS + 60.0
+"""Seconds from one line, or one request, to the next."""
 
 
 class WatchListener(Protocol):
@@ -77,20 +83,21 @@ class Watcher:
         self._stop = threading.Event()
         self._stream: ResponseStream | None = None
         self._stream_lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread = KeptThread(name, self._run)
+        """Lists and watches, and tells the listener."""
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """End the thread and wait for it, `timeout` seconds at the most. Safe to call twice, and from itself."""
         self._stop.set()
+        self.thread.end()
         with self._stream_lock:
             if self._stream is not None:
                 self._stream.interrupt()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
+        self.thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -98,6 +105,9 @@ class Watcher:
                 self._step()
             except ApiFailureError as failure:
                 self._recover(failure)
+            except MalformedAnswerError as error:
+                self._protocol.expired()
+                self._recover(ApiUnavailableError(f"GET {self._path} (watch)", 0, "", str(error)))
             except Exception as error:  # a thread that died here would leave its listener blind for ever
                 _log.exception("The watch of %s met something unexpected; it starts anew", self._path)
                 self._protocol.expired()
@@ -116,6 +126,7 @@ class Watcher:
     def _step(self) -> None:
         """One list, or one watch from its beginning to its end."""
         request = self._protocol.next_request()
+        self.thread.turn(within=_LONGEST_TURN)
         if isinstance(request, ListRequest):
             self.list_began = time.monotonic()
             answer = self._connection.request("GET", self._path, query=request.query)
@@ -132,6 +143,7 @@ class Watcher:
                 if self._stop.is_set():
                     return
                 self._deliver(line)
+                self.thread.turn(within=_LONGEST_TURN)
                 if self._protocol.must_list:
                     what = f"GET {self._path} (watch)"
                     raise ApiUnavailableError(what, 410, "Expired", line.decode(errors="replace"))

@@ -107,6 +107,11 @@ class Session:
         with self._changed:
             return self._trouble
 
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with this session's own threads, each as a sentence."""
+        return [said for said in (self._watcher.thread.complaint, self._heartbeat.complaint) if said]
+
     def nodes_waiting(self) -> int:
         """How many nodes wait for a round that this running member should join."""
         with self._changed:
@@ -174,7 +179,7 @@ class Session:
         At the most for `seconds`, and until the session is stopped or `end_waits` was called.
         """
         with self._changed:
-            self._changed.wait_for(lambda: true() or self._is_over(), max(0.0, seconds))
+            self._changed.wait_for(lambda: true() or self._is_over(), min(max(0.0, seconds), threading.TIMEOUT_MAX))
             return true()
 
     def _is_over(self) -> bool:

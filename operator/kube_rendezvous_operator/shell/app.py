@@ -5,7 +5,9 @@ hangs while the operator is away. Nothing that matters is kept in memory.
 """
 
 import asyncio
+import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +16,13 @@ from typing import Any
 import kopf
 from kopf._core.engines.peering import Identity
 
-from kube_rendezvous.cluster import Connection
+from kube_rendezvous.cluster import Backoff, Connection
 from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
 from kube_rendezvous_operator.core import Surroundings
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
+from kube_rendezvous_operator.shell.kopf_session import log_in
 from kube_rendezvous_operator.shell.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Measurements
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
@@ -36,6 +39,9 @@ _log = logging.getLogger(__name__)
 SETTLE_SECONDS = 5.0
 """How long the first decisions wait for pods and nodes to be listed: a round that is formed without them may be smaller
 than it need be, and its ranks do not follow the topology."""
+
+_LONGEST_KOPF_PAUSE = 5.0
+_KOPF_IS_WELL_AFTER = 30.0
 
 KOPF_PULSE = "kopf's event loop"
 _POLL_SECONDS = 0.01
@@ -100,6 +106,9 @@ class Operator:
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()
         self._at_work = threading.Event()
+        self._informed = False
+        self._kopf_began = math.inf
+        self._kopf_complaint = ""
         self.registry = kopf.OperatorRegistry()
         self._register()
 
@@ -112,17 +121,26 @@ class Operator:
         """
         mine = {task for task in asyncio.all_tasks() if not task.done()}
         beating = asyncio.create_task(self._beat())
-        tasks = await kopf.spawn_tasks(
-            registry=self.registry,
-            identity=_NO_PEER,
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=stop,
-        )
-        own_signals()
+        backoff = Backoff(first=0.5, limit=_LONGEST_KOPF_PAUSE)
         try:
-            await kopf.run_tasks(tasks, ignored=[*mine, beating])
+            while not stop.is_set():
+                self._kopf_began = time.monotonic()
+                tasks = await kopf.spawn_tasks(
+                    registry=self.registry,
+                    identity=_NO_PEER,
+                    standalone=True,
+                    clusterwide=not self._namespaces,
+                    namespaces=self._namespaces,
+                    stop_flag=stop,
+                )
+                own_signals()
+                try:
+                    await kopf.run_tasks(tasks, ignored=[*mine, beating])
+                    return
+                except Exception as error:
+                    if time.monotonic() - self._kopf_began > _KOPF_IS_WELL_AFTER:
+                        backoff.reset()
+                    await self._rest_from(error, backoff.next_delay(), stop)
         finally:
             beating.cancel()
             self._pulses.end(KOPF_PULSE)
@@ -146,6 +164,13 @@ class Operator:
             if not cache.synced.is_set()
         ]
         return missing or ([] if self._at_work.is_set() else ["the workers are not started yet"])
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with the loops of this operator, each as a sentence."""
+        threads = (*(informer.thread for informer in self._informers), self._events.thread, *self._workers.threads)
+        said = [thread.complaint for thread in threads]
+        return [complaint for complaint in (*said, self._kopf_complaint) if complaint]
 
     def members_by_state(self) -> Mapping[str, int]:
         """How many members there are."""
@@ -175,7 +200,7 @@ class Operator:
             self._queue.wake(key)
 
     def _register(self) -> None:
-        kopf.on.login(registry=self.registry)(kopf.login_via_client)
+        kopf.on.login(registry=self.registry)(log_in)
         kopf.on.startup(registry=self.registry)(self._start)
         kopf.on.event(GROUP, VERSION, RENDEZVOUS_PLURAL, registry=self.registry)(self._seen)
 
@@ -185,8 +210,12 @@ class Operator:
         settings.peering.standalone = True
         settings.networking.error_backoffs = _EndlessBackoffs()
         settings.watching.server_timeout = 300
-        for informer in self._informers:
-            informer.start()
+        if self._at_work.is_set():
+            return  # kopf begins again; all else has gone on
+        if not self._informed:
+            self._informed = True
+            for informer in self._informers:
+                informer.start()
         # Nothing is decided before the Members are known: with none known, everybody would look lost.
         for scope, cache in self._members.items():
             while not await _wait(cache.synced, _SAY_AFTER_SECONDS):
@@ -198,7 +227,7 @@ class Operator:
         end = time.monotonic() + SETTLE_SECONDS
         for optional in (*self._pods.values(), self._nodes):
             await _wait(optional.settled, end - time.monotonic())
-        if not self._halted.is_set():
+        if not self._halted.is_set() and not self._at_work.is_set():
             self._events.start()
             self._workers.start()
             self._at_work.set()
@@ -206,7 +235,17 @@ class Operator:
     async def _beat(self) -> None:
         while True:
             self._pulses.beat(KOPF_PULSE)
+            if time.monotonic() - self._kopf_began > _KOPF_IS_WELL_AFTER:
+                self._kopf_complaint = ""
             await asyncio.sleep(1.0)
+
+    async def _rest_from(self, error: Exception, pause: float, stop: asyncio.Event) -> None:
+        """Something ended kopf: the rounds go on without it, and it begins again."""
+        self._kopf_began = math.inf
+        self._kopf_complaint = f"{KOPF_PULSE} has failed and is started again: {printable(repr(error))[:200]}"
+        _log.error("%s; tried again in %.1f s", self._kopf_complaint, pause)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
 
     async def _seen(self, event: Any, **_: Any) -> None:
         """Every event of a Rendezvous: remember the object, and look at it."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous_operator.core import ObservedNode, ObservedPod
@@ -53,6 +53,11 @@ class _OptionalInformer:
     def start(self) -> None:
         """Begin to watch."""
         self._watcher.start()
+
+    @property
+    def thread(self) -> KeptThread:
+        """That watches."""
+        return self._watcher.thread
 
     def stop(self, timeout: float = 2.0) -> None:
         """End the watch; wait for its thread so many seconds at the most. May be called again."""

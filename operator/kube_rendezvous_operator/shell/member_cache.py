@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster import ApiFailureError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Member, parse_member
@@ -87,6 +87,11 @@ class MemberCache:
     def start(self) -> None:
         """Begin to watch."""
         self._watcher.start()
+
+    @property
+    def thread(self) -> KeptThread:
+        """That watches."""
+        return self._watcher.thread
 
     def stop(self, timeout: float = 2.0) -> None:
         """End the watch; wait for its thread so many seconds at the most. May be called again."""

@@ -13,6 +13,10 @@ _OVERTAKEN_KEPT = 64
 until the late wake-up is due, which may be hours away."""
 
 
+_LONGEST_WAIT = 3600.0
+"""Seconds after which a waiting thread looks at the clock again, however far off the next wake-up is."""
+
+
 class WakeQueue(Generic[Key]):
     """A queue of keys with due times, in the manner of client-go's workqueue. Thread-safe.
 
@@ -47,7 +51,7 @@ class WakeQueue(Generic[Key]):
                     self._handled.add(key)
                     self._taken[key] = self._asked.pop(key, time.monotonic())
                     return key
-                self._changed.wait(pause)
+                self._changed.wait(pause if pause is None else min(pause, _LONGEST_WAIT))
             return None
 
     def done(self, key: Key, rest: float = 0.0) -> None:

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from kube_rendezvous.resources import Rendezvous, parse_rendezvous
 from kube_rendezvous_operator.core import Announcement, Severity
 from kube_rendezvous_operator.shell import event_poster
 from kube_rendezvous_operator.shell.event_poster import EventPoster
-from unit.scripted_connection import Answer, ScriptedConnection
+from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import UID, raw_rendezvous
 
 FORMED = Announcement(Severity.NORMAL, "RoundFormed", "Round 1 stands")
@@ -106,3 +108,25 @@ def test_when_very_many_wait_the_newest_are_dropped_and_nobody_is_held_up(
         for _ in range(3):
             poster.post(rendezvous, LOST)
     assert caplog.messages == ["Too many Events wait; dropped: b is silent"]
+
+
+def test_nothing_that_posting_raises_ends_the_thread(
+    poster: EventPoster, connection: ScriptedConnection, rendezvous: Rendezvous, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[Exception] = [ValueError("no JSON"), KeyError("x")]
+
+    def answer(_: Asked) -> dict[str, Any]:
+        if failures:
+            raise failures.pop()
+        return {}
+
+    connection.answers[("POST", "/events")] = [answer]
+    poster.start()
+    for announcement in (FORMED, LOST, FORMED):
+        poster.post(rendezvous, announcement)
+    end = time.monotonic() + 10
+    while len(connection.asked) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    poster.stop()
+    assert posted(connection) == ["RoundFormed", "HeartbeatLost", "RoundFormed"]
+    assert poster.thread.complaint == ""

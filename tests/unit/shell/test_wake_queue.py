@@ -219,3 +219,16 @@ def test_keys_that_are_not_woken_any_more_are_forgotten(
         assert queue.take() is key
         queue.done(key, rest)
     assert len(known) < 100
+
+
+@pytest.mark.parametrize("after", [1e10, 1e12, float("inf")])
+def test_a_wake_up_that_is_farther_off_than_a_thread_can_wait_ends_nobody(
+    queue: WakeQueue[str], taker: ThreadPoolExecutor, after: float
+) -> None:
+    queue.wake("a", after)
+    taken = taker.submit(queue.take)
+    queue.wake("b")
+    assert taken.result(LIMIT_SECONDS) == "b"
+    again = taker.submit(queue.take)
+    queue.wake("c", SHORT)
+    assert again.result(LIMIT_SECONDS) == "c"
