@@ -53,6 +53,7 @@ STATUSES = {
         "a b", closed=Closed("spec.failurePolicy", at(0.5), "ClosedByFailurePolicy", "it failed", interrupts=True)
     ),
     "spares and surplus": round_of("a b", standby=3, spares=("c", "d"), surplus=("e",), opened_after=2),
+    "with incarnations": round_of("a b", incarnations=("0123abcd", "4567abcd")),
     "quarantine": round_of(
         "a b",
         recent_losses=(RecentLoss("node/gpu-7", "x", "HeartbeatLost", at(-3.25)), RecentLoss("slot/3", "", "", NOW)),

@@ -296,16 +296,18 @@ class Session:
         wish = {"spec": {**spec, "renewTime": format_time(datetime.now(UTC))}}
         path = object_path(MEMBER_PLURAL, self._namespace, name)
         try:
-            self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
+            written = self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
+            # A finalizer of somebody else may keep what nobody counts with any more.
+            if "deletionTimestamp" not in (written.get("metadata") or {}):
+                return True
         except ApiFailureError as failure:
             if failure.status != 404:
                 raise
-            with self._changed:
-                if self._me.name == name:
-                    self._me = replace(self._me, expelled=True)
-                    self._changed.notify_all()
-            return False
-        return True
+        with self._changed:
+            if self._me.name == name:
+                self._me = replace(self._me, expelled=True)
+                self._changed.notify_all()
+        return False
 
     def _persist(self, attempt: Callable[[], _Answer], deadline: float) -> _Answer:
         """Try until it works, is refused, or the deadline has passed."""

@@ -8,6 +8,9 @@ from typing import Any
 from kube_rendezvous.resources.names import API_VERSION, MEMBER_KIND
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 
+INCARNATION_LENGTH = 8
+"""Of a random UID: nobody meets the same again within the life of a round."""
+
 
 class MalformedMemberError(ValueError):
     """A Member object whose content makes no sense; the text names the object and the field."""
@@ -19,7 +22,8 @@ class Member:
 
     ``name`` is unique to the incarnation: an entry in ``ranks`` can never mean a process that has since
     restarted. ``after_round`` says "I hold no round newer than this and wait for one". ``preparing``, beside
-    ``leaving``: its node is still there, and joins anew when it is ready.
+    ``leaving``: its node is still there, and joins anew when it is ready. ``being_deleted``: it is over with it,
+    although somebody's finalizer keeps the object.
     """
 
     namespace: str
@@ -41,6 +45,12 @@ class Member:
     preparing: bool = False
     close_requested: bool = False
     close_reason: str = ""
+    being_deleted: bool = False
+
+    @property
+    def incarnation(self) -> str:
+        """The beginning of the UID: enough to tell it from another object of the same name."""
+        return self.uid[:INCARNATION_LENGTH]
 
 
 def parse_member(obj: Mapping[str, Any]) -> Member:
@@ -89,6 +99,7 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             preparing=bool(spec.get("preparing", False)),
             close_requested=bool(spec.get("closeRequested", False)),
             close_reason=text("closeReason"),
+            being_deleted="deletionTimestamp" in meta,
         )
     except (KeyError, ValueError, TypeError) as error:
         if isinstance(error, MalformedMemberError):

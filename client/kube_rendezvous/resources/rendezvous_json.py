@@ -99,6 +99,7 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         round=int(status.get("round", 0)),
         ranks=tuple(status.get("ranks") or ()),
         slots=tuple(status.get("slots") or ()),
+        incarnations=tuple(status.get("incarnations") or ()),
         domains=tuple(status.get("domains") or ()),
         bootstrap_store=BootstrapStore(store["member"], store["address"], int(store["port"])) if store else None,
         forming=_parse_forming(forming) if forming else None,
@@ -191,6 +192,8 @@ def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
         "history": [_past_round_to_json(r) for r in status.history],
     }
     out |= {key: value for key, value in _only_if_used(status).items() if value}
+    if status.incarnations:
+        out["incarnations"] = list(status.incarnations)
     if status.domains:
         out["domains"] = list(status.domains)
     if status.bootstrap_store is not None:

@@ -28,7 +28,7 @@ from kube_rendezvous_operator.core.formation import (
 from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
-from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS, Liveness, Loss, judge
+from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
 from kube_rendezvous_operator.core.location import located
 from kube_rendezvous_operator.core.observation import (
     Announcement,
@@ -172,6 +172,7 @@ def _publish(
         round=forming.round,
         ranks=ranks,
         slots=tuple(m.slot for m in members),
+        incarnations=tuple(m.incarnation for m in members),
         domains=topology.domains(members),
         bootstrap_store=BootstrapStore(first.name, first.address, first.port),
         forming=None,
@@ -192,6 +193,8 @@ def _expulsions(
             yield Expulsion(loss.member, loss.reason, loss.doubtful)
     for stranger in liveness.strangers:
         yield Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=True)
+    for namesake in liveness.namesakes:
+        yield Expulsion(namesake, NAME_TAKEN, doubtful=False)
     if formation.chosen:
         departing = [d.member for d in liveness.departing if d.member is not None and d.name in before.ranks]
         for member in (*crowd.running, *(m for m in departing if m.after_round < before.round)):

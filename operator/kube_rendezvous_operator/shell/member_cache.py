@@ -35,6 +35,8 @@ class _Entry:
             it, says nothing about it.
         heard: when its last heartbeat was received.
         proven: when, in this silence, a consistent read proved that the API server serves; None: not yet.
+        deleted: it is over with the Member; the object itself may be kept by somebody's finalizer.
+        gone: the object does not exist any more.
         buried: we deleted the object, and events of its last days may still come: they must not raise it.
     """
 
@@ -43,6 +45,7 @@ class _Entry:
     heard: float
     proven: float | None = None
     deleted: bool = False
+    gone: bool = False
     buried: bool = False
 
     def hear(self, now: float | None = None) -> None:
@@ -71,6 +74,7 @@ class MemberCache:
         self._lock = threading.Lock()
         self._by_key: dict[Key, dict[str, _Entry]] = {}
         self._key_of: dict[tuple[str, str], Key] = {}
+        self._displaced: list[Key] = []
         self._malformed: set[str] = set()
         self._cut_since: float | None = None
         self._said_trouble = False
@@ -98,9 +102,13 @@ class MemberCache:
         self._watcher.stop(timeout)
 
     def __len__(self) -> int:
-        """How many Members there are."""
+        """How many Members live."""
         with self._lock:
-            return len(self._key_of)
+            return sum(
+                not entry.deleted and not entry.buried
+                for entries in self._by_key.values()
+                for entry in entries.values()
+            )
 
     def observed(self, key: Key) -> list[ObservedMember]:
         """All Members that name this Rendezvous, with their silence in seconds."""
@@ -137,7 +145,10 @@ class MemberCache:
             there = {member.name for member in map(self._take, objects) if member is not None}
             for name, entry in self._by_key.get(key, {}).items():
                 if name not in there and entry.added <= asked:
-                    entry.deleted = True
+                    entry.deleted = entry.gone = True
+            displaced, self._displaced = self._displaced, []
+        for other in displaced:
+            self._wake(other)
 
     def prove(self, key: Key, names: Iterable[str], since: float) -> None:
         """The API server served a consistent read: from ``since`` on the silence of these Members is their own."""
@@ -159,15 +170,18 @@ class MemberCache:
             for entry in self._by_key.get(key, {}).values():
                 entry.hear()
 
-    def forget(self, key: Key, names: Iterable[str]) -> None:
-        """The farewell of these Members has been recorded, or we have deleted them ourselves: see them no more."""
+    def forget(self, key: Key, members: Iterable[Member]) -> None:
+        """The farewell of these Members has been recorded, or we have deleted them ourselves: see them no more.
+
+        Another one that has taken the name of one of them meanwhile stays.
+        """
         with self._lock:
-            for name in names:
-                entry = self._by_key.get(key, {}).get(name)
-                if entry is not None:
+            for member in members:
+                entry = self._by_key.get(key, {}).get(member.name)
+                if entry is not None and entry.member.uid == member.uid:
                     entry.buried = True
-                    if entry.deleted:
-                        self._drop(key, name)
+                    if entry.gone:
+                        self._drop(key, member.name)
 
     # WatchListener
 
@@ -182,6 +196,7 @@ class MemberCache:
             for place, key in list(self._key_of.items()):
                 if place not in there and self._by_key[key][place[1]].added <= self._watcher.list_began:
                     self._mark_deleted(key, place[1])
+            self._displaced.clear()
             keys = list(self._by_key)
         self.synced.set()
         for key in keys:
@@ -193,6 +208,9 @@ class MemberCache:
             before = self._entry_of(obj)
             old = before.member if before is not None else None
             member = self._take(obj)
+            displaced, self._displaced = self._displaced, []
+        for key in displaced:
+            self._wake(key)
         if member is not None and (old is None or _more_than_heartbeat(old, member)):
             self._wake((member.namespace, member.rendezvous))
 
@@ -244,14 +262,23 @@ class MemberCache:
         entries = self._by_key.setdefault(key, {})
         known = entries.get(member.name)
         if known is None or known.member.uid != member.uid:
+            self._bury_the_earlier_one(member, key)
             now = time.monotonic()
-            entries[member.name] = _Entry(member, added=now, heard=now)
+            entries[member.name] = _Entry(member, added=now, heard=now, deleted=member.being_deleted)
             self._key_of[(member.namespace, member.name)] = key
         elif int(member.resource_version) > int(known.member.resource_version):
             if member.renew_time != known.member.renew_time:
                 known.hear()
             known.member = member
+            known.deleted = known.deleted or member.being_deleted
         return member
+
+    def _bury_the_earlier_one(self, member: Member, key: Key) -> None:
+        """A name is free only when its holder is gone: one that held it in another Rendezvous is."""
+        earlier = self._key_of.get((member.namespace, member.name), key)
+        if earlier != key:
+            self._mark_deleted(earlier, member.name)
+            self._displaced.append(earlier)
 
     def _entry_of(self, obj: Object) -> _Entry | None:
         meta = obj["metadata"]
@@ -261,14 +288,15 @@ class MemberCache:
 
     def _mark_deleted(self, key: Key, name: str) -> None:
         entry = self._by_key[key][name]
-        entry.deleted = True
+        entry.deleted = entry.gone = True
         if entry.buried:
             self._drop(key, name)
 
     def _drop(self, key: Key, name: str) -> None:
         entries = self._by_key[key]
         del entries[name]
-        self._key_of.pop((key[0], name), None)
+        if self._key_of.get((key[0], name)) == key:
+            del self._key_of[(key[0], name)]
         if not entries:
             del self._by_key[key]
 

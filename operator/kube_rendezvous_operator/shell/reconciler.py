@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     """A decision and the farewells it has seen: only these are recorded by carrying it out."""
 
     decision: Decision
-    gone: tuple[str, ...]
+    gone: tuple[Member, ...]
 
 
 class OvertakenError(Exception):
@@ -108,7 +108,7 @@ class Reconciler:
         observed = members.observed(key)
         decision = decide(rendezvous, observed, datetime.now(UTC), len(members), self._surroundings(key))
         self.decide_seconds = time.perf_counter() - began
-        return Verdict(decision, tuple(m.member.name for m in observed if m.deleted))
+        return Verdict(decision, tuple(m.member for m in observed if m.deleted))
 
     def _prove(self, key: Key, decision: Decision) -> None:
         """Find out whose silence it is, the members' or the API server's: does it serve a consistent read promptly?"""
@@ -219,7 +219,7 @@ class Reconciler:
             if failure.status != 404:
                 raise
         # Not known to the cache any more: what its loss means is in the decision that is being carried out.
-        self._members(key[0]).forget(key, [member.name])
+        self._members(key[0]).forget(key, [member])
 
     def _refresh(self, key: Key) -> None:
         raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
@@ -244,6 +244,6 @@ class Reconciler:
         for observed in self._members(key[0]).observed(key):
             member: Member = observed.member
             if observed.deleted:
-                self._members(key[0]).forget(key, [member.name])
+                self._members(key[0]).forget(key, [member])
             else:
                 self._expel(key, Expulsion(member, "RendezvousGone", doubtful=False))

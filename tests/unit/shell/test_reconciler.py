@@ -1,11 +1,12 @@
 """One reconcile: what is read and written, in which order, and what happens when somebody was faster."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
-from kube_rendezvous.resources import parse_rendezvous
+from kube_rendezvous.resources import parse_member, parse_rendezvous, status_to_json
 from kube_rendezvous_operator.shell.reconciler import OvertakenError
 from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
@@ -123,7 +124,7 @@ def test_a_ranked_name_that_the_cache_does_not_know_is_looked_for_before_it_is_m
 
 def test_the_rendezvous_is_read_before_the_members_so_that_these_are_at_least_as_new(standing: Shell) -> None:
     standing.members.relisted([raw_member("a", 1)])
-    standing.members.forget(KEY, ["b"])
+    standing.members.forget(KEY, [parse_member(raw_member("b", 2))])
     known = standing.rendezvous.get(KEY)
     assert known is not None
     standing.serve(known.raw, raw_member("a", 1))
@@ -135,7 +136,7 @@ def test_the_rendezvous_is_read_before_the_members_so_that_these_are_at_least_as
 
 def test_a_doubt_that_came_up_only_in_the_second_look_is_confirmed_by_a_third(standing: Shell) -> None:
     standing.members.relisted([raw_member("a", 1)])
-    standing.members.forget(KEY, ["b"])
+    standing.members.forget(KEY, [parse_member(raw_member("b", 2))])
     known = standing.rendezvous.get(KEY)
     assert known is not None
     standing.serve(known.raw, raw_member("a", 1), raw_member("stranger", 3, rendezvousUID="another"))
@@ -207,3 +208,23 @@ def test_a_status_of_another_hand_is_not_taken_for_ours(standing: Shell) -> None
     standing.run()
     assert standing.asked == ["PUT status"]
     assert standing.status.observed_generation == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same operator", "an operator that has just started"])
+def test_a_death_is_told_although_another_member_has_taken_the_name_at_once(standing: Shell, restarted: bool) -> None:
+    shell = standing
+    known = standing.rendezvous.get(KEY)
+    assert known is not None
+    written = json.loads(json.dumps(status_to_json(standing.status)))
+    raw = {**raw_rendezvous(int(known.rendezvous.resource_version)), "status": written}
+    namesake = raw_member("b", 50, uid="9-uid-of-another", podUID="another")
+    if restarted:
+        shell = Shell()
+        shell.know(raw, raw_member("a", 1), namesake)
+    else:
+        shell.members.changed(namesake)
+        shell.serve(raw, raw_member("a", 1), namesake)
+    shell.run()
+    assert shell.status.forming is not None
+    assert (shell.status.forming.reason, shell.status.forming.interrupts) == ("MemberDeleted", True)
+    assert "DELETE b" in shell.asked, "and the other one joins under a name of its own"
