@@ -134,7 +134,7 @@ def _play(
     for _ in range(_STEPS):
         before = rendezvous.status
         decision = decide(rendezvous, observed, now, 0, surroundings)
-        for expulsion in (*decision.expel_first, *decision.expel_after):
+        for expulsion in (*decision.expel_first, *decision.expel_after, *decision.expel_beside):
             living.pop(expulsion.member.name, None)
         rendezvous = replace(rendezvous, status=decision.status)
         status = decision.status

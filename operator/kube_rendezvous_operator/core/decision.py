@@ -91,14 +91,16 @@ def decide(
     conditions = set_conditions(status, rendezvous.generation, now, impossible, blindness)
     status = replace(status, conditions=conditions)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
+    beside = tuple(_expulsions_beside(before, liveness))
     newly_closed = closing.closed is not None and (
         before.closed is None or before.closed.reason != closing.closed.reason
     )
     told_before = before.forming is not None and before.forming.interrupts
     return Decision(
         status=status,
-        expel_first=() if newly_closed else expulsions,
-        expel_after=expulsions if newly_closed else (),
+        expel_first=expulsions if formation.chosen and not newly_closed else (),
+        expel_after=() if formation.chosen and not newly_closed else expulsions,
+        expel_beside=beside,
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
         wake_after=_wake_after(status, liveness, bool(surroundings.pods), now),
         verdict=describe(status),
@@ -183,22 +185,27 @@ def _publish(
 def _expulsions(
     before: RendezvousStatus, liveness: Liveness, crowd: Crowd, formation: Formation
 ) -> Iterable[Expulsion]:
-    """Whose Member object goes: the lost, and members of the old round that a new one was published without.
+    """Whose Member object goes: the lost with a rank, and those of the old round that a new one was published without.
 
     One of those that has arrived in time is a spare from now on and keeps its object: only of one that may still
     run its old workers must nobody believe that it waits.
     """
     for loss in liveness.losses:
-        if loss.member is not None and not loss.gone:
+        if loss.member is not None and not loss.gone and loss.name in before.ranks:
             yield Expulsion(loss.member, loss.reason, loss.doubtful)
-    for stranger in liveness.strangers:
-        yield Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=True)
-    for namesake in liveness.namesakes:
-        yield Expulsion(namesake, NAME_TAKEN, doubtful=False)
     if formation.chosen:
         departing = [d.member for d in liveness.departing if d.member is not None and d.name in before.ranks]
         for member in (*crowd.running, *(m for m in departing if m.after_round < before.round)):
             yield Expulsion(member, NOT_ARRIVED, doubtful=False)
+
+
+def _expulsions_beside(before: RendezvousStatus, liveness: Liveness) -> Iterable[Expulsion]:
+    """Whose object goes without anybody's waiting for it."""
+    for loss in liveness.losses:
+        if loss.member is not None and not loss.gone and loss.name not in before.ranks:
+            yield Expulsion(loss.member, loss.reason, loss.doubtful)
+    yield from (Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=False) for stranger in liveness.strangers)
+    yield from (Expulsion(namesake, NAME_TAKEN, doubtful=False) for namesake in liveness.namesakes)
 
 
 def _announcements(

@@ -31,6 +31,7 @@ from kube_rendezvous_operator.shell.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.sweeper import Sweeper
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.workers import Workers
 
@@ -84,7 +85,8 @@ class Operator:
         self._namespaces = tuple(namespaces)
         self._permit_leader = permit
         self._pulses = pulses
-        self._queue: WakeQueue[Key] = WakeQueue()
+        # One worker is always left for the other namespaces, and these take turns.
+        self._queue: WakeQueue[Key] = WakeQueue(group=lambda key: key[0], most_of_a_group=max(1, workers - 1))
         self._rendezvous = RendezvousCache()
         self._members: dict[str | None, MemberCache] = {
             scope: MemberCache(connection, scope, self._queue.wake, measure) for scope in self._namespaces or (None,)
@@ -94,12 +96,20 @@ class Operator:
         }
         self._nodes = NodeCache(connection, self._wake_all, measure)
         self._events = EventPoster(connection)
+        self._sweeper = Sweeper(
+            connection,
+            lambda key, members: self._members_of(key[0]).forget(key, members),
+            self._queue.wake,
+            self._events.post,
+            permit,
+        )
         reconciler = Reconciler(
             connection,
             self._rendezvous,
             self._members_of,
             self._surroundings_of,
             self._events.post,
+            self._sweeper.sweep,
             self._permit,
             RoundMeasurement(measure, self._queue.asked_at),
         )
@@ -151,7 +161,7 @@ class Operator:
         self._halted.set()
         for informer in self._informers:
             informer.stop(0.0)
-        stops: list[Callable[[float], None]] = [self._workers.stop, self._events.stop]
+        stops: list[Callable[[float], None]] = [self._workers.stop, self._sweeper.stop, self._events.stop]
         for stop in (*stops, *(informer.stop for informer in self._informers)):
             stop(max(0.0, end - time.monotonic()))
 
@@ -168,7 +178,12 @@ class Operator:
     @property
     def complaints(self) -> list[str]:
         """What is wrong with the loops of this operator, each as a sentence."""
-        threads = (*(informer.thread for informer in self._informers), self._events.thread, *self._workers.threads)
+        threads = (
+            *(informer.thread for informer in self._informers),
+            self._events.thread,
+            self._sweeper.thread,
+            *self._workers.threads,
+        )
         said = [thread.complaint for thread in threads]
         return [complaint for complaint in (*said, self._kopf_complaint) if complaint]
 
@@ -229,6 +244,7 @@ class Operator:
             await _wait(optional.settled, end - time.monotonic())
         if not self._halted.is_set() and not self._at_work.is_set():
             self._events.start()
+            self._sweeper.start()
             self._workers.start()
             self._at_work.set()
 

@@ -159,10 +159,15 @@ class MemberCache:
                 if entry is not None and entry.proven is None and entry.heard < since:
                     entry.proven = since
 
-    def doubt(self) -> None:
-        """The API server does not answer: whatever silence was counted may have been its own."""
+    def doubt(self, key: Key) -> None:
+        """The API server does not tell of these Members: whatever silence of theirs was counted may have been its own.
+
+        Of theirs only: a list that somebody has made long must not give others' dead another life.
+        """
         with self._lock:
-            self._hear_everybody()
+            now = time.monotonic()
+            for entry in self._by_key.get(key, {}).values():
+                entry.hear(now)
 
     def count_anew(self, key: Key) -> None:
         """A shorter heartbeat interval was published: until now nobody could keep to it."""

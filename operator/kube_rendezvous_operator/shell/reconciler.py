@@ -1,4 +1,4 @@
-"""One reconcile: snapshot, decide, confirm what is doubtful, delete Members, one fenced status write, announce.
+"""One reconcile: snapshot, decide, confirm what is doubtful, one fenced status write, delete Members, announce.
 
 Every write is fenced: a status write by the resourceVersion of the Rendezvous it was decided on, a delete by the
 Member's UID and resourceVersion. So a stale snapshot, a second operator or a crash in between can delay but never
@@ -7,7 +7,7 @@ corrupt: whoever decided on something old is refused and looks again.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.sweeper import RENDEZVOUS_GONE
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Reconciler:
         members: finds the cache that covers a namespace.
         surroundings: what is known of the pods and nodes of a Rendezvous.
         announce: posts an Event.
+        sweep: deletes Members when there is time.
         permit: called before every write; raises if this process must not write (any more).
         rounds: told what became of rounds.
     """
@@ -58,6 +60,7 @@ class Reconciler:
         members: Callable[[str], MemberCache],
         surroundings: Callable[[Key], Surroundings],
         announce: Callable[[Rendezvous, Announcement], None],
+        sweep: Callable[[Key, Iterable[Expulsion]], None],
         permit: Callable[[], None] = lambda: None,
         rounds: RoundMeasurement | None = None,
     ) -> None:
@@ -66,6 +69,7 @@ class Reconciler:
         self._members = members
         self._surroundings = surroundings
         self._announce = announce
+        self._sweep = sweep
         self._permit = permit
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._verdicts: dict[Key, str] = {}
@@ -98,6 +102,7 @@ class Reconciler:
         for expulsion in verdict.decision.expel_first:
             self._expel(key, expulsion)
         wake_after = self._write(key, known, verdict)
+        self._sweep(key, verdict.decision.expel_beside)
         for expulsion in verdict.decision.expel_after:
             self._expel(key, expulsion)
         return wake_after
@@ -132,14 +137,17 @@ class Reconciler:
                 timeout=max(promptly, ANSWER_SECONDS),
             )
         except ApiFailureError:
-            self._members(key[0]).doubt()
+            self._members(key[0]).doubt(key)
             raise
         self._members(key[0]).refresh(key, listed.get("items") or (), began)
         if time.monotonic() - began > promptly:
-            self._members(key[0]).doubt()
+            self._members(key[0]).doubt(key)
 
     def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Verdict]:
-        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new."""
+        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new.
+
+        Whatever is doubtful then is as sure as it can be: this was the second look at it, or a consistent first one.
+        """
         try:
             raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
         except ApiFailureError as failure:
@@ -152,12 +160,7 @@ class Reconciler:
         known = self._rendezvous.get(key)
         if known is None:
             raise OvertakenError
-        verdict = self._decide(key, known.rendezvous)
-        doubted = {e.member.uid for e in (*first.expel_first, *first.expel_after)}
-        again = (*verdict.decision.expel_first, *verdict.decision.expel_after)
-        if any(e.doubtful and e.member.uid not in doubted for e in again):
-            raise OvertakenError  # a doubt that was not among those just confirmed: confirm it, too
-        return known, verdict
+        return known, self._decide(key, known.rendezvous)
 
     def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict) -> float | None:
         decision, gone = verdict
@@ -241,9 +244,7 @@ class Reconciler:
         self._verdicts.pop(key, None)
         self._written.pop(key, None)
         self._rounds.forget(key)
-        for observed in self._members(key[0]).observed(key):
-            member: Member = observed.member
-            if observed.deleted:
-                self._members(key[0]).forget(key, [member])
-            else:
-                self._expel(key, Expulsion(member, "RendezvousGone", doubtful=False))
+        observed = self._members(key[0]).observed(key)
+        self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])
+        left = [seen.member for seen in observed if not seen.deleted]
+        self._sweep(key, [Expulsion(member, RENDEZVOUS_GONE, doubtful=False) for member in left])

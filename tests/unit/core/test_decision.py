@@ -76,13 +76,21 @@ def test_an_arrived_member_for_which_there_is_no_place_keeps_its_object_as_a_spa
     [
         pytest.param(seen("b", silence=15), "HeartbeatLost", True, id="silence is not proof"),
         pytest.param(seen("b", leaving=True), "MemberLeft", False, id="a farewell is"),
-        pytest.param(seen("b", rendezvous_uid=OTHER_UID), "OtherRendezvous", True, id="ours may be the older object"),
+        pytest.param(seen("b", rendezvous_uid=OTHER_UID), "OtherRendezvous", False, id="nothing rests on a stranger"),
     ],
 )
-def test_a_lost_member_and_a_stranger_lose_their_objects(observed: ObservedMember, reason: str, doubtful: bool) -> None:
+def test_a_lost_member_without_a_rank_and_a_stranger_lose_their_objects_when_there_is_time(
+    observed: ObservedMember, reason: str, doubtful: bool
+) -> None:
     decision = decide(rendezvous(), [*crowd("a"), observed], NOW)
-    assert [(e.member.name, e.reason, e.doubtful) for e in decision.expel_first] == [("b", reason, doubtful)]
+    assert [(e.member.name, e.reason, e.doubtful) for e in decision.expel_beside] == [("b", reason, doubtful)]
     assert decision.doubtful is doubtful
+
+
+def test_a_lost_member_with_a_rank_is_deleted_after_the_survivors_are_told() -> None:
+    decision = decide(stands("a b c"), [*crowd("a b"), seen("c", leaving=True)], NOW)
+    assert [(e.member.name, e.reason) for e in decision.expel_after] == [("c", "MemberLeft")]
+    assert (decision.expel_first, decision.expel_beside) == ((), ())
 
 
 def test_a_stranger_has_no_place_in_a_round() -> None:

@@ -7,10 +7,11 @@ from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError
 from kube_rendezvous.resources import RendezvousStatus
 from kube_rendezvous_operator.core import NOTHING_KNOWN
 from kube_rendezvous_operator.shell.measurements import Unmeasured
-from kube_rendezvous_operator.shell.member_cache import MemberCache
+from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.sweeper import Sweeper
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import KEY
 
@@ -46,12 +47,21 @@ class Shell:
         self.permit: Callable[[], None] = lambda: None
         self.measured = Measured()
         self.asked_at: float | None = None
+        self.woken: list[tuple[Key, float]] = []
+        self.sweeper = Sweeper(
+            self.connection,  # type: ignore[arg-type]
+            self.members.forget,
+            lambda key, after: self.woken.append((key, after)),
+            lambda _, announcement: self.announced.append(announcement.reason),
+            lambda: self.permit(),
+        )
         self.reconciler = Reconciler(
             self.connection,  # type: ignore[arg-type]
             self.rendezvous,
             lambda _: self.members,
             lambda _: NOTHING_KNOWN,
             lambda _, announcement: self.announced.append(announcement.reason),
+            self.sweeper.sweep,
             lambda: self.permit(),
             RoundMeasurement(self.measured, lambda _: self.asked_at),
         )
@@ -75,9 +85,12 @@ class Shell:
         self.serve(rendezvous if rendezvous is not None else GONE, *members)
 
     def run(self) -> float | None:
-        """One reconcile; the requests of earlier ones are forgotten."""
+        """One reconcile, and what is swept beside; the requests of earlier ones are forgotten."""
         self.connection.asked.clear()
-        return self.reconciler.reconcile(KEY)
+        wake_after = self.reconciler.reconcile(KEY)
+        while self.sweeper.turn():
+            pass
+        return wake_after
 
     @property
     def asked(self) -> list[str]:

@@ -122,9 +122,11 @@ def test_a_watch_that_goes_on_without_trouble_does_not_end_a_silence(watched: Wa
 
 
 def test_a_doubted_silence_counts_anew(watched: Watched, clock: Clock) -> None:
+    watched.cache.changed(raw_member("c", rendezvous="other"))
     clock.now += 4
-    watched.cache.doubt()
+    watched.cache.doubt(KEY)
     assert watched.silence() == watched.silence("b") == 0
+    assert watched.cache.observed(("ns", "other"))[0].silence == 4, "but not that of others"
 
 
 def test_a_silence_is_proven_from_the_first_consistent_read_on_until_the_next_heartbeat(

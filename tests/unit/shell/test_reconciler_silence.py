@@ -26,7 +26,7 @@ def test_before_silence_is_held_against_a_member_a_consistent_read_must_show_it_
     assert known is not None
     standing.serve(known.raw, raw_member("a", 6, renewed=25), raw_member("b", 2))
     standing.run()
-    assert standing.asked == ["GET run", "GET rendezvousmembers", "DELETE b", "PUT status"]
+    assert standing.asked == ["GET run", "GET rendezvousmembers", "PUT status", "DELETE b"]
     assert standing.announced == ["HeartbeatLost"]
 
 
