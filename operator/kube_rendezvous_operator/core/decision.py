@@ -25,7 +25,13 @@ from kube_rendezvous_operator.core.formation import (
     plan_formation,
     sort_crowd,
 )
-from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
+from kube_rendezvous_operator.core.heartbeat import (
+    ALL_FOR_ITSELF,
+    HeartbeatBudget,
+    heartbeat_interval,
+    seconds_until_it_may_shrink,
+    wants_to_shrink,
+)
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
 from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
@@ -50,7 +56,7 @@ def decide(
     rendezvous: Rendezvous,
     members: Sequence[ObservedMember],
     now: datetime,
-    members_in_cluster: int = 0,
+    budget: HeartbeatBudget = ALL_FOR_ITSELF,
     surroundings: Surroundings = NOTHING_KNOWN,
 ) -> Decision:
     """Decide what to write for one Rendezvous.
@@ -60,15 +66,14 @@ def decide(
             between two decisions, so that an operator may die at any point.
         members: every observed Member that names the Rendezvous, in any order.
         now: wall clock, UTC.
-        members_in_cluster: how many members share the API server, over all rendezvous.
+        budget: of heartbeats, as the other rendezvous leave it.
         surroundings: pods and nodes, as far as they are known.
     """
     before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
     rendezvous = replace(rendezvous, status=before)
     members = located(members, surroundings)
-    interval = heartbeat_interval(
-        rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, max(members_in_cluster, len(members))
-    )
+    number = sum(m.member.rendezvous_uid == rendezvous.uid and not m.deleted for m in members)
+    interval = heartbeat_interval(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, number, budget)
     # Until a shorter interval is published, nobody can keep to it.
     liveness = judge(rendezvous, members, max(interval, before.heartbeat_seconds), surroundings)
     ranked = set(before.ranks)
@@ -102,7 +107,10 @@ def decide(
         expel_after=() if formation.chosen and not newly_closed else expulsions,
         expel_beside=beside,
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
-        wake_after=_wake_after(status, liveness, bool(surroundings.pods), now),
+        wake_after=_earliest(
+            _wake_after(status, liveness, bool(surroundings.pods), now),
+            _shrinks_in(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, interval, number, budget),
+        ),
         verdict=describe(status),
         doubtful_losses=tuple(
             loss.name
@@ -241,6 +249,18 @@ def _news(before: RendezvousStatus, liveness: Liveness) -> Iterable[Loss]:
     told = before.forming is not None and before.forming.interrupts
     yield from (loss for loss in liveness.losses if loss.name in before.ranks and (loss.member or not told))
     yield from (loss for loss in liveness.departing if loss.name in before.ranks and not told)
+
+
+def _shrinks_in(wished: int, published: int, interval: int, number: int, budget: HeartbeatBudget) -> float | None:
+    """Seconds until the interval may become shorter, if it wants to."""
+    if number == 0 or not wants_to_shrink(wished, interval, number, budget):
+        return None
+    held = budget if interval == published else replace(budget, held_for=0.0)
+    return max(0.1, seconds_until_it_may_shrink(interval, held))
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _wake_after(status: RendezvousStatus, liveness: Liveness, pods_known: bool, now: datetime) -> float | None:

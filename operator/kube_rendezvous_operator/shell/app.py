@@ -22,6 +22,7 @@ from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
 from kube_rendezvous_operator.core import Surroundings
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
+from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
 from kube_rendezvous_operator.shell.kopf_session import log_in
 from kube_rendezvous_operator.shell.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Measurements
@@ -112,6 +113,7 @@ class Operator:
             self._sweeper.sweep,
             self._permit,
             RoundMeasurement(measure, self._queue.asked_at),
+            HeartbeatBudgets(self._counts),
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()
@@ -205,6 +207,9 @@ class Operator:
 
     def _members_of(self, namespace: str) -> MemberCache:
         return self._members[namespace if self._namespaces else None]
+
+    def _counts(self) -> dict[Key, int]:
+        return {key: count for cache in self._members.values() for key, count in cache.counts().items()}
 
     def _surroundings_of(self, key: Key) -> Surroundings:
         pods = self._pods[key[0] if self._namespaces else None]

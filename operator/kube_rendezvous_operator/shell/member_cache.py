@@ -103,12 +103,15 @@ class MemberCache:
 
     def __len__(self) -> int:
         """How many Members live."""
+        return sum(self.counts().values())
+
+    def counts(self) -> dict[Key, int]:
+        """How many Members live, by Rendezvous."""
         with self._lock:
-            return sum(
-                not entry.deleted and not entry.buried
-                for entries in self._by_key.values()
-                for entry in entries.values()
-            )
+            return {
+                key: sum(not entry.deleted and not entry.buried for entry in entries.values())
+                for key, entries in self._by_key.items()
+            }
 
     def observed(self, key: Key) -> list[ObservedMember]:
         """All Members that name this Rendezvous, with their silence in seconds."""

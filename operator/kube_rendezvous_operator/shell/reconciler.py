@@ -18,6 +18,7 @@ from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, Surroundings, decide, only_progress
 from kube_rendezvous_operator.core.liveness import LEFT
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
+from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
 from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
@@ -51,6 +52,7 @@ class Reconciler:
         sweep: deletes Members when there is time.
         permit: called before every write; raises if this process must not write (any more).
         rounds: told what became of rounds.
+        budgets: of heartbeats.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Reconciler:
         sweep: Callable[[Key, Iterable[Expulsion]], None],
         permit: Callable[[], None] = lambda: None,
         rounds: RoundMeasurement | None = None,
+        budgets: HeartbeatBudgets | None = None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
@@ -72,6 +75,7 @@ class Reconciler:
         self._sweep = sweep
         self._permit = permit
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
+        self._budgets = budgets or HeartbeatBudgets(dict)
         self._verdicts: dict[Key, str] = {}
         self._written: dict[Key, float] = {}
         self.decide_seconds = 0.0
@@ -111,7 +115,8 @@ class Reconciler:
         began = time.perf_counter()
         members = self._members(key[0])
         observed = members.observed(key)
-        decision = decide(rendezvous, observed, datetime.now(UTC), len(members), self._surroundings(key))
+        budget = self._budgets.budget(key, rendezvous.status.heartbeat_seconds)
+        decision = decide(rendezvous, observed, datetime.now(UTC), budget, self._surroundings(key))
         self.decide_seconds = time.perf_counter() - began
         return Verdict(decision, tuple(m.member for m in observed if m.deleted))
 
@@ -244,6 +249,7 @@ class Reconciler:
         self._verdicts.pop(key, None)
         self._written.pop(key, None)
         self._rounds.forget(key)
+        self._budgets.forget(key)
         observed = self._members(key[0]).observed(key)
         self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])
         left = [seen.member for seen in observed if not seen.deleted]

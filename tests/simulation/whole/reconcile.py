@@ -3,12 +3,14 @@
 It is a generator: at each `yield` anything else may happen, a crash included.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
 from kube_rendezvous_operator.core import Decision, Expulsion, decide, only_progress
+from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget
 from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
 from simulation.whole.invariants import Invariants
@@ -40,6 +42,7 @@ class Reconciling:
         self.known: Rendezvous | None = None
         self.decided = Decided(world.now)
         self._looked_once = False
+        self._interval_seen = (-1, 0.0)
         self._gone: set[str] = set()
         self._written = -PROGRESS_EVERY_SECONDS
 
@@ -88,13 +91,21 @@ class Reconciling:
         )
         shown = blind(faults, known, at_start=not self._looked_once)
         self._looked_once = True
-        decision = decide(
-            shown, observed, self._world.now, len(self.members.entries), blind_around(faults, surroundings)
-        )
+        decision = decide(shown, observed, self._world.now, self._budget(known), blind_around(faults, surroundings))
         if self._world.faults:
             by_name = {o.member.name: o.member for o in observed}
             decision = replace(decision, status=spoil(self._world.faults, known.status, decision.status, by_name))
         return decision, tuple(o.member.name for o in observed if o.deleted)
+
+    def _budget(self, known: Rendezvous) -> HeartbeatBudget:
+        """As `shell/heartbeat_budgets`; the neighbours leave what the world says."""
+        published = known.status.heartbeat_seconds
+        if self._interval_seen[0] != published:
+            self._interval_seen = (published, self._world.seconds)
+        held_for = self._world.seconds - self._interval_seen[1]
+        if Fault.INTERVAL_SHRINKS_AT_ONCE in self._world.faults:
+            held_for = math.inf
+        return HeartbeatBudget(self._world.heartbeats_left, held_for)
 
     def _read_members(self) -> None:
         try:

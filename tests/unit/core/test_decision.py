@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kube_rendezvous_operator.core import ObservedMember, Severity, decide
+from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget
 from unit.core.builders import NOW, OTHER_UID, at, crowd, outcome, rendezvous, seen, stands, then, told
 
 
@@ -121,11 +122,23 @@ def test_nobody_is_told_to_restart_without_a_reason_in_the_status() -> None:
 def test_a_shorter_heartbeat_interval_makes_nobody_lost_who_has_not_yet_been_told_of_it() -> None:
     before = stands("a b", max_nodes=2, status={"heartbeat_seconds": 30}, heartbeat_seconds=5)
     decision = decide(before, crowd("a b", silence=29), NOW)
-    assert (decision.status.heartbeat_seconds, decision.status.forming, decision.expel_first) == (5, None, ())
+    assert (decision.status.heartbeat_seconds, decision.status.forming, decision.expel_first) == (15, None, ())
 
 
-def test_the_interval_counts_the_members_of_all_rendezvous() -> None:
-    assert decide(rendezvous(), crowd("a"), NOW, members_in_cluster=900).status.heartbeat_seconds == 10
+def test_members_of_other_rendezvous_at_most_double_the_interval() -> None:
+    assert decide(rendezvous(), crowd("a"), NOW, HeartbeatBudget(share=0.1)).status.heartbeat_seconds == 10
+    assert decide(rendezvous(), crowd("a"), NOW, HeartbeatBudget(share=0.0)).status.heartbeat_seconds == 10
+
+
+def test_strangers_make_nobodys_interval_longer() -> None:
+    strangers = [seen(f"x{number}", rendezvous_uid=OTHER_UID) for number in range(900)]
+    assert decide(rendezvous(), [seen("a"), *strangers], NOW).status.heartbeat_seconds == 5
+
+
+def test_one_that_may_shrink_later_is_looked_at_then() -> None:
+    before = stands("a b", status={"heartbeat_seconds": 30}, heartbeat_seconds=5)
+    decision = decide(before, crowd("a b"), NOW, HeartbeatBudget(held_for=50.0))
+    assert (decision.status.heartbeat_seconds, decision.wake_after) == (30, 10.0)
 
 
 # Announcements ----------------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """Heartbeats are spread so that all members together write at most about a hundred a second."""
 
 import pytest
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 
-from kube_rendezvous_operator.core.heartbeat import heartbeat_interval, silence_limit
+from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget, heartbeat_interval, silence_limit
+from kube_rendezvous_operator.core.heartbeat_shares import divided_fairly, heartbeat_shares
 
 
 @pytest.mark.parametrize(
@@ -15,11 +18,58 @@ from kube_rendezvous_operator.core.heartbeat import heartbeat_interval, silence_
         pytest.param(5, 10, 450, 10, id="near the border it does not shrink at once"),
         pytest.param(5, 10, 400, 5, id="clearly below the border it shrinks"),
         pytest.param(30, 5, 10, 30, id="a longer wish counts at once"),
-        pytest.param(2, 30, 10, 2, id="a shorter wish counts at once"),
+        pytest.param(2, 30, 10, 15, id="a shorter wish is approached by halves"),
+        pytest.param(2, 3, 10, 2, id="and reached"),
     ],
 )
 def test_the_interval(wished: int, published: int, members: int, interval: int) -> None:
     assert heartbeat_interval(wished, published, members) == interval
+
+
+@pytest.mark.parametrize(("held_for", "interval"), [(0.0, 30), (59.9, 30), (60.0, 15)])
+def test_it_shrinks_only_when_nobody_can_be_in_the_middle_of_a_longer_pause(held_for: float, interval: int) -> None:
+    assert heartbeat_interval(5, 30, 10, HeartbeatBudget(held_for=held_for)) == interval
+
+
+@pytest.mark.parametrize("published", range(2, 641))
+def test_who_sleeps_out_the_old_pause_is_heard_before_three_new_intervals_are_over(published: int) -> None:
+    assert silence_limit(heartbeat_interval(1, published, 10)) > published
+
+
+@pytest.mark.parametrize(
+    ("share", "interval"),
+    [(100.0, 5), (1.6, 5), (1.5, 10), (0.1, 10), (0.0, 10)],
+)
+def test_others_at_most_double_it(share: float, interval: int) -> None:
+    assert heartbeat_interval(5, 0, 8, HeartbeatBudget(share=share)) == interval
+
+
+def test_whoever_brings_many_members_makes_his_own_heartbeats_rarer_and_not_those_of_other_namespaces() -> None:
+    shares = heartbeat_shares({("noisy", "run"): 2100, ("quiet", "run"): 8, ("quiet", "other"): 100})
+    assert heartbeat_interval(5, 0, 2100, HeartbeatBudget(share=shares["noisy", "run"])) == 40
+    assert heartbeat_interval(5, 0, 8, HeartbeatBudget(share=shares["quiet", "run"])) == 5
+    assert heartbeat_interval(5, 0, 100, HeartbeatBudget(share=shares["quiet", "other"])) == 5
+
+
+def test_nor_those_of_small_rendezvous_of_his_own_namespace() -> None:
+    shares = heartbeat_shares({("ns", "noisy"): 2100, ("ns", "run"): 8})
+    assert heartbeat_interval(5, 0, 8, HeartbeatBudget(share=shares["ns", "run"])) == 5
+
+
+@given_any(st.dictionaries(st.integers(0, 30), st.floats(0, 1000), max_size=20), st.floats(0, 1000))
+def test_what_is_divided_fairly_is_divided_whole_and_the_least_come_first(
+    wanted: dict[int, float], amount: float
+) -> None:
+    given = divided_fairly(wanted, amount)
+    assert sum(given.values()) == pytest.approx(min(amount, sum(wanted.values())))
+    for one, wish in wanted.items():
+        assert given[one] <= wish
+        if given[one] < wish - 1e-6:
+            assert all_others_got_no_more(given, one)
+
+
+def all_others_got_no_more(given: dict[int, float], one: int) -> bool:
+    return all(other <= given[one] + 1e-6 for other in given.values())
 
 
 def test_a_member_is_lost_after_three_intervals() -> None:
