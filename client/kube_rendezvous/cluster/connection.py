@@ -134,6 +134,7 @@ class Connection:
         body: Any = None,
         content_type: str = _JSON,
         timeout: float = ANSWER_SECONDS,
+        told_size: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
         """Send one request and return the parsed answer.
 
@@ -144,6 +145,7 @@ class Connection:
             body: sent as JSON.
             content_type: of the body.
             timeout: seconds to wait for the answer; a connection is waited for no longer than that, either.
+            told_size: called with the size of the answer, bytes.
 
         Raises:
             ApiUnavailableError: it may work later; also: something else than the API server has answered.
@@ -152,6 +154,8 @@ class Connection:
         response = self._send(
             method, path, query, body, content_type, (min(CONNECT_SECONDS, timeout), timeout), stream=False
         )
+        if told_size is not None:
+            told_size(len(response.data))
         return _parse_answer(f"{method} {path}", response)
 
     def stream(self, path: str, *, query: Mapping[str, str], silence: float) -> ResponseStream:

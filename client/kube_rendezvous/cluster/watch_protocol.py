@@ -8,9 +8,11 @@ cache that lags behind must not make a living member look gone.
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from kube_rendezvous.cluster.paging import Paging
 
 WATCH_SECONDS = (240, 300)
 """The server ends a watch after a random time in this range, so that watchers spread."""
@@ -59,15 +61,23 @@ class WatchProtocol:
 
     Args:
         selector: query parameters such as ``fieldSelector``.
+        paged: ask for lists in pages that fit into memory.
+        slim: what is kept of an object, of each as soon as it is read.
     """
 
     selector: Mapping[str, str] = field(default_factory=dict)
+    paged: bool = False
+    slim: Callable[[Object], Object] = lambda obj: obj
     _version: str | None = field(default=None, init=False)
+    _paging: Paging = field(default_factory=Paging, init=False)
+    _continue: str = field(default="", init=False)
+    _so_far: list[Object] = field(default_factory=list, init=False)
 
     def next_request(self) -> ListRequest | WatchRequest:
         """What to ask the server now."""
         if self._version is None:
-            return ListRequest(dict(self.selector))
+            page = {"limit": str(self._paging.limit)} if self.paged else {}
+            return ListRequest({**self.selector, **page, **({"continue": self._continue} if self._continue else {})})
         return WatchRequest(
             {
                 **self.selector,
@@ -78,8 +88,8 @@ class WatchProtocol:
             }
         )
 
-    def listed(self, answer: Object) -> list[Object]:
-        """Take a list's answer: every object there is.
+    def listed(self, answer: Object, size: int = 0) -> list[Object] | None:
+        """Take a list's answer, of so many bytes: every object there is; None: there is another page to ask for.
 
         Raises:
             MalformedAnswerError: it is no list of objects.
@@ -90,8 +100,15 @@ class WatchProtocol:
                 raise TypeError("no list of objects")
         except (KeyError, TypeError) as error:
             raise MalformedAnswerError(f"not a list of objects ({error!r})") from error
+        self._so_far.extend(map(self.slim, items))
+        self._continue = str(answer["metadata"].get("continue") or "")
+        self._paging.answered(len(items), size)
+        if self._continue:
+            return None
         self._version = version
-        return items
+        listed, self._so_far = self._so_far, []
+        self._paging = Paging()
+        return listed
 
     def line(self, line: bytes) -> Changed | Removed | None:
         """Take one line of a watch. After None, `must_list` tells whether the watch is of any more use.
@@ -103,7 +120,7 @@ class WatchProtocol:
             event = json.loads(line)
             kind, obj = event["type"], event["object"]
             if kind == "ERROR":
-                self._version = None
+                self.expired()
                 return None
             version = obj["metadata"]["resourceVersion"]
             if not isinstance(version, str) or not (kind == "BOOKMARK" or _is_object(obj)):
@@ -113,6 +130,7 @@ class WatchProtocol:
         self._version = version
         if kind == "BOOKMARK":
             return None
+        obj = self.slim(obj)
         return Removed(obj) if kind == "DELETED" else Changed(obj)
 
     @property
@@ -121,8 +139,9 @@ class WatchProtocol:
         return self._version is None
 
     def expired(self) -> None:
-        """The server refused the watch (410 as an HTTP status): list again."""
+        """The server refused the watch, or the rest of a list (410 as an HTTP status): list again."""
         self._version = None
+        self._continue, self._so_far = "", []
 
 
 def _is_object(obj: Any) -> bool:

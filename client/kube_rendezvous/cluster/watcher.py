@@ -59,6 +59,7 @@ class Watcher:
         retry_limit: longest pause between two tries, seconds.
         on_restart: told why a list or a watch is made anew: ended (by the server's time limit, or silent for too long;
             normal), expired (normal), refused, broken.
+        paged, slim: as in `WatchProtocol`.
     """
 
     def __init__(
@@ -71,11 +72,13 @@ class Watcher:
         name: str,
         retry_limit: float = 3.0,
         on_restart: Callable[[str], None] | None = None,
+        paged: bool = False,
+        slim: Callable[[Object], Object] = lambda obj: obj,
     ) -> None:
         self._on_restart = on_restart
         self._connection = connection
         self._path = path
-        self._protocol = WatchProtocol(selector)
+        self._protocol = WatchProtocol(selector, paged=paged, slim=slim)
         self._listener = listener
         self._backoff = Backoff(limit=retry_limit)
         self.list_began = math.inf
@@ -128,9 +131,13 @@ class Watcher:
         request = self._protocol.next_request()
         self.thread.turn(within=_LONGEST_TURN)
         if isinstance(request, ListRequest):
-            self.list_began = time.monotonic()
-            answer = self._connection.request("GET", self._path, query=request.query)
-            self._listener.relisted(self._protocol.listed(answer))
+            if "continue" not in request.query:
+                self.list_began = time.monotonic()
+            sizes: list[int] = []
+            answer = self._connection.request("GET", self._path, query=request.query, told_size=sizes.append)
+            everything = self._protocol.listed(answer, sum(sizes))
+            if everything is not None:
+                self._listener.relisted(everything)
             return
         stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
         with self._stream_lock:

@@ -28,6 +28,9 @@ from kube_rendezvous.resources.rendezvous import (
 )
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 
+_LONGEST_ANNOTATION = 64 << 10
+"""Characters: places for the largest rendezvous."""
+
 
 def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
     """Read a Rendezvous from the API server's JSON, whose schema has already been enforced there.
@@ -51,7 +54,8 @@ def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
 
 
 def _trusted(annotations: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(place.strip() for place in annotations.get(TRUST_ANNOTATION, "").split(",") if place.strip())
+    places = annotations.get(TRUST_ANNOTATION, "")[:_LONGEST_ANNOTATION].split(",")
+    return frozenset(place.strip() for place in places if place.strip())
 
 
 def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:

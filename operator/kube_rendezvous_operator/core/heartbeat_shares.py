@@ -10,6 +10,7 @@ from typing import TypeVar
 from kube_rendezvous_operator.core.heartbeat import MAX_HEARTBEATS_PER_SECOND
 
 _USUAL_INTERVAL = 5.0
+_ALL = float(MAX_HEARTBEATS_PER_SECOND)
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -23,24 +24,25 @@ def heartbeat_shares(members: Mapping[tuple[str, str], int]) -> dict[tuple[str, 
     by_namespace: dict[str, dict[tuple[str, str], float]] = {}
     for key, count in members.items():
         by_namespace.setdefault(key[0], {})[key] = count / _USUAL_INTERVAL
-    wanted = {namespace: sum(wishes.values()) for namespace, wishes in by_namespace.items()}
-    given = divided_fairly(wanted, MAX_HEARTBEATS_PER_SECOND)
+    level = fair_level({namespace: sum(wishes.values()) for namespace, wishes in by_namespace.items()}, _ALL)
     shares: dict[tuple[str, str], float] = {}
-    for namespace, wishes in by_namespace.items():
-        shares.update(divided_fairly(wishes, given[namespace]))
+    for wishes in by_namespace.values():
+        shares.update(dict.fromkeys(wishes, fair_level(wishes, level)))
     return shares
 
 
-def divided_fairly(wanted: Mapping[Key, float], amount: float) -> dict[Key, float]:
-    """Divide: nobody gets more than it wants, and nobody less than another that wants more.
+def fair_level(wanted: Mapping[Key, float], amount: float) -> float:
+    """How much each may have: whoever wants less holds nobody back, whoever wants more gets no more.
 
     Args:
         wanted: by whom.
         amount: of all together.
     """
-    given: dict[Key, float] = {}
     left = float(amount)
-    for number, (one, wish) in enumerate(sorted(wanted.items(), key=lambda item: item[1])):
-        given[one] = min(wish, left / (len(wanted) - number))
-        left -= given[one]
-    return given
+    given = 0.0
+    for number, wish in enumerate(sorted(wanted.values())):
+        given = left / (len(wanted) - number)
+        if wish > given:
+            return given
+        left -= wish
+    return max(wanted.values(), default=0.0) + left

@@ -11,6 +11,9 @@ from kube_rendezvous_operator.core.surroundings import ObservedContainer, Observ
 NAME_LABEL = "rendezvous.dev/name"
 """Label of pods that take part in the Rendezvous of this name, in their own namespace."""
 
+_LONGEST_TEXT = 512
+"""Of what a pod says of itself: enough to see what to do."""
+
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 _DRAINING_TAINTS = frozenset(
@@ -103,7 +106,7 @@ def _holdup(status: Mapping[str, Any], conditions: Mapping[str, Any], container:
 def said(part: Mapping[str, Any]) -> str:
     """Reason and message of a condition or a container state, in one line."""
     reason, message = str(part.get("reason") or ""), str(part.get("message") or "")
-    return f"{reason}: {message}" if reason and message else reason or message
+    return (f"{reason}: {message}" if reason and message else reason or message)[:_LONGEST_TEXT]
 
 
 def _time(text: str | None) -> datetime | None:

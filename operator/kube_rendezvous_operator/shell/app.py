@@ -18,8 +18,8 @@ from kopf._core.engines.peering import Identity
 
 from kube_rendezvous.cluster import Backoff, Connection
 from kube_rendezvous.printable_text import printable
-from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
-from kube_rendezvous_operator.core import Surroundings
+from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION, Member
+from kube_rendezvous_operator.core import Expulsion, Surroundings
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
 from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
@@ -32,7 +32,7 @@ from kube_rendezvous_operator.shell.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
-from kube_rendezvous_operator.shell.sweeper import Sweeper
+from kube_rendezvous_operator.shell.sweeper import TOO_MANY, Sweeper
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.workers import Workers
 
@@ -90,7 +90,8 @@ class Operator:
         self._queue: WakeQueue[Key] = WakeQueue(group=lambda key: key[0], most_of_a_group=max(1, workers - 1))
         self._rendezvous = RendezvousCache()
         self._members: dict[str | None, MemberCache] = {
-            scope: MemberCache(connection, scope, self._queue.wake, measure) for scope in self._namespaces or (None,)
+            scope: MemberCache(connection, scope, self._queue.wake, measure, self._sweep_surplus)
+            for scope in self._namespaces or (None,)
         }
         self._pods: dict[str | None, PodCache] = {
             scope: PodCache(connection, scope, self._queue.wake, measure) for scope in self._members
@@ -208,12 +209,15 @@ class Operator:
     def _members_of(self, namespace: str) -> MemberCache:
         return self._members[namespace if self._namespaces else None]
 
+    def _sweep_surplus(self, key: Key, member: Member) -> None:
+        self._sweeper.sweep(key, [Expulsion(member, TOO_MANY, doubtful=False)])
+
     def _counts(self) -> dict[Key, int]:
         return {key: count for cache in self._members.values() for key, count in cache.counts().items()}
 
     def _surroundings_of(self, key: Key) -> Surroundings:
         pods = self._pods[key[0] if self._namespaces else None]
-        return Surroundings(pods.pods(key), pods.gone(), self._nodes.nodes(), nodes_refused=self._nodes.refused)
+        return Surroundings(pods.pods(key), pods.gone(key[0]), self._nodes.nodes(), nodes_refused=self._nodes.refused)
 
     def _wake_all(self) -> None:
         for key in self._rendezvous.all_keys():

@@ -4,6 +4,8 @@ import logging
 import os
 import queue
 import socket
+import threading
+from collections import Counter
 from datetime import UTC, datetime
 
 from kube_rendezvous.cluster import ApiFailureError, Connection, KeptThread
@@ -16,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 _COMPONENT = "kube-rendezvous-operator"
 _BACKLOG = 1000
+_BACKLOG_OF_A_NAMESPACE = 200
 _LONGEST_TURN = 60.0
 
 
@@ -26,6 +29,8 @@ class EventPoster:
         self._connection = connection
         self._instance = os.environ.get("POD_NAME") or socket.gethostname()
         self._waiting: queue.Queue[tuple[Rendezvous, Announcement, datetime] | None] = queue.Queue(_BACKLOG)
+        self._lock = threading.Lock()
+        self._of_namespace: Counter[str] = Counter()
         self.thread = KeptThread("event-poster", self._run)
         """Posts what waits."""
 
@@ -43,16 +48,30 @@ class EventPoster:
         self.thread.join(timeout)
 
     def post(self, rendezvous: Rendezvous, announcement: Announcement) -> None:
-        """Queue an Event about a Rendezvous; drop it if very many wait."""
+        """Queue an Event about a Rendezvous; drop it if very many wait, or many of its namespace."""
+        with self._lock:
+            room = self._of_namespace[rendezvous.namespace] < _BACKLOG_OF_A_NAMESPACE
+            self._of_namespace[rendezvous.namespace] += room
         try:
-            self._waiting.put_nowait((rendezvous, announcement, datetime.now(UTC)))
+            if room:
+                self._waiting.put_nowait((rendezvous, announcement, datetime.now(UTC)))
         except queue.Full:
+            self._one_less(rendezvous.namespace)
+            room = False
+        if not room:
             _log.warning("Too many Events wait; dropped: %s", announcement.message)
+
+    def _one_less(self, namespace: str) -> None:
+        with self._lock:
+            self._of_namespace[namespace] -= 1
+            if self._of_namespace[namespace] <= 0:
+                del self._of_namespace[namespace]
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
             self.thread.turn(within=_LONGEST_TURN)
             rendezvous, announcement, moment = item
+            self._one_less(rendezvous.namespace)
             try:
                 self._connection.request(
                     "POST",

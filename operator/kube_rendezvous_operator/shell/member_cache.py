@@ -8,6 +8,7 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,11 +20,18 @@ from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Membe
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_operator.core import ObservedMember
 from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
+from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource
 
 _log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """Namespace and name of a Rendezvous."""
+
+MOST_MEMBERS = 10_000
+"""Of one Rendezvous. What it could ever need, and no more than the operator has memory for."""
+
+MOST_MEMBERS_OF_A_POD = 64
+"""One for each handler in it, and their ghosts."""
 
 
 @dataclass(slots=True)
@@ -61,6 +69,7 @@ class MemberCache:
         namespace: what to watch.
         wake: called with the key of a Rendezvous whose members changed in more than their heartbeat.
         measure: told of restarted watches.
+        too_many: told of each Member that is one too many: it is not looked at, and should be deleted.
     """
 
     def __init__(
@@ -69,8 +78,11 @@ class MemberCache:
         namespace: str | None,
         wake: Callable[[Key], None],
         measure: Measurements | None = None,
+        too_many: Callable[[Key, Member], None] = lambda _, __: None,
     ) -> None:
         self._wake = wake
+        self._too_many = too_many
+        self._of_pod: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._by_key: dict[Key, dict[str, _Entry]] = {}
         self._key_of: dict[tuple[str, str], Key] = {}
@@ -86,6 +98,8 @@ class MemberCache:
             self,
             name=f"members-{namespace or 'all'}",
             on_restart=partial((measure or Unmeasured()).watch_restarted, MEMBER_PLURAL),
+            paged=True,
+            slim=slim_custom_resource,
         )
 
     def start(self) -> None:
@@ -270,6 +284,15 @@ class MemberCache:
         entries = self._by_key.setdefault(key, {})
         known = entries.get(member.name)
         if known is None or known.member.uid != member.uid:
+            if self._is_one_too_many(member, entries, known):
+                if not entries:
+                    del self._by_key[key]
+                if not member.being_deleted:
+                    self._too_many(key, member)
+                return None
+            if known is not None:
+                self._count_pod(known.member, -1)
+            self._count_pod(member, 1)
             self._bury_the_earlier_one(member, key)
             now = time.monotonic()
             entries[member.name] = _Entry(member, added=now, heard=now, deleted=member.being_deleted)
@@ -280,6 +303,18 @@ class MemberCache:
             known.member = member
             known.deleted = known.deleted or member.being_deleted
         return member
+
+    def _is_one_too_many(self, member: Member, entries: dict[str, _Entry], known: _Entry | None) -> bool:
+        pod = (member.namespace, member.pod_uid)
+        many = len(entries) >= MOST_MEMBERS and known is None
+        return many or bool(member.pod_uid and self._of_pod[pod] >= MOST_MEMBERS_OF_A_POD)
+
+    def _count_pod(self, member: Member, change: int) -> None:
+        pod = (member.namespace, member.pod_uid)
+        if member.pod_uid:
+            self._of_pod[pod] += change
+            if self._of_pod[pod] <= 0:
+                del self._of_pod[pod]
 
     def _bury_the_earlier_one(self, member: Member, key: Key) -> None:
         """A name is free only when its holder is gone: one that held it in another Rendezvous is."""
@@ -302,7 +337,7 @@ class MemberCache:
 
     def _drop(self, key: Key, name: str) -> None:
         entries = self._by_key[key]
-        del entries[name]
+        self._count_pod(entries.pop(name).member, -1)
         if self._key_of.get((key[0], name)) == key:
             del self._key_of[(key[0], name)]
         if not entries:

@@ -9,11 +9,21 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, status_to_json
+from kube_rendezvous.cluster.watch_protocol import MalformedAnswerError, Object, WatchProtocol
+from kube_rendezvous.resources import (
+    API_VERSION,
+    MEMBER_PLURAL,
+    RENDEZVOUS_KIND,
+    RENDEZVOUS_PLURAL,
+    Member,
+    Rendezvous,
+    RendezvousStatus,
+    status_to_json,
+)
 from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, Surroundings, decide, only_progress
 from kube_rendezvous_operator.core.liveness import LEFT
@@ -24,6 +34,7 @@ from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource
 from kube_rendezvous_operator.shell.sweeper import RENDEZVOUS_GONE
 
 _log = logging.getLogger(__name__)
@@ -134,17 +145,28 @@ class Reconciler:
         """
         promptly = float(decision.status.heartbeat_seconds)
         began = time.monotonic()
+        selector = {"fieldSelector": f"spec.rendezvous={key[1]}"}
+        protocol = WatchProtocol(selector, paged=True, slim=slim_custom_resource)
+        listed: list[Object] | None = None
         try:
-            listed = self._connection.request(
-                "GET",
-                collection_path(MEMBER_PLURAL, key[0]),
-                query={"fieldSelector": f"spec.rendezvous={key[1]}"},
-                timeout=max(promptly, ANSWER_SECONDS),
-            )
+            while listed is None:
+                request = protocol.next_request()
+                sizes: list[int] = []
+                answer = self._connection.request(
+                    "GET",
+                    collection_path(MEMBER_PLURAL, key[0]),
+                    query=request.query,
+                    timeout=max(promptly, ANSWER_SECONDS),
+                    told_size=sizes.append,
+                )
+                listed = protocol.listed(answer, sum(sizes))
         except ApiFailureError:
             self._members(key[0]).doubt(key)
             raise
-        self._members(key[0]).refresh(key, listed.get("items") or (), began)
+        except MalformedAnswerError as error:
+            self._members(key[0]).doubt(key)
+            raise ApiUnavailableError("GET rendezvousmembers", 0, "", str(error)) from error
+        self._members(key[0]).refresh(key, listed, began)
         if time.monotonic() - began > promptly:
             self._members(key[0]).doubt(key)
 
@@ -176,7 +198,7 @@ class Reconciler:
         rest = self._written.get(key, 0.0) + PROGRESS_EVERY_SECONDS - time.monotonic()
         if rest > 0 and only_progress(before, after):
             return min(rest, decision.wake_after) if decision.wake_after is not None else rest
-        body = {**known.raw, "status": status_to_json(after)}
+        body = _status_body(known.rendezvous, after)
         self._permit()
         try:
             answer = self._connection.request("PUT", object_path(RENDEZVOUS_PLURAL, *key) + "/status", body=body)
@@ -254,3 +276,18 @@ class Reconciler:
         self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])
         left = [seen.member for seen in observed if not seen.deleted]
         self._sweep(key, [Expulsion(member, RENDEZVOUS_GONE, doubtful=False) for member in left])
+
+
+def _status_body(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
+    """What a PUT of the status needs: the API server takes all else from the object itself."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": RENDEZVOUS_KIND,
+        "metadata": {
+            "namespace": rendezvous.namespace,
+            "name": rendezvous.name,
+            "uid": rendezvous.uid,
+            "resourceVersion": rendezvous.resource_version,
+        },
+        "status": status_to_json(status),
+    }

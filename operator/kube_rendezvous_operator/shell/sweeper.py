@@ -17,17 +17,19 @@ from kube_rendezvous_operator.core import Announcement, Expulsion, Severity
 from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS
 from kube_rendezvous_operator.shell.leader_election import NotLeadingError
 from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
-from kube_rendezvous_operator.shell.member_cache import Key
+from kube_rendezvous_operator.shell.member_cache import MOST_MEMBERS, MOST_MEMBERS_OF_A_POD, Key
 
 _log = logging.getLogger(__name__)
 
 RENDEZVOUS_GONE = "RendezvousGone"
+TOO_MANY = "TooManyMembers"
 
-_FOR_EVER = frozenset({LEFT, OTHER_RENDEZVOUS, NAME_TAKEN, RENDEZVOUS_GONE})
+_FOR_EVER = frozenset({LEFT, OTHER_RENDEZVOUS, NAME_TAKEN, RENDEZVOUS_GONE, TOO_MANY})
 """What rests on fields that cannot change: whatever else the Member has written since, it stays so."""
 
 _REFUSED = {
     OTHER_RENDEZVOUS: "they belong to another Rendezvous of this name (spec.rendezvousUID)",
+    TOO_MANY: f"a rendezvous has at most {MOST_MEMBERS} members, and a pod {MOST_MEMBERS_OF_A_POD}",
     NAME_TAKEN: "they took the name of a member that has a rank",
 }
 _SAID_EVERY_SECONDS = 60.0
@@ -144,7 +146,7 @@ class Sweeper:
 
     def _sweep(self, key: Key, expulsions: list[Expulsion]) -> None:
         rendezvous: Rendezvous | None = None
-        if any(expulsion.reason in (OTHER_RENDEZVOUS, RENDEZVOUS_GONE) for expulsion in expulsions):
+        if any(expulsion.reason in _READS_THE_RENDEZVOUS for expulsion in expulsions):
             # Read after the Members were seen: if theirs was the newer one, this is it.
             rendezvous = self._read(key)
             uid = rendezvous.uid if rendezvous is not None else None
@@ -208,6 +210,7 @@ class Sweeper:
 
 
 _OF_ANOTHER = frozenset({OTHER_RENDEZVOUS, RENDEZVOUS_GONE})
+_READS_THE_RENDEZVOUS = _OF_ANOTHER | {TOO_MANY}
 
 
 def _listed(members: list[Member]) -> str:

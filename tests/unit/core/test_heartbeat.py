@@ -5,7 +5,7 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget, heartbeat_interval, silence_limit
-from kube_rendezvous_operator.core.heartbeat_shares import divided_fairly, heartbeat_shares
+from kube_rendezvous_operator.core.heartbeat_shares import fair_level, heartbeat_shares
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,16 @@ def test_nor_those_of_small_rendezvous_of_his_own_namespace() -> None:
     assert heartbeat_interval(5, 0, 8, HeartbeatBudget(share=shares["ns", "run"])) == 5
 
 
+def test_where_there_is_room_a_short_wish_is_fulfilled() -> None:
+    shares = heartbeat_shares({("ns", "run"): 3, ("ns", "other"): 50})
+    assert heartbeat_interval(1, 0, 3, HeartbeatBudget(share=shares["ns", "run"])) == 1
+
+
 @given_any(st.dictionaries(st.integers(0, 30), st.floats(0, 1000), max_size=20), st.floats(0, 1000))
-def test_what_is_divided_fairly_is_divided_whole_and_the_least_come_first(
-    wanted: dict[int, float], amount: float
-) -> None:
-    given = divided_fairly(wanted, amount)
-    assert sum(given.values()) == pytest.approx(min(amount, sum(wanted.values())))
-    for one, wish in wanted.items():
-        assert given[one] <= wish
-        if given[one] < wish - 1e-6:
-            assert all_others_got_no_more(given, one)
-
-
-def all_others_got_no_more(given: dict[int, float], one: int) -> bool:
-    return all(other <= given[one] + 1e-6 for other in given.values())
+def test_at_the_fair_level_all_is_divided_and_no_more(wanted: dict[int, float], amount: float) -> None:
+    level = fair_level(wanted, amount)
+    taken = sum(min(wish, level) for wish in wanted.values())
+    assert taken == pytest.approx(min(amount, sum(wanted.values())))
 
 
 def test_a_member_is_lost_after_three_intervals() -> None:

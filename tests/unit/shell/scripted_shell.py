@@ -43,6 +43,7 @@ class Shell:
         self.connection = ScriptedConnection()
         self.rendezvous = RendezvousCache()
         self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
+        self.raw: dict[str, Any] = {}
         self.announced: list[str] = []
         self.permit: Callable[[], None] = lambda: None
         self.measured = Measured()
@@ -76,11 +77,14 @@ class Shell:
         """What consistent reads see."""
         self.answer("GET", "/rendezvousmembers", {"metadata": {"resourceVersion": "99"}, "items": list(members)})
         self.answer("GET", "/rendezvous/run", rendezvous)
+        if isinstance(rendezvous, dict):
+            self.raw = rendezvous
 
     def know(self, rendezvous: dict[str, Any] | None, *members: dict[str, Any]) -> None:
         """What the caches know; consistent reads see the same."""
         if rendezvous is not None:
             self.rendezvous.put(rendezvous)
+            self.raw = rendezvous
         self.members.relisted(list(members))
         self.serve(rendezvous if rendezvous is not None else GONE, *members)
 
@@ -104,5 +108,8 @@ class Shell:
         return known.rendezvous.status
 
     def _store(self, asked: Asked) -> dict[str, Any]:
+        """As the API server: only the status is taken from what is written, and the fence is looked at elsewhere."""
         version = str(int(asked.body["metadata"]["resourceVersion"]) + 100)
-        return {**asked.body, "metadata": {**asked.body["metadata"], "resourceVersion": version}}
+        metadata = {**self.raw["metadata"], "resourceVersion": version}
+        self.raw = {**self.raw, "metadata": metadata, "status": asked.body["status"]}
+        return self.raw

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -130,3 +131,16 @@ def test_nothing_that_posting_raises_ends_the_thread(
     poster.stop()
     assert posted(connection) == ["RoundFormed", "HeartbeatLost", "RoundFormed"]
     assert poster.thread.complaint == ""
+
+
+def test_one_namespace_does_not_take_the_room_of_the_others(
+    connection: ScriptedConnection, rendezvous: Rendezvous, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_poster, "_BACKLOG_OF_A_NAMESPACE", 2)
+    poster = EventPoster(connection)  # type: ignore[arg-type]
+    for _ in range(5):
+        poster.post(rendezvous, LOST)
+    poster.post(replace(rendezvous, namespace="another"), FORMED)
+    poster.start()
+    poster.stop()
+    assert posted(connection) == ["HeartbeatLost", "HeartbeatLost", "RoundFormed"]

@@ -8,6 +8,7 @@ import pytest
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member
 from kube_rendezvous_operator.core import ObservedMember
+from kube_rendezvous_operator.shell import member_cache
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from unit.scripted_connection import ScriptedConnection
 from unit.shell.fake_clock import Clock
@@ -297,3 +298,47 @@ def test_ghosts_that_are_there_at_the_start_have_never_lived(clock: Clock) -> No
     watched.cache.relisted([ghost("a", 2), raw_member("b")])
     assert watched.seen()["a"].deleted
     assert len(watched.cache) == 1
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three members of a rendezvous, two of a pod."""
+    monkeypatch.setattr(member_cache, "MOST_MEMBERS", 3)
+    monkeypatch.setattr(member_cache, "MOST_MEMBERS_OF_A_POD", 2)
+
+
+@pytest.mark.usefixtures("small", "clock")
+def test_what_is_more_than_a_rendezvous_may_have_is_not_kept_and_is_to_be_deleted() -> None:
+    surplus: list[str] = []
+    cache = MemberCache(
+        ScriptedConnection(),  # type: ignore[arg-type]
+        None,
+        lambda _: None,
+        too_many=lambda _, member: surplus.append(member.name),
+    )
+    cache.relisted([raw_member(name) for name in "abcd"])
+    assert (len(cache), surplus) == (3, ["d"])
+    cache.changed(raw_member("x", rendezvous="other"))
+    assert (len(cache), surplus) == (4, ["d"]), "others have their own"
+    cache.removed(raw_member("a", 9))
+    cache.forget(KEY, [parse_member(raw_member("a", 9))])
+    cache.changed(raw_member("e"))
+    assert (len(cache), surplus) == (4, ["d"])
+
+
+@pytest.mark.usefixtures("small", "clock")
+def test_nor_what_is_more_than_a_pod_may_have_in_all_rendezvous_of_its_namespace() -> None:
+    surplus: list[str] = []
+    cache = MemberCache(
+        ScriptedConnection(),  # type: ignore[arg-type]
+        None,
+        lambda _: None,
+        too_many=lambda _, member: surplus.append(member.name),
+    )
+    for name, rendezvous in (("a", "run"), ("b", "other"), ("c", "third")):
+        cache.changed(raw_member(name, podUID="p", rendezvous=rendezvous))
+    assert surplus == ["c"]
+    cache.removed(raw_member("a", 9, podUID="p"))
+    cache.forget(KEY, [parse_member(raw_member("a", 9))])
+    cache.changed(raw_member("d", podUID="p", rendezvous="third"))
+    assert surplus == ["c"]
