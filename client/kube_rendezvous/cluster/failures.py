@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line
+
 LONGEST_RETRY_AFTER = 5.0
 """Seconds: whatever a server or a proxy asks for, nobody falls silent for longer than a heartbeat may be missed."""
 
@@ -51,7 +53,8 @@ def failure_of(request: str, status: int, body: Any, headers: Mapping[str, str])
     else:
         reason, message = "", str(body)[:500].strip()
     kind = ApiUnavailableError if status in _PASSING or status >= 500 else ApiRefusedError
-    return kind(request, status, reason, message, bounded_pause(headers.get("Retry-After", "")))
+    pause = bounded_pause(headers.get("Retry-After", ""))
+    return kind(request, status, one_line(reason)[:100], one_line(message), pause)
 
 
 def bounded_pause(text: str) -> float:

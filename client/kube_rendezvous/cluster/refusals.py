@@ -3,6 +3,7 @@
 import re
 
 from kube_rendezvous.cluster.failures import ApiFailureError
+from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources.names import GROUP, MEMBER_PLURAL, RENDEZVOUS_PLURAL
 
 _VERBS = {"GET": "get,list,watch", "POST": "create", "PATCH": "get,patch", "PUT": "update", "DELETE": "delete"}
@@ -59,4 +60,4 @@ def _whom(message: str, namespace: str) -> str:
     if found is None:
         return f"--serviceaccount={namespace}:default` (or --user=NAME)"
     account = found[1].removeprefix("system:serviceaccount:")
-    return f"--{'user' if account == found[1] else 'serviceaccount'}={account}`"
+    return f"--{'user' if account == found[1] else 'serviceaccount'}={shell_word(account)}`"

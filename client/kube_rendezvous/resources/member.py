@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line, printable
 from kube_rendezvous.resources.names import API_VERSION, MEMBER_KIND
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 
@@ -54,7 +55,7 @@ class Member:
 
 
 def parse_member(obj: Mapping[str, Any]) -> Member:
-    """Read a Member from the API server's JSON.
+    """Read a Member from the API server's JSON. Its texts are one line each from here on.
 
     Raises:
         MalformedMemberError: a field is missing, of the wrong type or out of range.
@@ -89,16 +90,16 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             rendezvous_uid=text("rendezvousUID", required=True),
             address=text("address", required=True),
             port=number("port", 0, 1, 65535),
-            pod_name=text("podName"),
+            pod_name=printable(text("podName")),
             pod_uid=text("podUID"),
-            node_name=text("nodeName"),
-            slot=text("slot"),
+            node_name=printable(text("nodeName")),
+            slot=printable(text("slot")),
             after_round=number("afterRound", 0, 0, 2**62),
             renew_time=text("renewTime"),
             leaving=bool(spec.get("leaving", False)),
             preparing=bool(spec.get("preparing", False)),
             close_requested=bool(spec.get("closeRequested", False)),
-            close_reason=text("closeReason"),
+            close_reason=one_line(text("closeReason")),
             being_deleted="deletionTimestamp" in meta,
         )
     except (KeyError, ValueError, TypeError) as error:
