@@ -1,4 +1,4 @@
-"""A small HTTP server that nobody who reaches it can fill: at so many connections the oldest makes room for the newest."""
+"""A small HTTP server that nobody can fill: at so many connections the oldest makes room for the newest."""
 
 import contextlib
 import socket

@@ -8,7 +8,7 @@ corrupt: whoever decided on something old is refused and looks again.
 import logging
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
@@ -35,6 +35,7 @@ from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
 from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource
+from kube_rendezvous_operator.shell.steady_clock import SteadyClock
 from kube_rendezvous_operator.shell.sweeper import RENDEZVOUS_GONE
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Reconciler:
         permit: called before every write; raises if this process must not write (any more).
         rounds: told what became of rounds.
         budgets: of heartbeats.
+        now: the time, UTC; none: a clock of its own that does not jump.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Reconciler:
         permit: Callable[[], None] = lambda: None,
         rounds: RoundMeasurement | None = None,
         budgets: HeartbeatBudgets | None = None,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
@@ -86,6 +89,7 @@ class Reconciler:
         self._sweep = sweep
         self._permit = permit
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
+        self._now = now or SteadyClock().now
         self._budgets = budgets or HeartbeatBudgets(dict)
         self._verdicts: dict[Key, str] = {}
         self._written: dict[Key, float] = {}
@@ -127,7 +131,7 @@ class Reconciler:
         members = self._members(key[0])
         observed = members.observed(key)
         budget = self._budgets.budget(key, rendezvous.status.heartbeat_seconds)
-        decision = decide(rendezvous, observed, datetime.now(UTC), budget, self._surroundings(key))
+        decision = decide(rendezvous, observed, self._now(), budget, self._surroundings(key))
         self.decide_seconds = time.perf_counter() - began
         return Verdict(decision, tuple(m.member for m in observed if m.deleted))
 
