@@ -11,7 +11,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
 from kube_rendezvous.cluster import ApiFailureError, Backoff, Connection, KeptThread
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, parse_rendezvous
+from kube_rendezvous.resources import (
+    MEMBER_PLURAL,
+    RENDEZVOUS_PLURAL,
+    Member,
+    Rendezvous,
+    RendezvousSpec,
+    parse_rendezvous,
+)
 from kube_rendezvous.resources.names import object_path
 from kube_rendezvous_operator.core import Announcement, Expulsion, Severity
 from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS
@@ -31,6 +38,7 @@ _REFUSED = {
     OTHER_RENDEZVOUS: "they belong to another Rendezvous of this name (spec.rendezvousUID)",
     TOO_MANY: f"a rendezvous has at most {MOST_MEMBERS} members, and a pod {MOST_MEMBERS_OF_A_POD}",
     NAME_TAKEN: "they took the name of a member that has a rank",
+    RENDEZVOUS_GONE: "there is no Rendezvous of this name",
 }
 _SAID_EVERY_SECONDS = 60.0
 _AT_A_TIME = 20
@@ -198,7 +206,7 @@ class Sweeper:
         """In an Event on the Rendezvous, seldom: whoever looks why its members do not come finds it there."""
         now = time.monotonic()
         refused = [(reason, members) for reason, members in by_reason.items() if reason in _REFUSED]
-        if rendezvous is None or not refused or now - self._said.get(key, -_SAID_EVERY_SECONDS) < _SAID_EVERY_SECONDS:
+        if not refused or now - self._said.get(key, -_SAID_EVERY_SECONDS) < _SAID_EVERY_SECONDS:
             return
         self._said.pop(key, None)
         self._said[key] = now
@@ -206,7 +214,8 @@ class Sweeper:
             self._said.popitem(last=False)
         for reason, members in refused:
             text = f"RendezvousMembers were refused, because {_REFUSED[reason]}: {_listed(members)}"
-            self._announce(rendezvous, Announcement(Severity.WARNING, reason, text))
+            about = rendezvous or Rendezvous(*key, "", "0", 0, RendezvousSpec(1, 1))
+            self._announce(about, Announcement(Severity.WARNING, reason, text))
 
 
 _OF_ANOTHER = frozenset({OTHER_RENDEZVOUS, RENDEZVOUS_GONE})

@@ -69,6 +69,7 @@ def test_members_of_a_rendezvous_that_is_gone_go_too(shell: Shell) -> None:
     shell.know(None, raw_member("a"), raw_member("b", rendezvousUID="another"))
     shell.run()
     assert shell.asked == ["GET run", "GET run", "DELETE a", "DELETE b"]
+    assert shell.announced == ["RendezvousGone"], "where whoever looks for the run finds it"
 
 
 def test_members_of_one_that_has_come_meanwhile_stay(shell: Shell) -> None:
