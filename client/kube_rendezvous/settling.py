@@ -209,6 +209,7 @@ class Settling:
             text += "; " + NO_OPERATOR.format(seconds=unobserved)
         if self._session.trouble is not None:
             text += f"; {explain_failure(self._session.trouble, self._namespace)}"
+        text += "".join(f"; {complaint}" for complaint in self._session.complaints)
         if isinstance(self._session.standing(), MustCreate):
             text += (
                 f"; create it: `kubectl -n {self._namespace} apply -f` a Rendezvous manifest, or let the nodes do it "

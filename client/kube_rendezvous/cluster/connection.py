@@ -119,6 +119,7 @@ class Connection:
         body: Any = None,
         content_type: str = _JSON,
         timeout: float = ANSWER_SECONDS,
+        told_size: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
         """Send one request and return the parsed answer.
 
@@ -129,21 +130,18 @@ class Connection:
             body: sent as JSON.
             content_type: of the body.
             timeout: seconds to wait for the answer; a connection is waited for no longer than that, either.
+            told_size: called with the size of the answer, bytes.
 
         Raises:
-            ApiUnavailableError: it may work later.
+            ApiUnavailableError: it may work later; also: something else than the API server has answered.
             ApiRefusedError: it will not.
         """
         response = self._send(
             method, path, query, body, content_type, (min(CONNECT_SECONDS, timeout), timeout), stream=False
         )
-        try:
-            answer = json.loads(response.data)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise foreign_answer(f"{method} {path}", response.status, response.headers, response.data)
-        return answer
+        if told_size is not None:
+            told_size(len(response.data))
+        return _parse_answer(f"{method} {path}", response)
 
     def stream(self, path: str, *, query: Mapping[str, str], silence: float) -> ResponseStream:
         """Open a watch.
@@ -224,8 +222,19 @@ _shared: "weakref.WeakValueDictionary[tuple[int, str | None, str | None], Connec
 _shared_lock = threading.Lock()
 
 
+def _parse_answer(what: str, response: Any) -> dict[str, Any]:
+    """The object in an answer; what a proxy says in the API server's place is none, whatever its status."""
+    try:
+        answer = json.loads(response.data)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or not isinstance(answer.get("kind"), str):
+        raise foreign_answer(what, response.status, response.headers, response.data)
+    return answer
+
+
 def _parse_error(data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data.decode(errors="replace")

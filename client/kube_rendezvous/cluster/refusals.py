@@ -7,6 +7,7 @@ namespace that goes and an admission webhook answer, and no role helps against t
 import re
 
 from kube_rendezvous.cluster.failures import ApiFailureError, ApiUnavailableError
+from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources.names import GROUP, MEMBER_PLURAL, RENDEZVOUS_PLURAL
 
 _VERBS = {
@@ -98,15 +99,15 @@ def _give_the_right(no_right: re.Match[str], message: str, namespace: str) -> st
     """The commands that give the account of the API server's own sentence the right that it lacks."""
     resource, verb, user = no_right["resource"], no_right["verb"], no_right["user"]
     what = f"{resource}.{no_right['group']}" if no_right["group"] else resource
-    name, verbs = f"rendezvous-{resource.replace('/', '-')}", _VERBS.get(verb, verb)
-    kind, scope, place = ("role", f" -n {namespace}", f" in namespace {namespace!r}")
+    name, verbs = shell_word(f"rendezvous-{resource.replace('/', '-')}"), _VERBS.get(verb, verb)
+    kind, scope, place = ("role", f" -n {shell_word(namespace)}", f" in namespace {namespace!r}")
     if no_right["everywhere"]:
         kind, scope, place = ("clusterrole", "", " in all namespaces")
     account = user.removeprefix(_ACCOUNT)
-    whom = f"--{'user' if account == user else 'serviceaccount'}={account}"
+    whom = f"--{'user' if account == user else 'serviceaccount'}={shell_word(account)}"
     return (
         f"We may not {verb} {what}{place}: {message}. Give the right: "
-        f"`kubectl{scope} create {kind} {name} --verb={verbs} --resource={what}` and "
+        f"`kubectl{scope} create {kind} {name} --verb={shell_word(verbs)} --resource={shell_word(what)}` and "
         f"`kubectl{scope} create {kind}binding {name} --{kind}={name} {whom}`"
         f"{_in_anothers_namespace(account, namespace)}"
     )

@@ -1,20 +1,21 @@
 """The thread that drives a `WatchProtocol` over a `Connection`, for ever, through every failure."""
 
-import contextlib
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.cluster.connection import Connection, ResponseStream
 from kube_rendezvous.cluster.failures import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous.cluster.kept_thread import KeptThread
 from kube_rendezvous.cluster.watch_protocol import (
     SILENCE_SECONDS,
     Changed,
     ListRequest,
+    MalformedAnswerError,
     Object,
     Removed,
     WatchProtocol,
@@ -28,6 +29,10 @@ ends so, one would follow the other as fast as they can be opened."""
 
 _TOO_SHORT = "the watch ended as soon as it began: does a proxy or a load balancer in between cut long answers?"
 _FOREIGN = "an answer that is no API server's: does a proxy or a load balancer answer in its place?"
+
+
+_LONGEST_TURN = SILENCE_SECONDS + 60.0
+"""Seconds from one line, or one request, to the next."""
 
 
 class WatchListener(Protocol):
@@ -62,6 +67,7 @@ class Watcher:
         short: see `SHORT_SECONDS`.
         on_restart: told why a list or a watch is made anew: ended (by the server's time limit, or silent for too long;
             normal), expired (normal), refused, broken.
+        paged, slim: as in `WatchProtocol`.
     """
 
     def __init__(
@@ -75,13 +81,15 @@ class Watcher:
         retry_limit: float = 3.0,
         short: float = SHORT_SECONDS,
         on_restart: Callable[[str], None] | None = None,
+        paged: bool = False,
+        slim: Callable[[Object], Object] = lambda obj: obj,
     ) -> None:
         self._on_restart = on_restart
         self._short = short
         self._connection = connection
         self._path = path
         self._what = f"GET {path} (watch)"
-        self._protocol = WatchProtocol(selector)
+        self._protocol = WatchProtocol(selector, paged=paged, slim=slim)
         self._listener = listener
         self._backoff = Backoff(limit=retry_limit)
         self.list_began = math.inf
@@ -89,20 +97,21 @@ class Watcher:
         self._stop = threading.Event()
         self._stream: ResponseStream | None = None
         self._stream_lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread = KeptThread(name, self._run)
+        """Lists and watches, and tells the listener."""
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """End the thread and wait for it, `timeout` seconds at the most. Safe to call twice, and from itself."""
         self._stop.set()
+        self.thread.end()
         with self._stream_lock:
             if self._stream is not None:
                 self._stream.interrupt()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
+        self.thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -110,6 +119,9 @@ class Watcher:
                 self._step()
             except ApiFailureError as failure:
                 self._recover(failure)
+            except MalformedAnswerError as error:
+                self._protocol.expired()
+                self._recover(ApiUnavailableError(self._what, 200, "", f"{_FOREIGN} ({error})"))
             except Exception as error:  # a thread that died here would leave its listener blind for ever
                 _log.exception("The watch of %s met something unexpected; it starts anew", self._path)
                 self._protocol.expired()
@@ -128,12 +140,15 @@ class Watcher:
     def _step(self) -> None:
         """One list, or one watch from its beginning to its end."""
         request = self._protocol.next_request()
+        self.thread.turn(within=_LONGEST_TURN)
         if isinstance(request, ListRequest):
-            self.list_began = time.monotonic()
-            answer = self._connection.request("GET", self._path, query=request.query)
-            with self._foreign_is_unavailable():
-                objects = self._protocol.listed(answer)
-            self._listener.relisted(objects)
+            if "continue" not in request.query:
+                self.list_began = time.monotonic()
+            sizes: list[int] = []
+            answer = self._connection.request("GET", self._path, query=request.query, told_size=sizes.append)
+            everything = self._protocol.listed(answer, sum(sizes))
+            if everything is not None:
+                self._listener.relisted(everything)
             return
         began = time.monotonic()
         stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
@@ -147,6 +162,7 @@ class Watcher:
                 if self._stop.is_set():
                     return
                 self._deliver(line)
+                self.thread.turn(within=_LONGEST_TURN)
                 if self._protocol.must_list:
                     raise ApiUnavailableError(self._what, 410, "Expired", line.decode(errors="replace"))
             if time.monotonic() - began < self._short and not self._stop.is_set():
@@ -159,22 +175,12 @@ class Watcher:
                 self._stream = None
             stream.close()
 
-    @contextlib.contextmanager
-    def _foreign_is_unavailable(self) -> Iterator[None]:
-        """What no API server sends is a trouble like any other: it is tried again."""
-        try:
-            yield
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._protocol.expired()
-            raise ApiUnavailableError(self._what, 200, "", f"{_FOREIGN} ({error!r:.200})") from error
-
     def _report(self, reason: str) -> None:
         if self._on_restart is not None and not self._stop.is_set():
             self._on_restart(reason)
 
     def _deliver(self, line: bytes) -> None:
-        with self._foreign_is_unavailable():
-            event = self._protocol.line(line)
+        event = self._protocol.line(line)
         if isinstance(event, Changed):
             self._listener.changed(event.object)
         elif isinstance(event, Removed):

@@ -5,9 +5,13 @@ import random
 import threading
 from collections.abc import Callable
 
-from kube_rendezvous.cluster import ApiFailureError, Backoff
+from kube_rendezvous.cluster import ApiFailureError, Backoff, KeptThread
 
 _log = logging.getLogger(__name__)
+
+
+_SLOWEST_RENEWAL = 30.0
+"""Seconds that a renewal may take beside its time limit: the connection, a name that is looked up."""
 
 
 class Heartbeat:
@@ -25,25 +29,30 @@ class Heartbeat:
         self._interval = interval
         self._renew = renew
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = KeptThread(name, self._run)
 
     def start(self) -> None:
         """Start the thread, if it does not run."""
-        if self._thread is None and not self._stop.is_set():
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        if not self._thread.started and not self._stop.is_set():
             self._thread.start()
 
     def stop(self) -> None:
         """End the thread, two seconds at the most. Safe to call twice."""
         self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(2.0)
+        self._thread.end()
+        self._thread.join(2.0)
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the thread, as a sentence; "" if nothing is."""
+        return self._thread.complaint
 
     def _run(self) -> None:
         backoff = Backoff(first=0.5)
         pause = self._interval()
         while not self._stop.wait(pause):
             interval = self._interval()
+            self._thread.turn(within=_SLOWEST_RENEWAL + 2 * interval)
             try:
                 self._renew(max(1.0, interval))
                 backoff.reset()

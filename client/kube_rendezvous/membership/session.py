@@ -122,6 +122,11 @@ class Session:
         with self._changed:
             return self._trouble or self._unheard
 
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with this session's own threads, each as a sentence."""
+        return [said for said in (self._watcher.thread.complaint, self._heartbeat.complaint) if said]
+
     def nodes_waiting(self) -> int:
         """How many nodes wait for a round that this running member should join."""
         with self._changed:
@@ -189,7 +194,7 @@ class Session:
         At the most for `seconds`, and until the session is stopped or `end_waits` was called.
         """
         with self._changed:
-            self._changed.wait_for(lambda: true() or self._is_over(), max(0.0, seconds))
+            self._changed.wait_for(lambda: true() or self._is_over(), min(max(0.0, seconds), threading.TIMEOUT_MAX))
             return true()
 
     def _is_over(self) -> bool:
@@ -332,16 +337,18 @@ class Session:
         wish = {"spec": {**spec, "renewTime": format_time(datetime.now(UTC))}}
         path = object_path(MEMBER_PLURAL, self._namespace, name)
         try:
-            self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
+            written = self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
+            # A finalizer of somebody else may keep what nobody counts with any more.
+            if "deletionTimestamp" not in (written.get("metadata") or {}):
+                return True
         except ApiFailureError as failure:
             if not _is_no_such_member(failure, name):
                 raise
-            with self._changed:
-                if self._me.name == name:
-                    self._me = replace(self._me, expelled=True)
-                    self._changed.notify_all()
-            return False
-        return True
+        with self._changed:
+            if self._me.name == name:
+                self._me = replace(self._me, expelled=True)
+                self._changed.notify_all()
+        return False
 
     def _persist(self, attempt: Callable[[float], _Answer], deadline: float) -> _Answer:
         """Try until it works, is refused, or the deadline has passed; say what is in the way.

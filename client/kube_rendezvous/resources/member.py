@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line, printable
 from kube_rendezvous.resources.names import API_VERSION, MEMBER_KIND
 from kube_rendezvous.resources.timestamps import format_time, parse_time
+
+INCARNATION_LENGTH = 8
+"""Of a random UID: nobody meets the same again within the life of a round."""
 
 
 class MalformedMemberError(ValueError):
@@ -20,6 +24,7 @@ class Member:
     ``name`` is unique to the incarnation: an entry in ``ranks`` can never mean a process that has since
     restarted. ``after_round`` says "I hold no round newer than this and wait for one". ``preparing``, beside
     ``leaving``: its node is still there, and joins anew when it is ready. ``holds_place``: see `member_manifest`.
+    ``being_deleted``: it is over with it, although somebody's finalizer keeps the object.
     """
 
     namespace: str
@@ -42,10 +47,16 @@ class Member:
     preparing: bool = False
     close_requested: bool = False
     close_reason: str = ""
+    being_deleted: bool = False
+
+    @property
+    def incarnation(self) -> str:
+        """The beginning of the UID: enough to tell it from another object of the same name."""
+        return self.uid[:INCARNATION_LENGTH]
 
 
 def parse_member(obj: Mapping[str, Any]) -> Member:
-    """Read a Member from the API server's JSON.
+    """Read a Member from the API server's JSON. Its texts are one line each from here on.
 
     Raises:
         MalformedMemberError: a field is missing, of the wrong type or out of range.
@@ -80,17 +91,18 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             rendezvous_uid=text("rendezvousUID", required=True),
             address=text("address", required=True),
             port=number("port", 0, 1, 65535),
-            pod_name=text("podName"),
+            pod_name=printable(text("podName")),
             pod_uid=text("podUID"),
-            node_name=text("nodeName"),
-            slot=text("slot"),
+            node_name=printable(text("nodeName")),
+            slot=printable(text("slot")),
             after_round=number("afterRound", 0, 0, 2**62),
             renew_time=text("renewTime"),
             holds_place=bool(spec.get("holdsPlace", False)),
             leaving=bool(spec.get("leaving", False)),
             preparing=bool(spec.get("preparing", False)),
             close_requested=bool(spec.get("closeRequested", False)),
-            close_reason=text("closeReason"),
+            close_reason=one_line(text("closeReason")),
+            being_deleted="deletionTimestamp" in meta,
         )
     except (KeyError, ValueError, TypeError) as error:
         if isinstance(error, MalformedMemberError):

@@ -134,8 +134,9 @@ class RefusedMember:
 class RendezvousStatus:
     """The answer, written by the operator alone, all of a round in one write.
 
-    ``spares`` stand by (the first of them by name); ``surplus`` are to go home; ``opened_after`` is the newest round
-    when the rendezvous was last opened.
+    ``incarnations`` are the beginnings of the UIDs of those with a rank (`Member.incarnation`); empty in a status that
+    an earlier version has written. ``spares`` stand by (the first of them by name); ``surplus`` are to go home;
+    ``opened_after`` is the newest round when the rendezvous was last opened.
     """
 
     observed_generation: int = 0
@@ -143,6 +144,7 @@ class RendezvousStatus:
     round: int = 0
     ranks: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
+    incarnations: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     bootstrap_store: BootstrapStore | None = None
     forming: Forming | None = None

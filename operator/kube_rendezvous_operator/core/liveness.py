@@ -22,6 +22,7 @@ SUPERSEDED = "MemberSuperseded"
 SILENT = "HeartbeatLost"
 DELETED = "MemberDeleted"
 OTHER_RENDEZVOUS = "OtherRendezvous"
+NAME_TAKEN = "NameTaken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Liveness:
         departing: members of this Rendezvous that still live but have to go, or have stepped aside: no new round takes
             them, and nobody waits for their pods.
         strangers: Members that name this Rendezvous but belong to another object of that name.
+        namesakes: Members under the name of one that has a rank, but of another UID: that one is gone, and nobody may
+            take its place by its name.
         suspects: of the living, those whose silence must be proven to be theirs.
         next_silence: seconds until the silence of one of the living means something; None: nobody lives.
         refused: members that live but share the place of another that does.
@@ -62,6 +65,7 @@ class Liveness:
     departing: tuple[Loss, ...]
     strangers: tuple[Member, ...]
     suspects: tuple[str, ...]
+    namesakes: tuple[Member, ...]
     next_silence: float | None
     refused: tuple[RefusedMember, ...] = ()
 
@@ -86,7 +90,10 @@ def judge(
         interval_seconds: the heartbeat interval in force.
         surroundings: pods and nodes, as far as they are known.
     """
-    own = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
+    of_this = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
+    holders = dict(zip(rendezvous.status.ranks, rendezvous.status.incarnations, strict=False))
+    own = [m for m in of_this if holders.get(m.member.name, m.member.incarnation) == m.member.incarnation]
+    namesakes = tuple(m.member for m in of_this if m not in own and not m.deleted) if len(own) < len(of_this) else ()
     verdicts = {m.member.name: judge_pod(m.member, surroundings) for m in own}
     places = settle_places(
         (m for m in own if (v := verdicts[m.member.name]) is None or v.departing),
@@ -131,7 +138,14 @@ def judge(
     )
     strangers = tuple(m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted)
     return Liveness(
-        alive, tuple(losses), tuple(departing), strangers, tuple(suspects), next_silence, refusals(places.refused)
+        alive,
+        tuple(losses),
+        tuple(departing),
+        strangers,
+        tuple(suspects),
+        namesakes,
+        next_silence,
+        refusals(places.refused),
     )
 
 

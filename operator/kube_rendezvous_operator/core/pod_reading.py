@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line
 from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_operator.core.surroundings import ObservedContainer, ObservedNode, ObservedPod
 
 NAME_LABEL = "rendezvous.dev/name"
 """Label of pods that take part in the Rendezvous of this name, in their own namespace."""
+
+_LONGEST_TEXT = 512
+"""Of what a pod says of itself: enough to see what to do."""
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
@@ -90,7 +94,8 @@ def _holdup(status: Mapping[str, Any], conditions: Mapping[str, Any], container:
     waiting = (container.get("state") or {}).get("waiting") or {}
     scheduled = conditions.get("PodScheduled") or {}
     if scheduled.get("status") == "False":
-        return f"Pending: {scheduled.get('message') or scheduled.get('reason') or 'not scheduled'}"
+        text = scheduled.get("message") or scheduled.get("reason") or "not scheduled"
+        return one_line(f"Pending: {text}")[:_LONGEST_TEXT]
     if waiting.get("reason"):
         return said(waiting)
     if status.get("phase") != "Running":
@@ -103,8 +108,11 @@ def _holdup(status: Mapping[str, Any], conditions: Mapping[str, Any], container:
 def said(part: Mapping[str, Any]) -> str:
     """Reason and message of a condition or a container state, in one line."""
     reason, message = str(part.get("reason") or ""), str(part.get("message") or "")
-    return f"{reason}: {message}" if reason and message else reason or message
+    return one_line(f"{reason}: {message}" if reason and message else reason or message)[:_LONGEST_TEXT]
 
 
 def _time(text: str | None) -> datetime | None:
-    return parse_time(text) if text else None
+    try:
+        return parse_time(text) if text else None
+    except ValueError:
+        return None

@@ -46,6 +46,7 @@ def test_the_plain_manifests_are_what_the_chart_renders(helm: Path) -> None:
         ("watchNamespaces={Upper}", "does not match pattern"),
         ("watchNamespaces=a", "got string, want array"),
         ("crds.install=7", "got number, want boolean"),
+        ("networkPolicy.apiServerAddresses={10.96.0.1}", "does not match pattern"),
         ("metrics.serviceMonitor.interval=often", "does not match pattern"),
     ],
 )
@@ -62,9 +63,10 @@ def test_a_wrong_value_is_refused(helm: Path, value: str, says: str) -> None:
         ["watchNamespaces={default}", "topology.enabled=false"],
         ["replicaCount=1", "operator.priorityClassName=system-cluster-critical", "crds.install=false"],
         ["trainers.namespaces={default}", "trainers.rendezvousNames={my-run}", "trainers.createRendezvous=false"],
+        ["networkPolicy.apiServerAddresses={10.96.0.1/32,fd00::1/128}", "trainers.namespaces={default}"],
         [r"memberGuard.exemptUsers={system:serviceaccount:a:b}", r"memberGuard.exemptExpressions={1 == 2}"],
     ],
-    ids=["default", "namespaced", "one-replica", "trainers", "exemptions"],
+    ids=["default", "namespaced", "one-replica", "trainers", "network policy", "exemptions"],
 )
 def test_the_api_server_takes_what_is_rendered(helm: Path, kubectl: Kubectl, values: list[str]) -> None:
     options = [part for value in values for part in ("--set", value)]

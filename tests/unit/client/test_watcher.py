@@ -1,6 +1,7 @@
 """The watching thread: informed through every failure, and ended at once."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -224,3 +225,33 @@ def test_why_it_begins_anew_is_reported(lists: list[Any], streams: list[Any], re
         threading.Event().wait(0.005)
     watcher.stop()
     assert reported == reasons
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        pytest.param(b"<html>", id="a page"),
+        pytest.param(line("MODIFIED", "a", "2")[:20], id="a half line"),
+        pytest.param(b'{"type": "MODIFIED", "object": {}}', id="no object"),
+        pytest.param(b"[]", id="no event"),
+    ],
+)
+def test_a_line_that_is_no_event_breaks_the_watch_and_everything_is_listed_again(
+    watch: Watch, half: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        listener, _, _ = watch(
+            [listing("1", "a"), listing("6", "a")], [stays_open(line("MODIFIED", "a", "5"), half), stays_open()]
+        )
+        listener.until("listed a", "connected", "changed a", "troubled 200", "listed a", "connected")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("answer", [{"kind": "Status"}, {"metadata": {}}, {"metadata": {"resourceVersion": 5}}])
+def test_a_list_that_is_none_is_asked_for_again(
+    watch: Watch, answer: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        listener, _, _ = watch([answer, listing("1", "a")], [stays_open()])
+        listener.until("troubled 200", "listed a", "connected")
+    assert caplog.messages == []

@@ -111,3 +111,20 @@ def test_the_next_look_is_when_proof_is_wanted_and_then_when_it_is_complete() ->
     assert judge(rendezvous(), [silent], 5).next_silence == pytest.approx(2)
     proven = replace(seen("a", silence=14), proven_silence=2.0)
     assert judge(rendezvous(), [proven], 5).next_silence == pytest.approx(3)
+
+
+def test_nobody_has_the_rank_of_a_lost_member_by_taking_its_name() -> None:
+    before = stands("a b", status={"incarnations": ("uid-of-a", "uid-of-b")})
+    liveness = judge(before, [seen("a"), seen("b", uid="another")], 5)
+    assert set(liveness.alive) == {"a"}
+    assert [(loss.name, loss.reason) for loss in liveness.losses] == [("b", "MemberDeleted")]
+    assert [member.uid for member in liveness.namesakes] == ["another"]
+
+
+def test_in_a_status_of_an_earlier_version_names_are_all_there_is() -> None:
+    assert set(judge(stands("a b"), [seen("a"), seen("b", uid="another")], 5).alive) == {"a", "b"}
+
+
+def test_a_namesake_whose_end_was_seen_is_nobody() -> None:
+    before = stands("a b", status={"incarnations": ("uid-of-a", "uid-of-b")})
+    assert judge(before, [seen("a"), seen("b", uid="another", deleted=True)], 5).namesakes == ()
