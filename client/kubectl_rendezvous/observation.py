@@ -12,6 +12,7 @@ from kube_rendezvous_operator.core import ObservedNode
 class Hold(StrEnum):
     """What keeps a pod from taking part."""
 
+    GATED = "Gated"
     UNSCHEDULED = "Unscheduled"
     IMAGE = "Image"
     CRASHING = "Crashing"

@@ -22,7 +22,7 @@ from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
-from kube_rendezvous.resources.failure_policy import places_at
+from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path, object_path
 from kube_rendezvous.resources.timestamps import format_time
 
@@ -54,7 +54,7 @@ class Session:
         self._refusal: ApiFailureError | None = None
         self._trouble: ApiFailureError | None = None
         self._watched = False
-        self._me = Standpoint(places=frozenset(places_at(identity.node_name, identity.slot)))
+        self._me = Standpoint(places=_places_of(identity))
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first_unobserved: float | None = None
         self._stopping = threading.Event()
@@ -378,3 +378,7 @@ class Session:
         elif self._first_unobserved is None:
             self._first_unobserved = time.monotonic()
         self._changed.notify_all()
+
+
+def _places_of(identity: Identity) -> frozenset[str]:
+    return frozenset(possible_places(identity.node_name, identity.pod_name, identity.slot))

@@ -9,7 +9,6 @@ from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
     STALLED_AFTER_SECONDS,
-    TOPOLOGY_UNKNOWN,
     describe,
     newly_true,
     nodes,
@@ -17,8 +16,9 @@ from kube_rendezvous_operator.core.conditions import (
     state_of,
 )
 from kube_rendezvous_operator.core.failure_policy import Blame, exhausted, settle_blame
-from kube_rendezvous_operator.core.formation import Crowd, Formation, WorldSizes, plan_formation, sort_crowd
+from kube_rendezvous_operator.core.formation import GROWTH, Crowd, Formation, WorldSizes, plan_formation, sort_crowd
 from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
+from kube_rendezvous_operator.core.held_up_pods import held_up_pods
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
 from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS, Liveness, Loss, judge
@@ -30,10 +30,12 @@ from kube_rendezvous_operator.core.observation import (
     ObservedMember,
     Severity,
 )
+from kube_rendezvous_operator.core.owners import size_mismatch, unread_owners
 from kube_rendezvous_operator.core.ranking import assign_ranks
+from kube_rendezvous_operator.core.slots import shared_slots, with_unique_slots
 from kube_rendezvous_operator.core.standby import settle_standby
-from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
-from kube_rendezvous_operator.core.topology import Topology, topology_blindness
+from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, OwnerRef, Surroundings
+from kube_rendezvous_operator.core.topology import TOPOLOGY_UNKNOWN, Topology, topology_blindness
 
 NOT_ARRIVED = "NotArrived"
 
@@ -56,7 +58,7 @@ def decide(
         surroundings: pods and nodes, as far as they are known.
     """
     before = rendezvous.status
-    members = located(members, surroundings)
+    members = with_unique_slots(located(members, surroundings), surroundings, before)
     interval = heartbeat_interval(
         rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, max(members_in_cluster, len(members))
     )
@@ -78,8 +80,13 @@ def decide(
 
     status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, now)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
-    blindness = topology_blindness(rendezvous.spec.ranking, surroundings)
-    conditions = set_conditions(status, rendezvous.generation, now, impossible, blindness)
+    notices = (
+        topology_blindness(rendezvous.spec.ranking, surroundings),
+        held_up_pods(crowd.hindered),
+        shared_slots(members, liveness),
+        size_mismatch(rendezvous.spec, surroundings, _outsiders(liveness, surroundings)),
+    )
+    conditions = set_conditions(status, rendezvous.generation, now, impossible, notices)
     status = replace(status, conditions=conditions)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     newly_closed = closing.closed is not None and (
@@ -91,7 +98,7 @@ def decide(
         expel_first=() if newly_closed else expulsions,
         expel_after=expulsions if newly_closed else (),
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
-        wake_after=_wake_after(status, liveness, bool(surroundings.pods), now),
+        wake_after=_wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),
         verdict=describe(status),
         doubtful_losses=tuple(
             loss.name
@@ -99,8 +106,26 @@ def decide(
             if loss.member is None and closing.closed is None and (formation.chosen or not told_before)
         ),
         suspects=liveness.suspects,
+        owners_to_read=_owners_to_read(rendezvous, crowd, formation, impossible, surroundings),
         doubtful_closing=closing.closed != before.closed and not rendezvous.spec.closed,
     )
+
+
+def _outsiders(liveness: Liveness, surroundings: Surroundings) -> int:
+    return sum(1 for member in liveness.present if member.pod_uid not in surroundings.pods)
+
+
+def _owners_to_read(
+    rendezvous: Rendezvous, crowd: Crowd, formation: Formation, impossible: str, surroundings: Surroundings
+) -> tuple[OwnerRef, ...]:
+    """What made the pods, if the decision rests on that it makes no more of them, or is the first under this spec."""
+    before, forming = rendezvous.status, formation.forming
+    told_before = before.forming is not None and before.forming.interrupts
+    grows = forming is not None and forming.reason == GROWTH and forming.interrupts and not told_before
+    first = bool(formation.chosen) and not crowd.old
+    if first or grows or impossible or before.observed_generation != rendezvous.generation:
+        return unread_owners(surroundings)
+    return ()
 
 
 def _new_status(

@@ -5,11 +5,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.resources.names import NAME_LABEL as NAME_LABEL
+from kube_rendezvous.resources.slots import guessed_slot, slot_in_group
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_operator.core.surroundings import ObservedContainer, ObservedNode, ObservedPod
+from kube_rendezvous_operator.core.hindrance import Hindrance, hindrance_of_waiting
+from kube_rendezvous_operator.core.owner_reading import COLLECTIONS
+from kube_rendezvous_operator.core.surroundings import (
+    NOWHERE,
+    ObservedContainer,
+    ObservedNode,
+    ObservedPod,
+    OwnedPlace,
+    OwnerRef,
+)
 
-NAME_LABEL = "rendezvous.dev/name"
-"""Label of pods that take part in the Rendezvous of this name, in their own namespace."""
+_LEADER_WORKER_SET = "leaderworkerset.sigs.k8s.io"
+_JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
@@ -37,6 +48,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
     disruption = conditions.get("DisruptionTarget") or {}
     container = main_container(meta, spec, status)
+    hindrance, holdup = read_hindrance(spec, status, conditions, container)
     return ObservedPod(
         name=meta["name"],
         uid=meta["uid"],
@@ -45,9 +57,48 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         deleting="deletionTimestamp" in meta,
         grace_over="deletionTimestamp" in meta and meta.get("deletionGracePeriodSeconds") == 0,
         disruption=said(disruption) if disruption.get("status") == "True" else "",
-        holdup=_holdup(status, conditions, container),
+        holdup=holdup or _holdup(status, container),
+        hindrance=hindrance,
+        place=_place(meta),
+        completion_index=_completion_index(meta),
+        owner=_owner(meta),
         container=_read_container(container),
     )
+
+
+def _place(meta: Mapping[str, Any]) -> OwnedPlace:
+    labels: Mapping[str, str] = meta.get("labels") or {}
+    name, group = labels.get(f"{_LEADER_WORKER_SET}/name"), labels.get(f"{_LEADER_WORKER_SET}/group-index")
+    if name and group is not None:
+        return OwnedPlace(name, slot_in_group(group, labels.get(f"{_LEADER_WORKER_SET}/worker-index", "0")))
+    completion, job = _completion_index(meta), labels.get("batch.kubernetes.io/job-name") or labels.get("job-name")
+    if completion and job:
+        return OwnedPlace(job, completion)
+    owner = controller_of(meta)
+    ordinal = labels.get("apps.kubernetes.io/pod-index") or guessed_slot(meta["name"])
+    if owner.get("kind") == "StatefulSet" and ordinal:
+        return OwnedPlace(owner["name"], ordinal)
+    return NOWHERE
+
+
+def _owner(meta: Mapping[str, Any]) -> OwnerRef | None:
+    """The outermost object that is known to make such pods."""
+    labels: Mapping[str, str] = meta.get("labels") or {}
+    for kind, label in (("JobSet", _JOB_SET_NAME), ("LeaderWorkerSet", f"{_LEADER_WORKER_SET}/name")):
+        if labels.get(label):
+            return OwnerRef(kind, labels[label])
+    owner = controller_of(meta)
+    return OwnerRef(owner["kind"], owner["name"]) if owner.get("kind") in COLLECTIONS else None
+
+
+def _completion_index(meta: Mapping[str, Any]) -> str:
+    key = "batch.kubernetes.io/job-completion-index"
+    return str((meta.get("labels") or {}).get(key) or (meta.get("annotations") or {}).get(key) or "")
+
+
+def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The reference to the object that made this one and replaces it; {} if there is none."""
+    return next((owner for owner in meta.get("ownerReferences") or () if owner.get("controller")), {})
 
 
 def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:
@@ -86,11 +137,39 @@ def _read_container(container: Mapping[str, Any]) -> ObservedContainer:
     )
 
 
-def _holdup(status: Mapping[str, Any], conditions: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    waiting = (container.get("state") or {}).get("waiting") or {}
+def read_hindrance(
+    spec: Mapping[str, Any],
+    status: Mapping[str, Any],
+    conditions: Mapping[str, Mapping[str, Any]],
+    container: Mapping[str, Any],
+) -> tuple[Hindrance | None, str]:
+    """What keeps a pod from running, and what the cluster says about it.
+
+    Args:
+        spec, status: of the Pod.
+        conditions: those of the status, by type.
+        container: status of the main container.
+    """
+    gates = ", ".join(gate["name"] for gate in spec.get("schedulingGates") or ())
+    if gates:
+        return Hindrance.GATED, f"SchedulingGated: {gates}"
     scheduled = conditions.get("PodScheduled") or {}
-    if scheduled.get("status") == "False":
-        return f"Pending: {scheduled.get('message') or scheduled.get('reason') or 'not scheduled'}"
+    # The condition of a gate outlives the gate, until the scheduler has a node.
+    if scheduled.get("status") == "False" and scheduled.get("reason") != "SchedulingGated":
+        said_of_it = scheduled.get("message") or scheduled.get("reason") or "not scheduled"
+        return Hindrance.UNSCHEDULABLE, f"Pending: {said_of_it}"
+    if "running" in (container.get("state") or {}):
+        return None, ""
+    for one in (*(status.get("initContainerStatuses") or ()), container):
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        hindrance = hindrance_of_waiting(str(waiting.get("reason") or ""))
+        if hindrance is not None:
+            return hindrance, said(waiting)
+    return None, ""
+
+
+def _holdup(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    waiting = (container.get("state") or {}).get("waiting") or {}
     if waiting.get("reason"):
         return said(waiting)
     if status.get("phase") != "Running":

@@ -1,9 +1,11 @@
 """What the cluster says about the places where members run: pods and nodes, as far as the operator may see them."""
 
 import sys
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from kube_rendezvous_operator.core.hindrance import Hindrance
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,54 @@ class ObservedContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedPlace:
+    """What the owner of a pod calls it.
+
+    Args:
+        owner: name of the Job, StatefulSet or LeaderWorkerSet; "" if it is not known.
+        index: within the owner: `3`; of a LeaderWorkerSet `1-3`, worker 3 of group 1.
+    """
+
+    owner: str = ""
+    index: str = ""
+
+
+NOWHERE = OwnedPlace()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OwnerRef:
+    """An object that makes pods, of a kind that `owner_reading` can read, in the namespace of its pods."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedOwner:
+    """What makes pods of a rendezvous.
+
+    Args:
+        ref: which object it is.
+        size: how many labelled pods its spec asks for.
+        wanted: how many it is to have now: fewer when some have finished, none while it is suspended.
+        how: where its spec says so, for people ("replicas 4").
+        suspended: it makes no pods until somebody resumes it.
+        in_order: it makes a pod only when those before are ready.
+    """
+
+    ref: OwnerRef
+    size: int
+    wanted: int
+    how: str
+    suspended: bool = False
+    in_order: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedPod:
     """A pod with the label `rendezvous.dev/name`.
 
@@ -33,7 +83,11 @@ class ObservedPod:
         grace_over: and no grace is left: deleted by force, or its containers have ended. (A finalizer, such as every
             pod of a Job has, may keep the object for longer.)
         disruption: reason and message of a true `DisruptionTarget` condition; "" if there is none.
-        holdup: what keeps it from running, for people ("ImagePullBackOff: …"); "" if nothing does.
+        holdup: what it waits for, for people ("ContainerCreating", "ImagePullBackOff: …").
+        hindrance: what keeps it from running until somebody does something about it; None: it will run by itself.
+        place: what its owner calls it, as its labels say.
+        completion_index: of its Job; "" if it is not of an indexed one.
+        owner: what makes it, and makes it again; None: nothing that is known.
     """
 
     name: str
@@ -44,6 +98,10 @@ class ObservedPod:
     grace_over: bool = False
     disruption: str = ""
     holdup: str = ""
+    hindrance: Hindrance | None = None
+    place: OwnedPlace = NOWHERE
+    completion_index: str = ""
+    owner: OwnerRef | None = None
     container: ObservedContainer = field(default_factory=ObservedContainer)
 
 
@@ -74,12 +132,16 @@ class Surroundings:
         gone_pods: UIDs of such pods that were seen and are deleted.
         nodes: by name; None: they are not known (yet).
         nodes_refused: the operator may not see nodes.
+        owner_refs: what made its pods, those that are gone included.
+        owners: what was read of them; None: it could not be.
     """
 
     pods: Mapping[str, ObservedPod] = field(default_factory=dict)
     gone_pods: Container[str] = frozenset()
     nodes: Mapping[str, ObservedNode] | None = None
     nodes_refused: bool = False
+    owner_refs: Collection[OwnerRef] = ()
+    owners: Mapping[OwnerRef, ObservedOwner | None] = field(default_factory=dict)
 
 
 NOTHING_KNOWN = Surroundings()

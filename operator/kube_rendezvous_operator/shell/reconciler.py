@@ -7,7 +7,7 @@ corrupt: whoever decided on something old is refused and looks again.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -15,7 +15,15 @@ from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, status_to_json
 from kube_rendezvous.resources.names import collection_path, object_path
-from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, Surroundings, decide, only_progress
+from kube_rendezvous_operator.core import (
+    Announcement,
+    Decision,
+    Expulsion,
+    OwnerRef,
+    Surroundings,
+    decide,
+    only_progress,
+)
 from kube_rendezvous_operator.core.liveness import LEFT
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
 from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
@@ -49,6 +57,7 @@ class Reconciler:
         announce: posts an Event.
         permit: called before every write; raises if this process must not write (any more).
         rounds: told what became of rounds.
+        read_owners: reads what made pods, so that the surroundings have it.
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class Reconciler:
         announce: Callable[[Rendezvous, Announcement], None],
         permit: Callable[[], None] = lambda: None,
         rounds: RoundMeasurement | None = None,
+        read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
@@ -67,6 +77,7 @@ class Reconciler:
         self._surroundings = surroundings
         self._announce = announce
         self._permit = permit
+        self._read_owners = read_owners
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._verdicts: dict[Key, str] = {}
         self._written: dict[Key, float] = {}
@@ -107,6 +118,11 @@ class Reconciler:
         members = self._members(key[0])
         observed = members.observed(key)
         decision = decide(rendezvous, observed, datetime.now(UTC), len(members), self._surroundings(key))
+        if decision.owners_to_read:
+            self._read_owners(key, decision.owners_to_read)
+            decision = decide(rendezvous, observed, datetime.now(UTC), len(members), self._surroundings(key))
+            if decision.owners_to_read:
+                raise OvertakenError  # the pods have changed meanwhile, and may have another owner
         self.decide_seconds = time.perf_counter() - began
         return Verdict(decision, tuple(m.member.name for m in observed if m.deleted))
 

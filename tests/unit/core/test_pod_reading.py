@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous_operator.core import ObservedContainer
+from kube_rendezvous_operator.core.hindrance import Hindrance
 from kube_rendezvous_operator.core.pod_reading import read_node, read_pod
 
 STARTED = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
@@ -94,6 +95,10 @@ def test_a_running_pod() -> None:
     assert seen.container == ObservedContainer(running_since=STARTED, first=True)
 
 
+GATED = pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated", "Scheduling is blocked"),))
+GATED["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}, {"name": "example.org/licence"}]
+
+
 @pytest.mark.parametrize(
     ("obj", "holdup"),
     [
@@ -104,9 +109,10 @@ def test_a_running_pod() -> None:
         ),
         pytest.param(
             pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated"),)),
-            "Pending: SchedulingGated",
-            id="gated, without a message",
+            "Pending",
+            id="its last gate is lifted",
         ),
+        pytest.param(GATED, "SchedulingGated: kueue.x-k8s.io/admission, example.org/licence", id="gated by two"),
         pytest.param(
             pod(
                 "Pending",
@@ -143,6 +149,65 @@ def test_a_running_pod() -> None:
 )
 def test_what_holds_a_pod(obj: dict[str, Any], holdup: str) -> None:
     assert read_pod(obj).holdup == holdup
+
+
+def waiting(reason: str) -> dict[str, Any]:
+    return {"waiting": {"reason": reason}}
+
+
+def initialising(reason: str) -> dict[str, Any]:
+    """A pod whose init container waits."""
+    held = pod("Pending", container(waiting("PodInitializing")), conditions=(SCHEDULED,))
+    held["status"]["initContainerStatuses"] = [container(waiting(reason), "fetch")]
+    return held
+
+
+@pytest.mark.parametrize(
+    ("obj", "hindrance"),
+    [
+        pytest.param(GATED, Hindrance.GATED, id="gated"),
+        pytest.param(
+            pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated"),)),
+            None,
+            id="its last gate is lifted",
+        ),
+        pytest.param(pod("Pending", conditions=(UNSCHEDULABLE,)), Hindrance.UNSCHEDULABLE, id="unschedulable"),
+        *(
+            pytest.param(pod("Pending", container(waiting(reason)), conditions=(SCHEDULED,)), hindrance, id=reason)
+            for reason, hindrance in {
+                "ImagePullBackOff": Hindrance.IMAGE,
+                "ErrImagePull": Hindrance.IMAGE,
+                "InvalidImageName": Hindrance.IMAGE,
+                "ErrImageNeverPull": Hindrance.IMAGE,
+                "CreateContainerConfigError": Hindrance.MISCONFIGURED,
+                "CreateContainerError": Hindrance.MISCONFIGURED,
+                "RunContainerError": Hindrance.MISCONFIGURED,
+                "ContainerCreating": None,
+                "PodInitializing": None,
+            }.items()
+        ),
+        pytest.param(initialising("CrashLoopBackOff"), Hindrance.CRASHING, id="an init container crashes"),
+        pytest.param(initialising("PodInitializing"), None, id="an init container waits"),
+        pytest.param(
+            pod("Running", container(waiting("CrashLoopBackOff")), conditions=(SCHEDULED,)),
+            Hindrance.CRASHING,
+            id="crash",
+        ),
+        pytest.param(
+            pod("Running", container(KILLED), conditions=(SCHEDULED,)), None, id="ended, and about to be started again"
+        ),
+        pytest.param(pod("Pending"), None, id="not looked at yet"),
+        pytest.param(pod("Running", container(RUNNING)), None, id="runs"),
+    ],
+)
+def test_what_hinders_a_pod_until_somebody_does_something(obj: dict[str, Any], hindrance: Hindrance | None) -> None:
+    assert read_pod(obj).hindrance == hindrance
+
+
+def test_a_sidecar_that_crashes_does_not_hinder_a_pod_whose_trainer_runs() -> None:
+    busy = pod("Running", container(RUNNING), conditions=(SCHEDULED,))
+    busy["status"]["initContainerStatuses"] = [container(waiting("CrashLoopBackOff"), "sidecar")]
+    assert read_pod(busy).hindrance is None
 
 
 @pytest.mark.parametrize(

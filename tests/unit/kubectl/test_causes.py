@@ -111,6 +111,13 @@ def test_an_operator_is_not_suspected_for_what_it_need_not_count(observation: Ob
             "Pod p-1 cannot be scheduled: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
             "Free GPUs, add a GPU node, or start with fewer nodes (spec.minNodes)",
         ),
+        (
+            Hold.GATED,
+            "SchedulingGated: kueue.x-k8s.io/elastic-job",
+            "PodsGated",
+            "Pod p-1 is held back by a scheduling gate: kueue.x-k8s.io/elastic-job.",
+            "get workloads",
+        ),
         (Hold.UNSCHEDULED, "1 node had taints", "PodsNotScheduled", "1 node had taints.", "Free what the scheduler"),
         (
             Hold.IMAGE,
