@@ -112,7 +112,8 @@ def topology_blindness(ranking: Ranking, surroundings: Surroundings) -> Notice:
 
 
 def _blindness(ranking: Ranking) -> str:
-    wishes = [f"topologyKeys {', '.join(ranking.topology_keys)}"] if ranking.topology_keys else []
+    keys = f"preset {ranking.preset}" if ranking.preset else f"topologyKeys {', '.join(ranking.topology_keys)}"
+    wishes = [keys] if ranking.topology_keys else []
     wishes += ["rankZero"] if ranking.rank_zero_avoid is not None or ranking.rank_zero_prefer is not None else []
     return (
         f"The operator may not see nodes, so spec.ranking ({'; '.join(wishes)}) has no effect and ranks follow names: "
