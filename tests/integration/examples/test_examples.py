@@ -13,7 +13,15 @@ import pytest
 import yaml
 
 from integration.conftest import Kubectl
-from integration.examples.foreign_apis import JOBSET, KUEUE, TRAINER, TRAINING_OPERATOR, DownloadError, definitions
+from integration.examples.foreign_apis import (
+    JOBSET,
+    KUEUE,
+    LEADER_WORKER_SET,
+    TRAINER,
+    TRAINING_OPERATOR,
+    DownloadError,
+    definitions,
+)
 from rendezvous_local.binaries import find_go
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.crds import apply_crds
@@ -27,6 +35,7 @@ FOREIGN = {
     "kubeflow-pytorchjob": (TRAINING_OPERATOR,),
     "kubeflow-trainjob": (TRAINER,),
     "kueue": (KUEUE,),
+    "leaderworkerset": (LEADER_WORKER_SET,),
 }
 LABEL = "rendezvous.dev/name"
 
@@ -79,6 +88,13 @@ def test_the_pods_of_an_example_are_restricted_and_name_its_rendezvous(
             "-n", restricted, "create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(pod)
         )
         assert (created.stderr, created.returncode) == ("", 0)
+
+
+def test_the_runtime_of_a_train_job_is_sent_before_it(kubectl: Kubectl) -> None:
+    """Trainer's webhook refuses a TrainJob whose runtime is not there."""
+    rendered = kubectl("kustomize", str(EXAMPLES / "kubeflow-trainjob")).stdout
+    kinds = [one["kind"] for one in yaml.safe_load_all(rendered) if one]
+    assert kinds.index("ClusterTrainingRuntime") < kinds.index("TrainJob")
 
 
 def _pod_templates(part: Any) -> Iterator[dict[str, Any]]:
