@@ -23,7 +23,7 @@ def draining_nodes(seen: Observation) -> Iterable[Finding]:
             text = f"Node {name} is cordoned (somebody drains it, or is about to): {listed(pods)} run there."
             step = f"When its work is done: `kubectl uncordon {name}`; pods that are evicted need a place elsewhere"
         else:
-            text = f"Node {name} has the taint {node.draining}: its pods must go ({listed(pods)})."
+            text = f"Node {name} has to be left ({node.draining}): its pods must go ({listed(pods)})."
             step = f"Let replacements start elsewhere; see the node: `kubectl describe node {name}`"
         yield Finding(DRAINING, text, step, (name, *pods), harmless=node.draining == CORDONED)
 

@@ -119,13 +119,26 @@ def sort_crowd(
     return Crowd(
         arrived=tuple(m for m in back if not blame.holds(m)),
         running=tuple(m for m in ranked if m.after_round != status.round),
-        newcomers=nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology),
+        newcomers=_to_be_maintained_last(
+            nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology), surroundings
+        ),
         coming=tuple(pod for pod in not_joined if pod.hindrance is None),
         hindered=tuple(pod for pod in not_joined if pod.hindrance is not None),
         to_come=tuple(lacking for lacking in pods_to_come(surroundings) if lacking.by_itself),
         pods_known=bool(surroundings.pods),
         left_out=tuple(m for m in back if blame.holds(m)),
     )
+
+
+def _to_be_maintained_last(newcomers: Sequence[Member], surroundings: Surroundings) -> tuple[Member, ...]:
+    """In the same order, but those last whose node will have to be left some day: a place is better given to others."""
+    nodes = surroundings.nodes or {}
+
+    def is_to_be_maintained(member: Member) -> bool:
+        node = nodes.get(member.node_name)
+        return node is not None and bool(node.maintenance)
+
+    return tuple(sorted(newcomers, key=is_to_be_maintained))
 
 
 @dataclass(frozen=True, slots=True)

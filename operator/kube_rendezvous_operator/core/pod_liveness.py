@@ -1,6 +1,7 @@
 """What a member's pod and node say about it, and which pods are still on their way.
 
-Design section 4: lost = pod deleted, finished, or its container ended or restarted; each acts at once, heartbeats catch
+Design section 4: lost = pod deleted, finished, or its container ended or restarted (in place, with all others of the
+pod, as well); each acts at once, heartbeats catch
 the rest. A notice that comes before the end (eviction, drain, preemption, deletion with grace) makes a member
 *departing*: the next round is formed without it while it can still save a checkpoint.
 
@@ -21,6 +22,7 @@ POD_TERMINATING = "PodTerminating"
 POD_EVICTED = "PodEvicted"
 CONTAINER_ENDED = "ContainerEnded"
 CONTAINER_RESTARTED = "ContainerRestarted"
+CONTAINERS_RESTARTING = "ContainersRestarting"
 NODE_GONE = "NodeGone"
 NODE_DRAINING = "NodeDraining"
 
@@ -65,6 +67,9 @@ def _judge_labelled(member: Member, pod: ObservedPod) -> PodVerdict | None:
     if _restarted_under(member, container):
         text = f"{name}: its container in pod {pod.name} was restarted"
         return PodVerdict(CONTAINER_RESTARTED, text, departing=False)
+    if _restarting_under(member, pod):
+        text = f"{name}: all containers of its pod {pod.name} are being restarted"
+        return PodVerdict(CONTAINERS_RESTARTING, text, departing=False)
     if pod.disruption:
         return PodVerdict(POD_EVICTED, f"{name}: its pod {pod.name} has to go ({pod.disruption})", departing=True)
     if pod.deleting:
@@ -103,6 +108,16 @@ def _restarted_under(member: Member, container: ObservedContainer) -> bool:
         return False
     renewed = _renewed(member)
     return container.running_since is not None and renewed is not None and renewed < container.running_since
+
+
+def _restarting_under(member: Member, pod: ObservedPod) -> bool:
+    """Whether the member sent its last heartbeat before all containers began to be started anew.
+
+    The pod keeps its UID and address; a member that was heard later is that of the new containers.
+    """
+    renewed = _renewed(member)
+    since = pod.restarting_since
+    return since is not None and renewed is not None and renewed < since + _KUBELET_PRECISION
 
 
 def _renewed(member: Member) -> datetime | None:

@@ -9,6 +9,7 @@ from kube_rendezvous.resources.names import NAME_LABEL as NAME_LABEL
 from kube_rendezvous.resources.slots import guessed_slot, slot_in_group
 from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_operator.core.hindrance import Hindrance, hindrance_of_waiting
+from kube_rendezvous_operator.core.node_notices import notice_of_maintenance, notice_to_leave
 from kube_rendezvous_operator.core.owner_reading import COLLECTIONS
 from kube_rendezvous_operator.core.surroundings import (
     NOWHERE,
@@ -20,26 +21,12 @@ from kube_rendezvous_operator.core.surroundings import (
 )
 
 _LEADER_WORKER_SET = "leaderworkerset.sigs.k8s.io"
+_RESTARTING = "AllContainersRestarting"
+"""Condition of a pod all of whose containers a restart rule starts anew (Kubernetes 1.36 and newer)."""
+
 _JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
-
-_DRAINING_TAINTS = frozenset(
-    {
-        "node.kubernetes.io/out-of-service",
-        "node.cloudprovider.kubernetes.io/shutdown",
-        "ToBeDeletedByClusterAutoscaler",
-        "karpenter.sh/disrupted",
-        "karpenter.sh/disruption",
-        "cloud.google.com/impending-node-termination",
-        "aws-node-termination-handler/spot-itn",
-        "aws-node-termination-handler/scheduled-maintenance",
-        "aws-node-termination-handler/rebalance-recommendation",
-        "aws-node-termination-handler/asg-lifecycle-termination",
-    }
-)
-"""What autoscalers and clouds put on a node whose pods must go. (`kubectl drain` evicts; that shows on the pods. A mere
-candidate for removal, as the cluster autoscaler marks an idle node for ten minutes, need not go.)"""
 
 
 def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
@@ -63,7 +50,12 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         completion_index=_completion_index(meta),
         owner=_owner(meta),
         container=_read_container(container),
+        restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
     )
+
+
+def _restarting_since(condition: Mapping[str, Any]) -> datetime | None:
+    return _time(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
 
 
 def _place(meta: Mapping[str, Any]) -> OwnedPlace:
@@ -104,11 +96,11 @@ def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:
 def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:
     """Read a Node."""
     meta = obj["metadata"]
-    taints = ((obj.get("spec") or {}).get("taints")) or ()
     return ObservedNode(
         name=meta["name"],
         labels=dict(meta.get("labels") or {}),
-        draining=next((taint["key"] for taint in taints if taint.get("key") in _DRAINING_TAINTS), ""),
+        draining=notice_to_leave(obj),
+        maintenance=notice_of_maintenance(obj),
         gone=gone,
         version=int(meta.get("resourceVersion") or sys.maxsize),
     )

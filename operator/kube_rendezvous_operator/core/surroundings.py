@@ -85,6 +85,7 @@ class ObservedPod:
         disruption: reason and message of a true `DisruptionTarget` condition; "" if there is none.
         holdup: what it waits for, for people ("ContainerCreating", "ImagePullBackOff: …").
         hindrance: what keeps it from running until somebody does something about it; None: it will run by itself.
+        restarting_since: since when all its containers are being started anew, by the node's clock; None: they are not.
         place: what its owner calls it, as its labels say.
         completion_index: of its Job; "" if it is not of an indexed one.
         owner: what makes it, and makes it again; None: nothing that is known.
@@ -103,6 +104,7 @@ class ObservedPod:
     completion_index: str = ""
     owner: OwnerRef | None = None
     container: ObservedContainer = field(default_factory=ObservedContainer)
+    restarting_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class ObservedNode:
     """A node of the cluster.
 
     Args:
-        draining: the taint that says that its pods must go; "" if there is none.
+        draining: the taint or condition that says that its pods must go; "" if there is none.
+        maintenance: the condition that says that they will have to, some day; "" if there is none.
         gone: it was seen and is deleted.
         version: of the newest state seen; of its end, if that was seen. A member that wrote later has outlived it: its
             node came back under the same name.
@@ -119,6 +122,7 @@ class ObservedNode:
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     draining: str = ""
+    maintenance: str = ""
     gone: bool = False
     version: int = sys.maxsize
 

@@ -93,8 +93,7 @@ class PodObjects:
 
     def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
         """Report a condition."""
-        condition = {"type": kind, "status": status, "reason": reason, "message": message}
-        self.set_status(name, conditions=[condition])
+        self.set_status(name, conditions=[_condition(kind, status, reason, message)])
 
     def set_status(self, name: str, **status: Any) -> None:
         """Change fields of its status."""
@@ -129,6 +128,11 @@ class NodeObjects:
         body = {"spec": {"taints": [{"key": key, "effect": "NoSchedule"}]}}
         self._connection.request("PATCH", f"{_NODES}/{name}", body=body, content_type=MERGE_PATCH)
 
+    def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
+        """Report a condition, as its administrator's tools do."""
+        body = {"status": {"conditions": [_condition(kind, status, reason, message)]}}
+        self._connection.request("PATCH", f"{_NODES}/{name}/status", body=body, content_type=MERGE_PATCH)
+
     def delete(self, name: str) -> None:
         """Delete it."""
         self._made.discard(name)
@@ -142,6 +146,11 @@ class NodeObjects:
             except ApiFailureError as failure:
                 if failure.status != 404:
                     raise
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
+    now = _kubelet_time(whole_second())
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": now}
 
 
 def running(since: datetime) -> dict[str, Any]:

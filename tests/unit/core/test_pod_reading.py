@@ -334,3 +334,68 @@ def test_the_taint_that_says_that_pods_must_go(obj: dict[str, Any], draining: st
         draining,
         False,
     )
+
+
+# Restarts of all containers, and what nodes say of their end ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("conditions", "since"),
+    [
+        (
+            (condition("AllContainersRestarting", "True", "RestartAllContainersStarted"),),
+            datetime(2026, 3, 1, 12, tzinfo=UTC),
+        ),
+        ((condition("AllContainersRestarting", "False"),), None),
+        ((), None),
+    ],
+)
+def test_since_when_all_containers_of_a_pod_are_being_restarted(conditions: Any, since: datetime | None) -> None:
+    assert read_pod(pod("Running", container(RUNNING), conditions=conditions)).restarting_since == since
+
+
+def raw_node(*conditions: dict[str, Any], taints: tuple[dict[str, str], ...] = ()) -> dict[str, Any]:
+    """A Node that is ready."""
+    ready = condition("Ready", "True", "KubeletReady")
+    return {
+        "metadata": {"name": "n", "resourceVersion": "7"},
+        "spec": {"taints": list(taints)},
+        "status": {"conditions": [ready, *conditions]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("obj", "draining", "maintenance"),
+    [
+        pytest.param(raw_node(), "", "", id="ready"),
+        *(
+            pytest.param(raw_node(condition(kind, "True")), kind, "", id=kind)
+            for kind in ("GracefulNodeShutdownInProgress", "DrainInProgress", "Drained", "MaintenanceInProgress")
+        ),
+        pytest.param(
+            raw_node(condition("DrainInProgress", "True", "Upgrade", "to 1.38")),
+            "DrainInProgress: to 1.38",
+            "",
+            id="why",
+        ),
+        pytest.param(raw_node(condition("DrainInProgress", "False")), "", "", id="a drain that is over"),
+        pytest.param(raw_node(condition("DrainInProgress", "Unknown")), "", "", id="nobody knows"),
+        pytest.param(raw_node(condition("MaintenancePlanned", "True")), "", "MaintenancePlanned", id="planned"),
+        pytest.param(
+            raw_node(taints=({"key": "readiness.k8s.io/NetworkReady", "effect": "NoSchedule"},)),
+            "readiness.k8s.io/NetworkReady",
+            "",
+            id="its network is not ready",
+        ),
+        pytest.param(
+            raw_node(taints=({"key": "readiness.k8s.io/CacheWarm", "effect": "PreferNoSchedule"},)),
+            "",
+            "",
+            id="it would only rather not be used",
+        ),
+        pytest.param(raw_node(taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},)), "", "", id="another taint"),
+    ],
+)
+def test_what_a_node_says_of_its_end(obj: dict[str, Any], draining: str, maintenance: str) -> None:
+    read = read_node(obj)
+    assert (read.draining, read.maintenance) == (draining, maintenance)

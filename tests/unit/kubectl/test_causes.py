@@ -271,7 +271,7 @@ def test_a_node_that_is_drained_and_one_that_is_cordoned_only() -> None:
     own = (member("a", pod="p-0", node_name="n1"), member("b", pod="p-1", node_name="n2"))
     observation = observe(rendezvous(standing("a b")), members=own, nodes=nodes)
     sentences = [f.sentence for f in (finding for cause in CAUSES for finding in cause(observation))]
-    assert "Node n1 has the taint karpenter.sh/disrupted: its pods must go (p-0)." in sentences
+    assert "Node n1 has to be left (karpenter.sh/disrupted): its pods must go (p-0)." in sentences
     assert any(text.startswith("Node n2 is cordoned") for text in sentences)
 
 
