@@ -7,7 +7,7 @@ from typing import Any
 
 from kube_rendezvous_operator.core import ObservedNode
 from kube_rendezvous_operator.core.hindrance import Hindrance
-from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, main_container, read_hindrance, said
+from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, main_container, owner_of, read_hindrance, said
 from kube_rendezvous_operator.core.pod_reading import read_node as read_node_as_operator
 from kubectl_rendezvous.observation import Hold, SeenPod
 
@@ -41,6 +41,7 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
         hold=hold,
         why=why,
         restarts=int(main.get("restartCount", 0)),
+        owner=owner_of(meta),
     )
 
 

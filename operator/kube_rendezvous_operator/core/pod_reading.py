@@ -48,7 +48,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         hindrance=hindrance,
         place=_place(meta),
         completion_index=_completion_index(meta),
-        owner=_owner(meta),
+        owner=owner_of(meta),
         container=_read_container(container),
         restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
     )
@@ -73,7 +73,7 @@ def _place(meta: Mapping[str, Any]) -> OwnedPlace:
     return NOWHERE
 
 
-def _owner(meta: Mapping[str, Any]) -> OwnerRef | None:
+def owner_of(meta: Mapping[str, Any]) -> OwnerRef | None:
     """The outermost object that is known to make such pods."""
     labels: Mapping[str, str] = meta.get("labels") or {}
     for kind, label in (("JobSet", _JOB_SET_NAME), ("LeaderWorkerSet", f"{_LEADER_WORKER_SET}/name")):
