@@ -93,10 +93,7 @@ def _judge_node(member: Member, node_name: str, surroundings: Surroundings) -> P
 
 def _ended_under(member: Member, container: ObservedContainer) -> bool:
     """Whether no instance runs and the newest ended after the member's last heartbeat."""
-    renewed = _renewed(member)
-    if container.terminated_at is None or renewed is None:
-        return False
-    return renewed < container.terminated_at + _KUBELET_PRECISION
+    return container.terminated_at is not None and _was_silent_by(member, container.terminated_at + _KUBELET_PRECISION)
 
 
 def _restarted_under(member: Member, container: ObservedContainer) -> bool:
@@ -104,10 +101,9 @@ def _restarted_under(member: Member, container: ObservedContainer) -> bool:
 
     A member that is older than the first instance lives in a sidecar, which starts before the container.
     """
-    if container.first:
+    if container.first or container.running_since is None:
         return False
-    renewed = _renewed(member)
-    return container.running_since is not None and renewed is not None and renewed < container.running_since
+    return _was_silent_by(member, container.running_since)
 
 
 def _restarting_under(member: Member, pod: ObservedPod) -> bool:
@@ -115,9 +111,14 @@ def _restarting_under(member: Member, pod: ObservedPod) -> bool:
 
     The pod keeps its UID and address; a member that was heard later is that of the new containers.
     """
-    renewed = _renewed(member)
     since = pod.restarting_since
-    return since is not None and renewed is not None and renewed < since + _KUBELET_PRECISION
+    return since is not None and _was_silent_by(member, since + _KUBELET_PRECISION)
+
+
+def _was_silent_by(member: Member, moment: datetime) -> bool:
+    """Whether the member's last heartbeat is from before; False if nobody can tell."""
+    renewed = _renewed(member)
+    return renewed is not None and renewed < moment
 
 
 def _renewed(member: Member) -> datetime | None:

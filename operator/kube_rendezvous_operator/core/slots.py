@@ -6,6 +6,7 @@ guess, and where several owners have pods in one rendezvous, the owner's name co
 index stays alone, as it always was.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -72,10 +73,12 @@ def shared_slots(members: Sequence[ObservedMember], liveness: Liveness) -> Notic
         members: as they were judged.
         liveness: the verdict on them.
     """
-    by_slot: dict[str, list[ObservedMember]] = {}
-    for seen in members:
-        if seen.member.slot and seen.member.name in liveness.alive:
-            by_slot.setdefault(seen.member.slot, []).append(seen)
+    holders = Counter(member.slot for member in liveness.alive.values() if member.slot)
+    twice = {slot for slot, count in holders.items() if count > 1}
+    by_slot: dict[str, list[ObservedMember]] = {slot: [] for slot in twice}
+    for seen in members if twice else ():
+        if seen.member.slot in twice and seen.member.name in liveness.alive:
+            by_slot[seen.member.slot].append(seen)
     shared = {slot: sorted(m.member.name for m in held) for slot, held in by_slot.items() if _together(held)}
     return Notice(
         SLOTS_SHARED,
