@@ -245,7 +245,8 @@ def test_planned_maintenance_disturbs_nobody_and_a_spare_there_is_taken_last(
 ) -> None:
     run.create(minNodes=2, maxNodes=2)
     first, second = stand(*(member(pods.run(f"trainer-{n}", "run", "worker-1")) for n in range(2)))
-    doomed, sound = (member(pods.run(f"spare-{n}", "run", node)) for n, node in enumerate((worker, "worker-1")))
+    # The one that is lost ends in the same number: without the condition, the first would take its place.
+    doomed, sound = member(pods.run("spare-1", "run", worker)), member(pods.run("spare-0", "run", "worker-1"))
     doomed.join()
     run.until(lambda now: now.standby == 1, "one spare")
     waiting = sound.join()
