@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from integration.conftest import Kubectl
 from integration.pods.owner_objects import OwnerObject
 from integration.pods.pod_member import PodMember
 from integration.pods.pod_objects import PodObjects
@@ -16,6 +17,7 @@ from integration.pods.test_pods_that_cannot_come import condition
 from integration.pods.test_restricted_operator import RIGHTS
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import RendezvousStatus
+from rendezvous_local.cluster import Cluster
 from rendezvous_local.operator_process import OperatorProcess
 
 MakeOwner = Callable[..., OwnerObject]
@@ -175,5 +177,31 @@ def test_without_the_right_to_read_owners_rounds_form_as_before_and_one_line_say
         sentence = "What makes pods, if it is a StatefulSet, cannot be read"
         eventually(lambda: sentence in log.read_text(), sentence)
         assert log.read_text().count(sentence) == 1
+        assert operator.restarts == 0
+        run.close()
+
+
+def test_an_api_that_is_not_installed_costs_one_line_and_one_request(
+    run: PodRun,
+    pods: PodObjects,
+    member: MakeMember,
+    cluster: Cluster,
+    kubectl: Kubectl,
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    # The tests of the examples install it.
+    kubectl("delete", "crd", "leaderworkersets.leaderworkerset.x-k8s.io", "--ignore-not-found")
+    log = tmp_path / "operator.log"
+    with OperatorProcess(cluster.kubeconfig, log=log, arguments=["--namespace", namespace]) as operator:
+        run.create(minNodes=2, maxNodes=4)
+        labels = {"leaderworkerset.sigs.k8s.io/name": "absent"}
+        first = stand(*(member(pods.run(f"trainer-{n}", "run", labels=labels)) for n in range(2)))
+        late = member(pods.run("trainer-2", "run", labels=labels)).join()
+        assert_told_at_once(*first)
+        assert sorted(join.result(LIMIT).rank for join in (*(one.join() for one in first), late)) == [0, 1, 2]
+        sentence = "What makes pods, if it is a LeaderWorkerSet, cannot be read"
+        eventually(lambda: sentence in log.read_text(), sentence)
+        assert log.read_text().count("LeaderWorkerSet") == 1
         assert operator.restarts == 0
         run.close()
