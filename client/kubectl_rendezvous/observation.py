@@ -6,12 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from kube_rendezvous.resources import Member, Rendezvous
-from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_operator.core import ObservedNode, ObservedOwner, OwnerRef
 
 
 class Hold(StrEnum):
     """What keeps a pod from taking part."""
 
+    GATED = "Gated"
     UNSCHEDULED = "Unscheduled"
     IMAGE = "Image"
     CRASHING = "Crashing"
@@ -46,6 +47,7 @@ class SeenPod:
         hold: what keeps it from taking part if it has not joined.
         why: the same as the cluster says it.
         restarts: of its main container.
+        owner: what makes it, and makes it again; None: nothing that is known.
     """
 
     name: str
@@ -57,6 +59,7 @@ class SeenPod:
     hold: Hold = Hold.RUNNING
     why: str = ""
     restarts: int = 0
+    owner: OwnerRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Observation:
         other_members: those of the namespace that name another one.
         pods: all of the namespace; None if we may not read them.
         nodes: on which members or labelled pods run; None if we may not read them.
+        owners: what made the labelled pods, as far as we may read it.
         unreadable_members: what is wrong with Members that cannot be read, one sentence each.
         notes: what could not be read and the command that would change it.
     """
@@ -81,6 +85,7 @@ class Observation:
     other_members: tuple[Member, ...] = ()
     pods: tuple[SeenPod, ...] | None = ()
     nodes: Mapping[str, ObservedNode] | None = field(default_factory=dict)
+    owners: tuple[ObservedOwner, ...] = ()
     unreadable_members: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -107,6 +112,12 @@ class Observation:
     def labelled_pods(self) -> tuple[SeenPod, ...]:
         """Pods that carry the name of this Rendezvous, in order of their names."""
         return tuple(sorted((p for p in self.pods or () if p.label == self.name), key=lambda p: p.name))
+
+    @property
+    def pods_to_be_made(self) -> int:
+        """How many labelled pods their owners have yet to make, or to make again."""
+        live = [p for p in self.labelled_pods if p.hold is not Hold.ENDED and not p.leaving]
+        return sum(max(0, owner.wanted - sum(p.owner == owner.ref for p in live)) for owner in self.owners)
 
     @property
     def pods_to_join(self) -> tuple[SeenPod, ...]:

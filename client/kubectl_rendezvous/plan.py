@@ -99,8 +99,12 @@ def make_plan(observation: Observation, lost: Sequence[Member], added: int, node
 
 def _newcomers(observation: Observation, lost: Sequence[Member], added: int, nodes: Sequence[str]) -> list[Member]:
     rendezvous = observation.rendezvous
-    held = {m.slot for m in observation.own_members if m not in lost}
-    slots = [m.slot for m in lost if m.slot and m.slot not in held]
+    # As the operator has recorded them: it may know more of a pod's owner than a Member says of itself.
+    status = rendezvous.status
+    recorded = dict(zip(status.ranks, status.slots, strict=False))
+    slot_of = {m.name: recorded.get(m.name, m.slot) for m in observation.own_members}
+    held = {slot_of[m.name] for m in observation.own_members if m not in lost}
+    slots = [slot_of[m.name] for m in lost if slot_of[m.name] and slot_of[m.name] not in held]
     return [
         Member(
             namespace=rendezvous.namespace,

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous_operator.core import ObservedNode
-from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, main_container, said
+from kube_rendezvous_operator.core.hindrance import Hindrance
+from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, main_container, owner_of, read_hindrance, said
 from kube_rendezvous_operator.core.pod_reading import read_node as read_node_as_operator
 from kubectl_rendezvous.observation import Hold, SeenPod
 
@@ -17,7 +18,13 @@ _RUN_ID = re.compile(r"--rdzv[-_]id[= \x00]+[\"']?([^\s\"'\x00;]+)")
 _CONF = re.compile(r"--rdzv[-_]conf[= \x00]+[\"']?([^\s\"'\x00;]+)")
 _CONF_NAME = re.compile(r"(?:^|,)name=([^,]+)")
 _RUN_ID_VARIABLE, _CONF_VARIABLE = "PET_RDZV_ID", "PET_RDZV_CONF"
-_IMAGE = ("ImagePull", "ErrImage", "InvalidImage", "ImageInspect", "RegistryUnavailable", "SignatureValidation")
+_HOLDS = {
+    Hindrance.GATED: Hold.GATED,
+    Hindrance.UNSCHEDULABLE: Hold.UNSCHEDULED,
+    Hindrance.IMAGE: Hold.IMAGE,
+    Hindrance.CRASHING: Hold.CRASHING,
+    Hindrance.MISCONFIGURED: Hold.MISCONFIGURED,
+}
 
 
 def read_pod(obj: Mapping[str, Any]) -> SeenPod:
@@ -25,7 +32,7 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
     main = main_container(meta, spec, status)
-    hold, why = _hold(status, conditions, main)
+    hold, why = _hold(spec, status, conditions, main)
     return SeenPod(
         name=meta["name"],
         uid=meta["uid"],
@@ -36,6 +43,7 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
         hold=hold,
         why=why,
         restarts=int(main.get("restartCount", 0)),
+        owner=owner_of(meta),
     )
 
 
@@ -64,28 +72,16 @@ def _leaving(meta: Mapping[str, Any], conditions: Mapping[str, Any]) -> str:
     return "it is being deleted" if "deletionTimestamp" in meta else ""
 
 
-def _hold(status: Mapping[str, Any], conditions: Mapping[str, Any], main: Mapping[str, Any]) -> tuple[Hold, str]:
+def _hold(
+    spec: Mapping[str, Any], status: Mapping[str, Any], conditions: Mapping[str, Any], main: Mapping[str, Any]
+) -> tuple[Hold, str]:
     phase = str(status.get("phase", "Pending"))
     if phase in ("Succeeded", "Failed"):
         return Hold.ENDED, said(status) or phase
-    scheduled = conditions.get("PodScheduled") or {}
-    if scheduled.get("status") == "False":
-        return Hold.UNSCHEDULED, str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")
-    for container in (*(status.get("initContainerStatuses") or ()), main):
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        hold = _hold_of_waiting(str(waiting.get("reason", "")))
-        if hold is not None:
-            return hold, said(waiting)
+    hindrance, why = read_hindrance(spec, status, conditions, main)
+    if hindrance is not None:
+        return _HOLDS[hindrance], why.removeprefix("Pending: ")
     if phase == "Running":
         return Hold.RUNNING, "running"
-    return Hold.STARTING, "starting" if scheduled.get("status") == "True" else "not scheduled yet"
-
-
-def _hold_of_waiting(reason: str) -> Hold | None:
-    if reason.startswith(_IMAGE):
-        return Hold.IMAGE
-    if reason == "CrashLoopBackOff":
-        return Hold.CRASHING
-    if reason.endswith("Error"):  # CreateContainerConfigError, RunContainerError, …
-        return Hold.MISCONFIGURED
-    return None
+    scheduled = (conditions.get("PodScheduled") or {}).get("status") == "True"
+    return Hold.STARTING, "starting" if scheduled else "not scheduled yet"

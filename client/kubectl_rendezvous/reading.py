@@ -22,7 +22,8 @@ from kube_rendezvous.resources import (
 )
 from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_operator.core import ObservedNode, ObservedOwner
+from kube_rendezvous_operator.core.owner_reading import COLLECTIONS, read_owner
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.heartbeats import not_before_heartbeats
 from kubectl_rendezvous.near_names import nearest
@@ -113,6 +114,7 @@ class Reader:
             other_members=tuple(m for m in members if m.rendezvous != name),
             pods=pods,
             nodes=self.nodes(node_names(own, pods or (), name), noted),
+            owners=self._owners(name, pods or ()),
             unreadable_members=tuple(unreadable.values()),
             notes=tuple(noted),
         )
@@ -135,6 +137,18 @@ class Reader:
                     raise in_words(failure, self.namespace) from failure
                 found[name] = ObservedNode(name=name, gone=True)
         return found
+
+    def _owners(self, name: str, pods: Iterable[SeenPod]) -> tuple[ObservedOwner, ...]:
+        """What made the labelled pods; left out without a word if we may not read it."""
+        found: list[ObservedOwner] = []
+        for ref in sorted({pod.owner for pod in pods if pod.label == name and pod.owner is not None}):
+            api, plural = COLLECTIONS[ref.kind]
+            try:
+                obj = self.connection.request("GET", f"{api}/namespaces/{self.namespace}/{plural}/{ref.name}")
+                found.append(read_owner(ref, obj, name))
+            except (ApiFailureError, KeyError, ValueError, TypeError):
+                continue
+        return tuple(found)
 
     def set_closed(self, name: str, closed: bool, note: str | None) -> None:
         """Write `spec.closed`, and the reason as an annotation (None removes it)."""

@@ -75,6 +75,11 @@ def validate(kubectl: Kubectl) -> Callable[[Any], subprocess.CompletedProcess[st
         ),
         ({"rankZero": {"prefer": {"matchLabels": {}}}}, "an empty label selector matches every node"),
         ({"rankZero": {"avoid": {"spot": "yes"}}}, 'unknown field "spec.ranking.rankZero.avoid.spot"'),
+        (
+            {"preset": "GKE", "topologyKeys": ["rack"]},
+            "spec.ranking.preset: Invalid value: preset stands for topologyKeys: name one of the two",
+        ),
+        ({"preset": "Azure"}, 'Unsupported value: "Azure": supported values: "Topograph", "NVIDIA", "GKE", "EKS"'),
         (expression(operator="In"), "operator In compares with values: name at least one"),
         (expression(operator="NotIn", values=[]), "operator NotIn compares with values: name at least one"),
         (expression(operator="Exists", values=["a"]), "operator Exists compares with no value: leave values out"),
@@ -94,7 +99,9 @@ def test_a_wrong_ranking_is_refused_with_a_sentence_that_says_what_to_change(
     assert sentence in refused.stderr
 
 
-@pytest.mark.parametrize("ranking", [{}, {"topologyKeys": []}, FULL])
+@pytest.mark.parametrize(
+    "ranking", [{}, {"topologyKeys": []}, {"preset": "EKS"}, {"preset": "EKS", "topologyKeys": []}, FULL]
+)
 def test_a_right_ranking_is_taken(
     validate: Callable[[Any], subprocess.CompletedProcess[str]], ranking: dict[str, Any]
 ) -> None:

@@ -1,8 +1,10 @@
 """`spec.ranking` is read and written, and its label selectors select as those of Kubernetes do."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from kube_rendezvous.resources import (
     status_to_json,
 )
 from kube_rendezvous.resources.ranking_spec import parse_ranking, ranking_to_json
+from kube_rendezvous.resources.topology_presets import TOPOLOGY_PRESETS
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,28 @@ RANKINGS = st.builds(Ranking, st.lists(KEYS, unique=True).map(tuple), st.none() 
 def test_what_is_written_as_ranking_is_read_back_equal(ranking: Ranking) -> None:
     assert parse_ranking(ranking_to_json(ranking)) == ranking
     assert _read(spec_to_json(RendezvousSpec(2, 2, ranking=ranking)), {}).spec.ranking == ranking
+
+
+@pytest.mark.parametrize("preset", TOPOLOGY_PRESETS)
+def test_a_preset_stands_for_its_labels_and_is_written_by_its_name(preset: str) -> None:
+    read = parse_ranking({"preset": preset})
+    assert read.topology_keys == TOPOLOGY_PRESETS[preset]
+    assert ranking_to_json(read) == {"preset": preset}
+
+
+def test_the_resource_definition_offers_these_presets() -> None:
+    definition = yaml.safe_load((Path(__file__).parents[2] / "crds" / "rendezvous.yaml").read_text())
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    assert schema["spec"]["properties"]["ranking"]["properties"]["preset"]["enum"] == list(TOPOLOGY_PRESETS)
+
+
+@pytest.mark.parametrize("preset", TOPOLOGY_PRESETS)
+def test_a_domain_of_the_longest_values_fits_into_the_status(preset: str) -> None:
+    assert 64 * len(TOPOLOGY_PRESETS[preset]) - 1 <= 511
+
+
+def test_a_preset_of_a_later_version_is_no_topology() -> None:
+    assert parse_ranking({"preset": "Later"}).topology_keys == ()
 
 
 def test_a_spec_without_ranking_is_written_without_it() -> None:

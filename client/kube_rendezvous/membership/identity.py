@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kube_rendezvous.cluster.credentials import service_account_token
+from kube_rendezvous.resources.slots import guessed_slot
 
-_ORDINAL = re.compile(r"-(\d{1,4})$")
 _NOT_A_NAME = re.compile(r"[^a-z0-9-]+")
 
 
@@ -76,8 +76,7 @@ def _slot(pod_name: str) -> str:
     index = os.environ.get("JOB_COMPLETION_INDEX", "")
     if index:
         return index
-    ordinal = _ORDINAL.search(pod_name)
-    return ordinal.group(1) if ordinal else ""
+    return guessed_slot(pod_name)
 
 
 def _token_claims() -> tuple[dict[str, Any], dict[str, Any]]:

@@ -25,7 +25,7 @@ from kube_rendezvous.membership.place_lock import PlaceLock, take_place
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
-from kube_rendezvous.resources.failure_policy import places_at
+from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path, object_path
 from kube_rendezvous.resources.timestamps import format_time
 
@@ -58,7 +58,7 @@ class Session:
         self._refusal: ApiFailureError | None = None
         self._trouble: ApiFailureError | None = None
         self._watched = False
-        self._me = Standpoint(places=frozenset(places_at(identity.node_name, identity.slot)))
+        self._me = Standpoint(places=_places_of(identity))
         self._what = f"Rendezvous {namespace}/{name}"
         self._unheard: ApiFailureError | None = None
         self._heartbeat_report = TroubleReport(f"The heartbeat at {self._what}")
@@ -455,3 +455,7 @@ class Session:
 def _is_no_such_member(failure: ApiFailureError, name: str) -> bool:
     """Whether it is the Member that is not found, and not the namespace, the resource itself or a proxy's page."""
     return failure.status == 404 and failure.reason == "NotFound" and f'"{name}"' in failure.message
+
+
+def _places_of(identity: Identity) -> frozenset[str]:
+    return frozenset(possible_places(identity.node_name, identity.pod_name, identity.slot))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from kube_rendezvous.printable_text import one_line
+from kube_rendezvous.resources.slots import possible_slots
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 
 
@@ -57,6 +58,11 @@ def places_at(node_name: str, slot: str) -> set[str]:
     """The names of the places where a member sits, as `status.quarantined` has them; "" is no place."""
     places = {f"node/{node_name}"} if node_name else set()
     return places | ({f"slot/{slot}"} if slot else set())
+
+
+def possible_places(node_name: str, pod_name: str, slot: str) -> set[str]:
+    """Every name that the operator may have for the places where a member sits: for sentences, not for decisions."""
+    return places_at(node_name, "") | {f"slot/{name}" for name in possible_slots(pod_name, slot)}
 
 
 def parse_failure_policy(policy: Mapping[str, Any]) -> FailurePolicy:

@@ -13,6 +13,9 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 CLIENT_MANAGER = "kube-rendezvous-client"
 """Value of the managed-by label on a Rendezvous that a client made because it found none."""
 
+NAME_LABEL = "rendezvous.dev/name"
+"""Label of pods that take part in the Rendezvous of this name, in their own namespace."""
+
 TRUST_ANNOTATION = "rendezvous.dev/trusted-places"
 """Annotation on a Rendezvous: places (`node/NAME`, `slot/N`, comma-separated) that are not quarantined."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kube_rendezvous.resources.topology_presets import TOPOLOGY_PRESETS
+
 
 class Operator(StrEnum):
     """How a requirement of a label selector compares, as in Kubernetes."""
@@ -58,11 +60,13 @@ class Ranking:
         topology_keys: keys of node labels, outermost first; none: the topology does not matter.
         rank_zero_avoid: nodes that hold rank 0 only if there is no other.
         rank_zero_prefer: nodes that should hold rank 0; with both, avoiding counts more.
+        preset: name of the well-known labels that the topology keys are; "" if they were written out.
     """
 
     topology_keys: tuple[str, ...] = ()
     rank_zero_avoid: LabelSelector | None = None
     rank_zero_prefer: LabelSelector | None = None
+    preset: str = ""
 
 
 def parse_ranking(ranking: Mapping[str, Any]) -> Ranking:
@@ -72,8 +76,10 @@ def parse_ranking(ranking: Mapping[str, Any]) -> Ranking:
         KeyError, ValueError, TypeError: it does not follow the CRD.
     """
     wish: Mapping[str, Any] = ranking.get("rankZero") or {}
+    preset = str(ranking.get("preset") or "")
     return Ranking(
-        topology_keys=tuple(ranking.get("topologyKeys") or ()),
+        preset=preset,
+        topology_keys=tuple(ranking.get("topologyKeys") or TOPOLOGY_PRESETS.get(preset, ())),
         rank_zero_avoid=_parse_selector(wish.get("avoid")),
         rank_zero_prefer=_parse_selector(wish.get("prefer")),
     )
@@ -94,7 +100,9 @@ def _parse_selector(selector: Mapping[str, Any] | None) -> LabelSelector | None:
 def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
     """``spec.ranking`` as a manifest has it; what is not set is left out."""
     out: dict[str, Any] = {}
-    if ranking.topology_keys:
+    if ranking.preset:
+        out["preset"] = ranking.preset
+    elif ranking.topology_keys:
         out["topologyKeys"] = list(ranking.topology_keys)
     wishes = {"avoid": ranking.rank_zero_avoid, "prefer": ranking.rank_zero_prefer}
     rank_zero = {wish: _selector_to_json(selector) for wish, selector in wishes.items() if selector is not None}

@@ -18,8 +18,10 @@ from kubectl_rendezvous.causes.membership import (
 )
 from kubectl_rendezvous.causes.mistyped import joined_elsewhere, mistyped_labels, mistyped_run_ids
 from kubectl_rendezvous.causes.operator_absence import operator_does_not_react, operator_has_not_looked
+from kubectl_rendezvous.causes.operator_conditions import mistakes_named_by_the_operator
 from kubectl_rendezvous.causes.pods_on_their_way import (
     crashing_pods,
+    gated_pods,
     misconfigured_pods,
     pods_without_image,
     running_but_not_joined,
@@ -39,6 +41,8 @@ CAUSES: tuple[Cause, ...] = (
     closed_by_member,
     closed_by_failure_policy,
     quarantined_places,
+    mistakes_named_by_the_operator,
+    gated_pods,
     unscheduled_pods,
     pods_without_image,
     crashing_pods,

@@ -25,7 +25,7 @@ def draining_nodes(seen: Observation) -> Iterable[Finding]:
             uncordon = f"`kubectl uncordon {shell_word(name)}`"
             step = f"When its work is done: {uncordon}; pods that are evicted need a place elsewhere"
         else:
-            text = f"Node {name} has the taint {node.draining}: its pods must go ({listed(pods)})."
+            text = f"Node {name} has to be left ({node.draining}): its pods must go ({listed(pods)})."
             step = f"Let replacements start elsewhere; see the node: `kubectl describe node {shell_word(name)}`"
         yield Finding(DRAINING, text, step, (name, *pods), harmless=node.draining == CORDONED)
 

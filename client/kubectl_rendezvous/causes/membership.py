@@ -75,7 +75,7 @@ def too_few_nodes(seen: Observation) -> Iterable[Finding]:
     pods = [p for p in seen.labelled_pods if p.hold is not Hold.ENDED and not p.leaving]
     uids = {pod.uid for pod in pods}
     outside = [m for m in seen.own_members if m.pod_uid not in uids]
-    possible = len(pods) + len(outside)
+    possible = len(pods) + len(outside) + seen.pods_to_be_made
     if possible >= required:
         return
     if seen.pods is None:
@@ -83,7 +83,8 @@ def too_few_nodes(seen: Observation) -> Iterable[Finding]:
     elif not possible:
         text = f"No pod is labelled {NAME_LABEL}={seen.name} and no node has joined; {required} are required."
     else:
-        pods_text = f"{count(len(pods), 'pod')} labelled {NAME_LABEL}={seen.name}"
+        made = f" and {seen.pods_to_be_made} still to be made" if seen.pods_to_be_made else ""
+        pods_text = f"{count(len(pods), 'pod')} labelled {NAME_LABEL}={seen.name}{made}"
         others = f", {count(len(outside), 'member')} elsewhere" if outside else ""
         text = f"Only {count(possible, 'node')} can take part ({pods_text}{others}) and {required} are required."
     patch = f'{seen.kubectl} patch rdzv {seen.name} --type=merge -p \'{{"spec":{{"minNodes":{max(1, possible)}}}}}\''

@@ -6,12 +6,22 @@ from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Hold, Observation, SeenPod
 from kubectl_rendezvous.wording import as_sentence, count, listed
 
+GATED = "PodsGated"
 UNSCHEDULED = "PodsNotScheduled"
 NO_IMAGE = "ImageNotPulled"
 CRASHING = "ContainersCrash"
 MISCONFIGURED = "ContainersNotCreated"
 NOT_JOINED = "RunningButNotJoined"
 STARTING = "PodsStarting"
+
+
+def gated_pods(seen: Observation) -> Iterable[Finding]:
+    """Somebody, such as a queue, has not let them go to the scheduler yet."""
+    for why, pods in _held(seen, Hold.GATED):
+        gate = why.removeprefix("SchedulingGated: ")
+        kueue = f"; of Kueue's: `{seen.kubectl} get workloads`" if "kueue.x-k8s.io" in gate else ""
+        step = f"Nobody waits for them; they come when whoever set the gate lifts it (quota, a queue){kueue}"
+        yield _finding(GATED, pods, "is held back by a scheduling gate", gate, step, plural="are held back by gates")
 
 
 def unscheduled_pods(seen: Observation) -> Iterable[Finding]:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources import Member
+from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import TRUST_ANNOTATION
-from kube_rendezvous_operator.core.failure_policy import BY_POLICY, places_of
+from kube_rendezvous_operator.core.failure_policy import BY_POLICY
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.wording import age, as_sentence, listed, span, verb
@@ -18,7 +19,7 @@ def quarantined_places(seen: Observation) -> Iterable[Finding]:
     """Nodes and slots that `spec.failurePolicy.quarantine` leaves out."""
     status, policy = seen.rendezvous.status, seen.rendezvous.spec.failure_policy.quarantine
     for place in status.quarantined:
-        held = [m.name for m in seen.waiting if place.place in places_of(m)]
+        held = [m.name for m in seen.waiting if place.place in _places_of(m)]
         ago = age((seen.now - place.since).total_seconds())
         because = f": it lost {policy.losses} members or more within {span(policy.window_seconds)}" if policy else ""
         ends = [f"{loss.member} ({loss.reason})" for loss in status.recent_losses if loss.place == place.place]
@@ -55,4 +56,8 @@ def closed_by_failure_policy(seen: Observation) -> Iterable[Finding]:
 def quarantine_of(seen: Observation, member: Member) -> str:
     """The quarantined place where a member sits; "" if there is none."""
     left_out = {place.place for place in seen.rendezvous.status.quarantined}
-    return next(iter(sorted(places_of(member) & left_out)), "")
+    return next(iter(sorted(_places_of(member) & left_out)), "")
+
+
+def _places_of(member: Member) -> set[str]:
+    return possible_places(member.node_name, member.pod_name, member.slot)

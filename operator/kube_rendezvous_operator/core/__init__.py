@@ -19,7 +19,9 @@ from kube_rendezvous_operator.core.surroundings import (
     NOTHING_KNOWN,
     ObservedContainer,
     ObservedNode,
+    ObservedOwner,
     ObservedPod,
+    OwnerRef,
     Surroundings,
 )
 
@@ -31,7 +33,9 @@ __all__ = [
     "ObservedContainer",
     "ObservedMember",
     "ObservedNode",
+    "ObservedOwner",
     "ObservedPod",
+    "OwnerRef",
     "Severity",
     "Surroundings",
     "decide",

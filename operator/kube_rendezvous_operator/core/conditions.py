@@ -1,6 +1,7 @@
 """Conditions and the one-word state: what a person reads first, with what to do about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from kube_rendezvous.resources import Closed, Condition, Forming, RendezvousStatus, State
@@ -9,13 +10,31 @@ FORMED = "Formed"
 STALLED = "Stalled"
 CLOSED = "Closed"
 QUARANTINED = "Quarantined"
-TOPOLOGY_UNKNOWN = "TopologyUnknown"
 
 IMPOSSIBLE = "Impossible"
 """Reason of `Stalled`: too few nodes can ever come."""
 
 STALLED_AFTER_SECONDS = 30.0
 """A formation with too few members for this long is reported as stalled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A condition that most rendezvous never have: it is absent as long as it has never held.
+
+    Args:
+        kind: type of the condition.
+        holds: None: not known (yet); the condition stays as it is.
+        reason, message: while it holds; the message says what to do.
+        over_reason, over_message: afterwards.
+    """
+
+    kind: str
+    holds: bool | None
+    reason: str
+    message: str
+    over_reason: str
+    over_message: str
 
 
 def state_of(closed: Closed | None, forming: Forming | None) -> State:
@@ -64,7 +83,11 @@ def describe(status: RendezvousStatus) -> str:
 
 
 def set_conditions(
-    status: RendezvousStatus, generation: int, now: datetime, impossible: str = "", blindness: str | None = ""
+    status: RendezvousStatus,
+    generation: int,
+    now: datetime,
+    impossible: str = "",
+    notices: Iterable[Notice] = (),
 ) -> tuple[Condition, ...]:
     """All conditions for a status whose other fields are settled. A transition time changes only with the status.
 
@@ -73,8 +96,7 @@ def set_conditions(
         generation: of the spec that was observed.
         now: wall clock, UTC.
         impossible: why the round in the making cannot be formed, with what to do; "" if it can.
-        blindness: why `spec.ranking` has no effect, with what to do; "" if nothing hinders it, None if it is
-            not known (yet).
+        notices: what most rendezvous never have.
     """
     earlier = {condition.type: condition for condition in status.conditions}
     sentence = describe(status)
@@ -104,18 +126,19 @@ def set_conditions(
             sentence if status.closed else "The rendezvous is open.",
         ),
     )
-    # These two are absent as long as they never held.
-    if status.quarantined or QUARANTINED in earlier:
-        left_out = "; ".join(place.message for place in status.quarantined)
-        reason = "PlacesLeftOut" if left_out else "NobodyLeftOut"
-        conditions += (condition(QUARANTINED, bool(left_out), reason, left_out or "No place is left out."),)
-    if blindness is None:
-        return (*conditions, *(was for was in (earlier.get(TOPOLOGY_UNKNOWN),) if was is not None))
-    if blindness or TOPOLOGY_UNKNOWN in earlier:
-        reason, message = (
-            ("NodesNotVisible", blindness) if blindness else ("NothingHidden", "Nothing hinders spec.ranking.")
-        )
-        conditions += (condition(TOPOLOGY_UNKNOWN, bool(blindness), reason, message),)
+    left_out = "; ".join(place.message for place in status.quarantined)
+    quarantine = Notice(
+        QUARANTINED, bool(left_out), "PlacesLeftOut", left_out, "NobodyLeftOut", "No place is left out."
+    )
+    for notice in (quarantine, *notices):
+        was = earlier.get(notice.kind)
+        if notice.holds is None:
+            conditions += (was,) if was is not None else ()
+        elif notice.holds or was is not None:
+            reason, message = (
+                (notice.reason, notice.message) if notice.holds else (notice.over_reason, notice.over_message)
+            )
+            conditions += (condition(notice.kind, notice.holds, reason, message),)
     return conditions
 
 

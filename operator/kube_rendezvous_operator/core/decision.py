@@ -17,7 +17,6 @@ from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
     STALLED_AFTER_SECONDS,
-    TOPOLOGY_UNKNOWN,
     describe,
     newly_true,
     nodes,
@@ -26,6 +25,7 @@ from kube_rendezvous_operator.core.conditions import (
 )
 from kube_rendezvous_operator.core.failure_policy import Blame, exhausted, settle_blame
 from kube_rendezvous_operator.core.formation import (
+    GROWTH,
     REJOIN_SECONDS,
     Crowd,
     Formation,
@@ -40,6 +40,7 @@ from kube_rendezvous_operator.core.heartbeat import (
     seconds_until_it_may_shrink,
     wants_to_shrink,
 )
+from kube_rendezvous_operator.core.held_up_pods import held_up_pods
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
 from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
@@ -51,12 +52,14 @@ from kube_rendezvous_operator.core.observation import (
     ObservedMember,
     Severity,
 )
+from kube_rendezvous_operator.core.owners import size_mismatch, unread_owners
 from kube_rendezvous_operator.core.plausible_times import plausible
 from kube_rendezvous_operator.core.ranking import assign_ranks
 from kube_rendezvous_operator.core.refusal import REFUSED
+from kube_rendezvous_operator.core.slots import shared_slots, with_unique_slots
 from kube_rendezvous_operator.core.standby import settle_standby
-from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
-from kube_rendezvous_operator.core.topology import Topology, topology_blindness
+from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, OwnerRef, Surroundings
+from kube_rendezvous_operator.core.topology import TOPOLOGY_UNKNOWN, Topology, topology_blindness
 
 NOT_ARRIVED = "NotArrived"
 
@@ -80,7 +83,7 @@ def decide(
     """
     before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
     rendezvous = replace(rendezvous, status=before)
-    members = located(members, surroundings)
+    members = with_unique_slots(located(members, surroundings), surroundings, before)
     number = sum(m.member.rendezvous_uid == rendezvous.uid and not m.deleted for m in members)
     interval = heartbeat_interval(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, number, budget)
     # Until a shorter interval is published, nobody can keep to it.
@@ -101,8 +104,13 @@ def decide(
 
     status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, liveness.refused, now)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
-    blindness = topology_blindness(rendezvous.spec.ranking, surroundings)
-    conditions = set_conditions(status, rendezvous.generation, now, impossible, blindness)
+    notices = (
+        topology_blindness(rendezvous.spec.ranking, surroundings),
+        held_up_pods(crowd.hindered),
+        shared_slots(members, liveness),
+        size_mismatch(rendezvous.spec, surroundings, _outsiders(liveness, surroundings)),
+    )
+    conditions = set_conditions(status, rendezvous.generation, now, impossible, notices)
     status = replace(status, conditions=conditions)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     beside = tuple(_expulsions_beside(before, liveness))
@@ -117,7 +125,7 @@ def decide(
         expel_beside=beside,
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
         wake_after=_earliest(
-            _wake_after(status, liveness, bool(surroundings.pods), now),
+            _wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),
             _shrinks_in(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, interval, number, budget),
         ),
         verdict=describe(status),
@@ -127,8 +135,26 @@ def decide(
             if loss.member is None and closing.closed is None and (formation.chosen or not told_before)
         ),
         suspects=liveness.suspects,
+        owners_to_read=_owners_to_read(rendezvous, crowd, formation, impossible, surroundings),
         doubtful_closing=closing.closed != before.closed and not rendezvous.spec.closed,
     )
+
+
+def _outsiders(liveness: Liveness, surroundings: Surroundings) -> int:
+    return sum(1 for member in liveness.present if member.pod_uid not in surroundings.pods)
+
+
+def _owners_to_read(
+    rendezvous: Rendezvous, crowd: Crowd, formation: Formation, impossible: str, surroundings: Surroundings
+) -> tuple[OwnerRef, ...]:
+    """What made the pods, if the decision rests on that it makes no more of them, or is the first under this spec."""
+    before, forming = rendezvous.status, formation.forming
+    told_before = before.forming is not None and before.forming.interrupts
+    grows = forming is not None and forming.reason == GROWTH and forming.interrupts and not told_before
+    first = bool(formation.chosen) and not crowd.old
+    if first or grows or impossible or before.observed_generation != rendezvous.generation:
+        return unread_owners(surroundings)
+    return ()
 
 
 def _new_status(

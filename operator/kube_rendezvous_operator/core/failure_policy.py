@@ -3,7 +3,8 @@
 Quarantine: a node or slot that lost `losses` members within `windowSeconds` is left out of new rounds until it is
 trusted again. Limits: a rendezvous that needed too many rounds is closed with a reason instead of burning GPUs.
 
-Losses that somebody wanted (a deletion, an eviction, a drain, a goodbye) count against nobody.
+Losses that somebody wanted (a deletion, an eviction, a drain, a goodbye, a restart of all containers while the trainer
+still ran: a restart rule restarts the pods of healthy peers as well) count against nobody.
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ from kube_rendezvous_operator.core.liveness import DELETED, LEFT, SILENT, SUPERS
 from kube_rendezvous_operator.core.pod_liveness import (
     CONTAINER_ENDED,
     CONTAINER_RESTARTED,
+    CONTAINERS_RESTARTING,
     NODE_DRAINING,
     NODE_GONE,
     POD_DELETED,
@@ -34,7 +36,9 @@ QUARANTINED_KEPT = 50
 _LAST_FAILURE_SHOWN = 600  # characters: what to do must still fit into the message
 
 _COUNTING = frozenset({SILENT, SUPERSEDED, POD_FINISHED, CONTAINER_ENDED, CONTAINER_RESTARTED, NODE_GONE})
-_WANTED_LOSSES = frozenset({LEFT, DELETED, POD_DELETED, POD_TERMINATING, POD_EVICTED, NODE_DRAINING})
+_WANTED_LOSSES = frozenset(
+    {LEFT, DELETED, POD_DELETED, POD_TERMINATING, POD_EVICTED, NODE_DRAINING, CONTAINERS_RESTARTING}
+)
 _WANTED_ROUNDS = frozenset({"FirstRound", "Reopened", "Growth", "SpecChanged"}) | _WANTED_LOSSES
 
 

@@ -5,9 +5,10 @@ allows the world size, or newcomers can make the world larger. Growth never stop
 newcomers gather while the old round goes on (`interrupts` false), and only then is everybody told (`interrupts`
 true). Once told, always formed: members may have stopped.
 
-Complete at once when the largest possible world waits, or when enough wait and nobody else is known to be coming;
-otherwise last call runs from the moment that enough wait. Its deadline is in the status, so that an operator restart
-does not extend it. Members of the old round have first claim on a place, and time to stop (`REJOIN_SECONDS`).
+Complete at once when the largest possible world waits, or when enough wait and nobody else is known to be coming (a pod
+that cannot run now is not: see `hindrance`); otherwise last call runs from the moment that enough wait. Its deadline is
+in the status, so that an operator restart does not extend it. Members of the old round have first claim on a place, and
+time to stop (`REJOIN_SECONDS`).
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from datetime import datetime, timedelta
 from kube_rendezvous.resources import Forming, LateJoiners, Member, Rendezvous, RendezvousSpec
 from kube_rendezvous_operator.core.failure_policy import Blame
 from kube_rendezvous_operator.core.liveness import Liveness, Loss
+from kube_rendezvous_operator.core.owners import ToCome, pods_to_come
 from kube_rendezvous_operator.core.pod_liveness import holdup_of, on_their_way
 from kube_rendezvous_operator.core.ranking import place_key
 from kube_rendezvous_operator.core.replacement import nearest_first
@@ -65,7 +67,9 @@ class Crowd:
         left_out: those that do so at a quarantined place, by rank: they make a round necessary but get no place in it.
         running: members of the current round that do not, by rank.
         newcomers: members of no round, in the order in which they may have a place.
-        coming: pods that may still join.
+        coming: pods that may still join, and are waited for.
+        hindered: pods that cannot run now: they may join, but nobody waits for them.
+        to_come: pods that their owners are yet to make: waited for where nobody is held up by that.
         pods_known: some pod is labelled for this rendezvous, so that "nobody is coming" can be known.
     """
 
@@ -73,6 +77,8 @@ class Crowd:
     running: tuple[Member, ...]
     newcomers: tuple[Member, ...]
     coming: tuple[ObservedPod, ...] = ()
+    hindered: tuple[ObservedPod, ...] = ()
+    to_come: tuple[ToCome, ...] = ()
     pods_known: bool = False
     left_out: tuple[Member, ...] = ()
 
@@ -109,14 +115,30 @@ def sort_crowd(
     )
     # One that claims a later round than there is was written by hand, or we are behind: it must not start a round.
     back = [m for m in ranked if m.after_round == status.round]
+    not_joined = on_their_way(surroundings, liveness.present, now)
     return Crowd(
         arrived=tuple(m for m in back if not blame.holds(m)),
         running=tuple(m for m in ranked if m.after_round != status.round),
-        newcomers=nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology),
-        coming=on_their_way(surroundings, liveness.present, now),
+        newcomers=_to_be_maintained_last(
+            nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology), surroundings
+        ),
+        coming=tuple(pod for pod in not_joined if pod.hindrance is None),
+        hindered=tuple(pod for pod in not_joined if pod.hindrance is not None),
+        to_come=tuple(lacking for lacking in pods_to_come(surroundings) if lacking.by_itself),
         pods_known=bool(surroundings.pods),
         left_out=tuple(m for m in back if blame.holds(m)),
     )
+
+
+def _to_be_maintained_last(newcomers: Sequence[Member], surroundings: Surroundings) -> tuple[Member, ...]:
+    """In the same order, but those last whose node will have to be left some day: a place is better given to others."""
+    nodes = surroundings.nodes or {}
+
+    def is_to_be_maintained(member: Member) -> bool:
+        node = nodes.get(member.node_name)
+        return node is not None and bool(node.maintenance)
+
+    return tuple(sorted(newcomers, key=is_to_be_maintained))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +171,12 @@ def plan_formation(
     if forming is None:
         return Formation(None)
     if _gathers(forming):
-        return Formation(replace(forming, arrived=crowd.waiting, waiting_for=_missing(crowd.coming)))
+        return Formation(replace(forming, arrived=crowd.waiting, waiting_for=_missing(crowd, ())))
     forming = replace(
         forming,
         arrived=crowd.waiting,
         required=sizes.required,
-        waiting_for=_missing(crowd.coming, crowd.running),
+        waiting_for=_missing(crowd, crowd.running),
     )
     return _complete_or_wait(rendezvous, crowd, forming, sizes, now)
 
@@ -208,7 +230,7 @@ def _growth(
     gathering = ongoing or beginning
     deadline = gathering.deadline or now + timedelta(seconds=rendezvous.spec.last_call_seconds)
     message = f"The world can grow from {world} to {grown} nodes"
-    nobody_else = crowd.pods_known and not crowd.coming
+    nobody_else = crowd.pods_known and not crowd.coming and not crowd.to_come
     if grown < sizes.full and now < deadline and not nobody_else:
         return replace(gathering, message=message, deadline=deadline)
     # From now on the old members are waited for, and only that counts as delay.
@@ -248,14 +270,18 @@ def _complete_or_wait(
 
 
 def _nobody_else_is_coming(crowd: Crowd) -> bool:
-    """Every living member of the old round has arrived and no labelled pod is on its way.
+    """Every living member of the old round has arrived, no labelled pod is on its way, and no owner makes more of them.
 
     With no pod labelled and no old round alive nobody can know: last call runs, as in torch.
     """
-    return (crowd.old > 0 or crowd.pods_known) and not crowd.running and not crowd.coming
+    if crowd.running or crowd.coming:
+        return False
+    # Survivors train on without a pod that is not even made; a first round is worth waiting for it.
+    return crowd.old > 0 or (crowd.pods_known and not crowd.to_come)
 
 
-def _missing(coming: Sequence[ObservedPod], running: Sequence[Member] = ()) -> tuple[str, ...]:
-    """Whom a formation waits for: members that have to join again, then pods with what holds them."""
-    names = (*(member.name for member in running), *(holdup_of(pod) for pod in coming))
-    return names[:_NAMES_SHOWN]
+def _missing(crowd: Crowd, running: Sequence[Member]) -> tuple[str, ...]:
+    """Who is missing: members that have to join again, then pods with what holds them, those that may come first, then
+    what is still to be made."""
+    pods = (*crowd.coming, *crowd.hindered)
+    return (*(member.name for member in running), *map(holdup_of, pods), *map(str, crowd.to_come))[:_NAMES_SHOWN]

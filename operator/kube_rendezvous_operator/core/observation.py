@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kube_rendezvous.resources import Member, RendezvousStatus
+from kube_rendezvous_operator.core.surroundings import OwnerRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class ObservedMember:
         proven_silence: how much of the silence came after a consistent read had proven that the API server serves: what
             was before may have been the API server's own. None: all of it.
         first_renewed: its heartbeat time when the observer first saw it; "": not known.
+        known_for: seconds since the observer first saw the object, by the same clock as the silence.
     """
 
     member: Member
@@ -26,6 +28,7 @@ class ObservedMember:
     deleted: bool = False
     proven_silence: float | None = None
     first_renewed: str = ""
+    known_for: float = 0.0
 
 
 class Severity(StrEnum):
@@ -75,6 +78,7 @@ class Decision:
             behind the API server: look again before acting on it.
         doubtful_closing: members closed or opened the rendezvous, and the newest of them, or that none is left, may
             not be in the cache yet: look again before acting on it.
+        owners_to_read: the decision rests on how many pods these are to make: read them, and decide again.
         suspects: members that have been silent for so long that it is time to prove that this silence is theirs: make
             a consistent read, and count from there.
     """
@@ -89,6 +93,7 @@ class Decision:
     doubtful_losses: tuple[str, ...] = ()
     doubtful_closing: bool = False
     suspects: tuple[str, ...] = ()
+    owners_to_read: tuple[OwnerRef, ...] = ()
 
     @property
     def doubtful(self) -> bool:

@@ -1,6 +1,7 @@
 """What a member's pod and node say about it, and which pods are still on their way.
 
-Design section 4: lost = pod deleted, finished, or its container ended or restarted; each acts at once, heartbeats catch
+Design section 4: lost = pod deleted, finished, or its container ended or restarted (in place, with all others of the
+pod, as well); each acts at once, heartbeats catch
 the rest. A notice that comes before the end (eviction, drain, preemption, deletion with grace) makes a member
 *departing*: the next round is formed without it while it can still save a checkpoint.
 
@@ -22,6 +23,7 @@ POD_TERMINATING = "PodTerminating"
 POD_EVICTED = "PodEvicted"
 CONTAINER_ENDED = "ContainerEnded"
 CONTAINER_RESTARTED = "ContainerRestarted"
+CONTAINERS_RESTARTING = "ContainersRestarting"
 NODE_GONE = "NodeGone"
 NODE_DRAINING = "NodeDraining"
 
@@ -66,6 +68,9 @@ def _judge_labelled(member: Member, pod: ObservedPod) -> PodVerdict | None:
     if _restarted_under(member, container):
         text = f"{name}: its container in pod {pod.name} was restarted"
         return PodVerdict(CONTAINER_RESTARTED, text, departing=False)
+    if _restarting_under(member, pod):
+        text = f"{name}: all containers of its pod {pod.name} are being restarted"
+        return PodVerdict(CONTAINERS_RESTARTING, text, departing=False)
     if pod.disruption:
         return PodVerdict(POD_EVICTED, f"{name}: its pod {pod.name} has to go ({pod.disruption})", departing=True)
     if pod.deleting:
@@ -89,10 +94,7 @@ def _judge_node(member: Member, node_name: str, surroundings: Surroundings) -> P
 
 def _ended_under(member: Member, container: ObservedContainer) -> bool:
     """Whether no instance runs and the newest ended after the member's last heartbeat."""
-    renewed = _renewed(member)
-    if container.terminated_at is None or renewed is None:
-        return False
-    return renewed < container.terminated_at + _KUBELET_PRECISION
+    return container.terminated_at is not None and _was_silent_by(member, container.terminated_at + _KUBELET_PRECISION)
 
 
 def _restarted_under(member: Member, container: ObservedContainer) -> bool:
@@ -100,10 +102,24 @@ def _restarted_under(member: Member, container: ObservedContainer) -> bool:
 
     A member that is older than the first instance lives in a sidecar, which starts before the container.
     """
-    if container.first:
+    if container.first or container.running_since is None:
         return False
+    return _was_silent_by(member, container.running_since)
+
+
+def _restarting_under(member: Member, pod: ObservedPod) -> bool:
+    """Whether the member sent its last heartbeat before all containers began to be started anew.
+
+    The pod keeps its UID and address; a member that was heard later is that of the new containers.
+    """
+    since = pod.restarting_since
+    return since is not None and _was_silent_by(member, since + _KUBELET_PRECISION)
+
+
+def _was_silent_by(member: Member, moment: datetime) -> bool:
+    """Whether the member's last heartbeat is from before; False if nobody can tell."""
     renewed = _renewed(member)
-    return container.running_since is not None and renewed is not None and renewed < container.running_since
+    return renewed is not None and renewed < moment
 
 
 def _renewed(member: Member) -> datetime | None:

@@ -6,33 +6,31 @@ from datetime import datetime
 from typing import Any
 
 from kube_rendezvous.printable_text import one_line
+from kube_rendezvous.resources.names import NAME_LABEL as NAME_LABEL
+from kube_rendezvous.resources.slots import guessed_slot, slot_in_group
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_operator.core.surroundings import ObservedContainer, ObservedNode, ObservedPod
+from kube_rendezvous_operator.core.hindrance import Hindrance, hindrance_of_waiting
+from kube_rendezvous_operator.core.node_notices import notice_of_maintenance, notice_to_leave
+from kube_rendezvous_operator.core.owner_reading import COLLECTIONS
+from kube_rendezvous_operator.core.surroundings import (
+    NOWHERE,
+    ObservedContainer,
+    ObservedNode,
+    ObservedPod,
+    OwnedPlace,
+    OwnerRef,
+)
 
-NAME_LABEL = "rendezvous.dev/name"
-"""Label of pods that take part in the Rendezvous of this name, in their own namespace."""
+_LEADER_WORKER_SET = "leaderworkerset.sigs.k8s.io"
+_RESTARTING = "AllContainersRestarting"
+"""Condition of a pod all of whose containers a restart rule starts anew (Kubernetes 1.36 and newer)."""
+
+_JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
 
 _LONGEST_TEXT = 512
 """Of what a pod says of itself: enough to see what to do."""
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
-
-_DRAINING_TAINTS = frozenset(
-    {
-        "node.kubernetes.io/out-of-service",
-        "node.cloudprovider.kubernetes.io/shutdown",
-        "ToBeDeletedByClusterAutoscaler",
-        "karpenter.sh/disrupted",
-        "karpenter.sh/disruption",
-        "cloud.google.com/impending-node-termination",
-        "aws-node-termination-handler/spot-itn",
-        "aws-node-termination-handler/scheduled-maintenance",
-        "aws-node-termination-handler/rebalance-recommendation",
-        "aws-node-termination-handler/asg-lifecycle-termination",
-    }
-)
-"""What autoscalers and clouds put on a node whose pods must go. (`kubectl drain` evicts; that shows on the pods. A mere
-candidate for removal, as the cluster autoscaler marks an idle node for ten minutes, need not go.)"""
 
 
 def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
@@ -41,6 +39,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
     disruption = conditions.get("DisruptionTarget") or {}
     container = main_container(meta, spec, status)
+    hindrance, holdup = read_hindrance(spec, status, conditions, container)
     return ObservedPod(
         name=meta["name"],
         uid=meta["uid"],
@@ -49,19 +48,63 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         deleting="deletionTimestamp" in meta,
         grace_over="deletionTimestamp" in meta and meta.get("deletionGracePeriodSeconds") == 0,
         disruption=said(disruption) if disruption.get("status") == "True" else "",
-        holdup=_holdup(status, conditions, container),
+        holdup=holdup or _holdup(status, container),
+        hindrance=hindrance,
+        place=_place(meta),
+        completion_index=_completion_index(meta),
+        owner=owner_of(meta),
         container=_read_container(container),
+        restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
     )
+
+
+def _restarting_since(condition: Mapping[str, Any]) -> datetime | None:
+    return _time(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
+
+
+def _place(meta: Mapping[str, Any]) -> OwnedPlace:
+    labels: Mapping[str, str] = meta.get("labels") or {}
+    name, group = labels.get(f"{_LEADER_WORKER_SET}/name"), labels.get(f"{_LEADER_WORKER_SET}/group-index")
+    if name and group is not None:
+        return OwnedPlace(name, slot_in_group(group, labels.get(f"{_LEADER_WORKER_SET}/worker-index", "0")))
+    completion, job = _completion_index(meta), labels.get("batch.kubernetes.io/job-name") or labels.get("job-name")
+    if completion and job:
+        return OwnedPlace(job, completion)
+    owner = controller_of(meta)
+    ordinal = labels.get("apps.kubernetes.io/pod-index") or guessed_slot(meta["name"])
+    if owner.get("kind") == "StatefulSet" and ordinal:
+        return OwnedPlace(owner["name"], ordinal)
+    return NOWHERE
+
+
+def owner_of(meta: Mapping[str, Any]) -> OwnerRef | None:
+    """The outermost object that is known to make such pods."""
+    labels: Mapping[str, str] = meta.get("labels") or {}
+    for kind, label in (("JobSet", _JOB_SET_NAME), ("LeaderWorkerSet", f"{_LEADER_WORKER_SET}/name")):
+        if labels.get(label):
+            return OwnerRef(kind, labels[label])
+    owner = controller_of(meta)
+    return OwnerRef(owner["kind"], owner["name"]) if owner.get("kind") in COLLECTIONS else None
+
+
+def _completion_index(meta: Mapping[str, Any]) -> str:
+    key = "batch.kubernetes.io/job-completion-index"
+    return str((meta.get("labels") or {}).get(key) or (meta.get("annotations") or {}).get(key) or "")
+
+
+def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The reference to the object that made this one and replaces it; {} if there is none."""
+    return next((owner for owner in meta.get("ownerReferences") or () if owner.get("controller")), {})
 
 
 def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:
     """Read a Node."""
     meta = obj["metadata"]
-    taints = ((obj.get("spec") or {}).get("taints")) or ()
     return ObservedNode(
         name=meta["name"],
         labels=dict(meta.get("labels") or {}),
-        draining=next((taint["key"] for taint in taints if taint.get("key") in _DRAINING_TAINTS), ""),
+        draining=notice_to_leave(obj),
+        maintenance=notice_of_maintenance(obj),
         gone=gone,
         version=int(meta.get("resourceVersion") or sys.maxsize),
     )
@@ -90,12 +133,39 @@ def _read_container(container: Mapping[str, Any]) -> ObservedContainer:
     )
 
 
-def _holdup(status: Mapping[str, Any], conditions: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    waiting = (container.get("state") or {}).get("waiting") or {}
+def read_hindrance(
+    spec: Mapping[str, Any],
+    status: Mapping[str, Any],
+    conditions: Mapping[str, Mapping[str, Any]],
+    container: Mapping[str, Any],
+) -> tuple[Hindrance | None, str]:
+    """What keeps a pod from running, and what the cluster says about it.
+
+    Args:
+        spec, status: of the Pod.
+        conditions: those of the status, by type.
+        container: status of the main container.
+    """
+    gates = ", ".join(gate["name"] for gate in spec.get("schedulingGates") or ())
+    if gates:
+        return Hindrance.GATED, one_line(f"SchedulingGated: {gates}")[:_LONGEST_TEXT]
     scheduled = conditions.get("PodScheduled") or {}
-    if scheduled.get("status") == "False":
-        text = scheduled.get("message") or scheduled.get("reason") or "not scheduled"
-        return one_line(f"Pending: {text}")[:_LONGEST_TEXT]
+    # The condition of a gate outlives the gate, until the scheduler has a node.
+    if scheduled.get("status") == "False" and scheduled.get("reason") != "SchedulingGated":
+        said_of_it = scheduled.get("message") or scheduled.get("reason") or "not scheduled"
+        return Hindrance.UNSCHEDULABLE, one_line(f"Pending: {said_of_it}")[:_LONGEST_TEXT]
+    if "running" in (container.get("state") or {}):
+        return None, ""
+    for one in (*(status.get("initContainerStatuses") or ()), container):
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        hindrance = hindrance_of_waiting(str(waiting.get("reason") or ""))
+        if hindrance is not None:
+            return hindrance, said(waiting)
+    return None, ""
+
+
+def _holdup(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    waiting = (container.get("state") or {}).get("waiting") or {}
     if waiting.get("reason"):
         return said(waiting)
     if status.get("phase") != "Running":

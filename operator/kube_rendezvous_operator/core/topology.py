@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kube_rendezvous.resources import Member, Ranking
+from kube_rendezvous_operator.core.conditions import Notice
 from kube_rendezvous_operator.core.surroundings import Surroundings
+
+TOPOLOGY_UNKNOWN = "TopologyUnknown"
 
 Path = tuple[str, ...]
 """The values of a node's topology labels, outermost first; "" where the node has none."""
@@ -91,13 +94,26 @@ class Topology:
         return self.node_labels.get(member.node_name)
 
 
-def topology_blindness(ranking: Ranking, surroundings: Surroundings) -> str | None:
-    """Why `spec.ranking` has no effect, with what to do; "" if nothing hinders it, None if it is not known yet."""
+def topology_blindness(ranking: Ranking, surroundings: Surroundings) -> Notice:
+    """Why `spec.ranking` has no effect, with what to do."""
+    holds: bool | None = None
     if ranking == Ranking() or surroundings.nodes is not None:
-        return ""
-    if not surroundings.nodes_refused:
-        return None
-    wishes = [f"topologyKeys {', '.join(ranking.topology_keys)}"] if ranking.topology_keys else []
+        holds = False
+    elif surroundings.nodes_refused:
+        holds = True
+    return Notice(
+        TOPOLOGY_UNKNOWN,
+        holds,
+        "NodesNotVisible",
+        _blindness(ranking),
+        "NothingHidden",
+        "Nothing hinders spec.ranking.",
+    )
+
+
+def _blindness(ranking: Ranking) -> str:
+    keys = f"preset {ranking.preset}" if ranking.preset else f"topologyKeys {', '.join(ranking.topology_keys)}"
+    wishes = [keys] if ranking.topology_keys else []
     wishes += ["rankZero"] if ranking.rank_zero_avoid is not None or ranking.rank_zero_prefer is not None else []
     return (
         f"The operator may not see nodes, so spec.ranking ({'; '.join(wishes)}) has no effect and ranks follow names: "

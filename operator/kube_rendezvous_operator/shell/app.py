@@ -19,7 +19,7 @@ from kopf._core.engines.peering import Identity
 from kube_rendezvous.cluster import Backoff, Connection
 from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION, Member
-from kube_rendezvous_operator.core import Expulsion, Surroundings
+from kube_rendezvous_operator.core import Expulsion, OwnerRef, Surroundings
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
 from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
@@ -27,6 +27,7 @@ from kube_rendezvous_operator.shell.kopf_session import log_in
 from kube_rendezvous_operator.shell.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Measurements
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.owner_reader import OwnerReader
 from kube_rendezvous_operator.shell.population import members_by_state, rendezvous_by_state
 from kube_rendezvous_operator.shell.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciler import Reconciler
@@ -97,6 +98,7 @@ class Operator:
             scope: PodCache(connection, scope, self._queue.wake, measure) for scope in self._members
         }
         self._nodes = NodeCache(connection, self._wake_all, measure)
+        self._owners = OwnerReader(connection)
         self._events = EventPoster(connection)
         self._sweeper = Sweeper(
             connection,
@@ -114,6 +116,7 @@ class Operator:
             self._sweeper.sweep,
             self._permit,
             RoundMeasurement(measure, self._queue.asked_at),
+            self._read_owners,
             HeartbeatBudgets(self._counts),
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
@@ -216,8 +219,21 @@ class Operator:
         return {key: count for cache in self._members.values() for key, count in cache.counts().items()}
 
     def _surroundings_of(self, key: Key) -> Surroundings:
-        pods = self._pods[key[0] if self._namespaces else None]
-        return Surroundings(pods.pods(key), pods.gone(key[0]), self._nodes.nodes(), nodes_refused=self._nodes.refused)
+        pods = self._pods_of(key)
+        return Surroundings(
+            pods.pods(key),
+            pods.gone(key[0]),
+            self._nodes.nodes(),
+            nodes_refused=self._nodes.refused,
+            owner_refs=pods.owners(key),
+            owners=self._owners.known(key, pods.version(key)),
+        )
+
+    def _pods_of(self, key: Key) -> PodCache:
+        return self._pods[key[0] if self._namespaces else None]
+
+    def _read_owners(self, key: Key, refs: Sequence[OwnerRef]) -> None:
+        self._owners.read(key, self._pods_of(key).version(key), refs)
 
     def _wake_all(self) -> None:
         for key in self._rendezvous.all_keys():

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous_operator.core import ObservedNode, ObservedPod
+from kube_rendezvous_operator.core import ObservedNode, ObservedPod, OwnerRef
 from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, read_node, read_pod
 from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key
@@ -21,6 +21,8 @@ from kube_rendezvous_operator.shell.slim_objects import slim_object
 _log = logging.getLogger(__name__)
 
 _GONE_REMEMBERED = 10_000  # of each namespace: nobody makes us forget those of another
+_OWNERS_REMEMBERED = 8  # of one rendezvous: who starts a job anew under another name leaves the old name behind
+_KEYS_REMEMBERED = 1000
 _GONE_NODES_REMEMBERED = 1000  # a node is some kilobytes of labels, and an autoscaler makes new names every day
 
 
@@ -110,11 +112,24 @@ class PodCache(_OptionalInformer):
         self._by_key: dict[Key, dict[str, ObservedPod]] = {}
         self._key_of: dict[str, Key] = {}
         self._gone: dict[str, OrderedDict[str, None]] = {}
+        self._owners: OrderedDict[Key, OrderedDict[OwnerRef, None]] = OrderedDict()
+        self._changes: dict[Key, int] = {}
+        self._change = 0
 
     def pods(self, key: Key) -> dict[str, ObservedPod]:
         """The pods of one Rendezvous, by UID."""
         with self._lock:
             return dict(self._by_key.get(key, {}))
+
+    def owners(self, key: Key) -> tuple[OwnerRef, ...]:
+        """What made its pods, also those that are gone."""
+        with self._lock:
+            return tuple(self._owners.get(key, ()))
+
+    def version(self, key: Key) -> int:
+        """A number that changes with its pods."""
+        with self._lock:
+            return self._changes.get(key, 0)
 
     def gone(self, namespace: str) -> Container[str]:
         """UIDs of pods of a namespace whose end was seen; a live view."""
@@ -160,15 +175,36 @@ class PodCache(_OptionalInformer):
             return set()
         pods[pod.uid] = pod
         self._key_of[pod.uid] = key
+        self._count_change(key)
+        if pod.owner is not None:
+            self._remember_owner(key, pod.owner)
         return {before, key}
 
     def _forget(self, uid: str) -> Key:
         key = self._key_of.pop(uid)
         pods = self._by_key[key]
         del pods[uid]
+        self._count_change(key)
         if not pods:
             del self._by_key[key]
+            if key not in self._owners:
+                del self._changes[key]
         return key
+
+    def _count_change(self, key: Key) -> None:
+        self._change += 1
+        self._changes[key] = self._change
+
+    def _remember_owner(self, key: Key, owner: OwnerRef) -> None:
+        owners = self._owners.pop(key, OrderedDict())
+        owners.pop(owner, None)
+        owners[owner] = None
+        if len(owners) > _OWNERS_REMEMBERED:
+            owners.popitem(last=False)
+        self._owners[key] = owners
+        for forgotten in [self._owners.popitem(last=False)[0] for _ in range(len(self._owners) - _KEYS_REMEMBERED)]:
+            if forgotten not in self._by_key:
+                self._changes.pop(forgotten, None)
 
     def _bury(self, uid: str) -> Key:
         key = self._forget(uid)

@@ -140,6 +140,7 @@ class MemberCache:
                     entry.deleted,
                     0.0 if entry.proven is None else max(0.001, now - entry.proven),
                     entry.first_renewed,
+                    max(0.0, now - entry.added),
                 )
                 for entry in self._by_key.get(key, {}).values()
                 if not entry.buried

@@ -7,7 +7,7 @@ corrupt: whoever decided on something old is refused and looks again.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,7 +25,15 @@ from kube_rendezvous.resources import (
     status_to_json,
 )
 from kube_rendezvous.resources.names import collection_path, object_path
-from kube_rendezvous_operator.core import Announcement, Decision, Expulsion, Surroundings, decide, only_progress
+from kube_rendezvous_operator.core import (
+    Announcement,
+    Decision,
+    Expulsion,
+    OwnerRef,
+    Surroundings,
+    decide,
+    only_progress,
+)
 from kube_rendezvous_operator.core.liveness import LEFT
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
 from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
@@ -64,6 +72,7 @@ class Reconciler:
         sweep: deletes Members when there is time.
         permit: called before every write; raises if this process must not write (any more).
         rounds: told what became of rounds.
+        read_owners: reads what made pods, so that the surroundings have it.
         budgets: of heartbeats.
         now: the time, UTC; none: a clock of its own that does not jump.
     """
@@ -78,6 +87,7 @@ class Reconciler:
         sweep: Callable[[Key, Iterable[Expulsion]], None],
         permit: Callable[[], None] = lambda: None,
         rounds: RoundMeasurement | None = None,
+        read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
         budgets: HeartbeatBudgets | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
@@ -88,6 +98,7 @@ class Reconciler:
         self._announce = announce
         self._sweep = sweep
         self._permit = permit
+        self._read_owners = read_owners
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._now = now or SteadyClock().now
         self._budgets = budgets or HeartbeatBudgets(dict)
@@ -132,6 +143,11 @@ class Reconciler:
         observed = members.observed(key)
         budget = self._budgets.budget(key, rendezvous.status.heartbeat_seconds)
         decision = decide(rendezvous, observed, self._now(), budget, self._surroundings(key))
+        if decision.owners_to_read:
+            self._read_owners(key, decision.owners_to_read)
+            decision = decide(rendezvous, observed, self._now(), budget, self._surroundings(key))
+            if decision.owners_to_read:
+                raise OvertakenError  # the pods have changed meanwhile, and may have another owner
         self.decide_seconds = time.perf_counter() - began
         return Verdict(decision, tuple(m.member for m in observed if m.deleted))
 

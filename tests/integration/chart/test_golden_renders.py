@@ -22,6 +22,7 @@ VALUE_SETS = {
         "networkPolicy.enabled=false",
         "metrics.dashboard.enabled=false",
         "rbac.aggregate=false",
+        "owners.enabled=false",
     ],
 }
 MONITORING = [

@@ -10,6 +10,7 @@ import yaml
 
 from integration.chart.conftest import SYSTEM, TRAINERS, applied
 from integration.conftest import Kubectl
+from integration.pods.owner_objects import OwnerObject
 from integration.pods.pod_member import PodMember
 from integration.pods.pod_objects import PodObjects
 from integration.pods.pod_run import PodRun
@@ -64,11 +65,13 @@ def test_rounds_form_and_nothing_is_refused(
         account = kubeconfig_of(SYSTEM, "kube-rendezvous")
         operator = stack.enter_context(OperatorProcess(account, log=log, arguments=arguments))
         run, pods = PodRun(anybody, TRAINERS, name), PodObjects(anybody, TRAINERS, "trainer")
-        run.create(minNodes=2, maxNodes=3)
+        owner = OwnerObject(anybody, TRAINERS, "StatefulSet", name, name, replicas=3)
+        stack.callback(owner.delete)
+        run.create(minNodes=2, maxNodes=8)
         stack.callback(pods.delete_all)
         members = []
         for index in range(3):
-            identity = pods.run(f"{name}-{index}", name)
+            identity = pods.run(f"{name}-{index}", name, **owner.pod_meta(index))
             bound = ("--bound-object-kind=Pod", f"--bound-object-name={identity.pod_name}")
             connection = Connection.open(str(kubeconfig_of(TRAINERS, "trainer", *bound)))
             stack.callback(connection.close)
@@ -90,3 +93,4 @@ def test_rounds_form_and_nothing_is_refused(
     assert "Forbidden" not in text, text
     assert ": 403 " not in text, text
     assert "cannot be watched" not in text, text
+    assert "cannot be read" not in text, text

@@ -25,14 +25,14 @@ class ForeignApi:
 
 JOBSET = ForeignApi(
     "sigs.k8s.io/jobset",
-    "v0.10.1",
-    "h1:u8QKifNsrWVrlRFe6w2ofYTqFT9ma2DRHxfeB2m9xyU=",
+    "v0.12.0",
+    "h1:YYPuV0px8Ongq/RXmJg6V0w2UC67aiR+rCMD06vhQQQ=",
     ("config/components/crd/bases/jobset.x-k8s.io_jobsets.yaml",),
 )
 KUEUE = ForeignApi(
     "sigs.k8s.io/kueue",
-    "v0.14.0",
-    "h1:lDR34L42/k17opLfkZbZ+taymLaPpryj3ZBbvKqs/N4=",
+    "v0.19.0",
+    "h1:5yCu85qsJhvUVVxE0Csw546DDBcRwUXpBEOmEFlws34=",
     tuple(
         f"config/components/crd/bases/kueue.x-k8s.io_{kind}.yaml"
         for kind in ("clusterqueues", "localqueues", "resourceflavors")
@@ -46,9 +46,16 @@ TRAINING_OPERATOR = ForeignApi(
 )
 TRAINER = ForeignApi(
     "github.com/kubeflow/trainer/v2",
-    "v2.0.0",
-    "h1:mnQSR9iPKItxyUR8mq66XsmxqKNVHwr9YYOB7BTU9dU=",
-    tuple(f"manifests/base/crds/trainer.kubeflow.org_{kind}.yaml" for kind in ("trainjobs", "trainingruntimes")),
+    "v2.3.0",
+    "h1:Je+e7zvTLzB4qW09J1fB7pZrqvPtWuGng2NqdN5p5QU=",
+    tuple(f"manifests/base/crds/trainer.kubeflow.org_{kind}.yaml" for kind in ("trainjobs", "clustertrainingruntimes")),
+)
+
+LEADER_WORKER_SET = ForeignApi(
+    "sigs.k8s.io/lws",
+    "v0.8.0",
+    "h1:DdhJ8QabwTfWgbgaHH2gdf8twliioHaoSfmDXRYEVU0=",
+    ("config/crd/bases/leaderworkerset.x-k8s.io_leaderworkersets.yaml",),
 )
 
 

@@ -14,7 +14,15 @@ import pytest
 import yaml
 
 from integration.conftest import Kubectl
-from integration.examples.foreign_apis import JOBSET, KUEUE, TRAINER, TRAINING_OPERATOR, DownloadError, definitions
+from integration.examples.foreign_apis import (
+    JOBSET,
+    KUEUE,
+    LEADER_WORKER_SET,
+    TRAINER,
+    TRAINING_OPERATOR,
+    DownloadError,
+    definitions,
+)
 from integration.openshift import become_openshift, try_pod
 from rendezvous_local.binaries import find_go
 from rendezvous_local.cluster import Cluster
@@ -28,6 +36,7 @@ FOREIGN = {
     "kubeflow-pytorchjob": (TRAINING_OPERATOR,),
     "kubeflow-trainjob": (TRAINER,),
     "kueue": (KUEUE,),
+    "leaderworkerset": (LEADER_WORKER_SET,),
 }
 LABEL = "rendezvous.dev/name"
 
@@ -112,6 +121,13 @@ def test_openshift_takes_the_pods_of_an_example_with_its_component(
     assert templates
     for template in templates:
         assert try_pod(kubectl, openshift, template["spec"], template["metadata"]) == ""
+
+
+def test_the_runtime_of_a_train_job_is_sent_before_it(kubectl: Kubectl) -> None:
+    """Trainer's webhook refuses a TrainJob whose runtime is not there."""
+    rendered = kubectl("kustomize", str(EXAMPLES / "kubeflow-trainjob")).stdout
+    kinds = [one["kind"] for one in yaml.safe_load_all(rendered) if one]
+    assert kinds.index("ClusterTrainingRuntime") < kinds.index("TrainJob")
 
 
 def _pod_templates(part: Any) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 No kubelet runs behind the local API server, so nobody contradicts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,38 +29,55 @@ class PodObjects:
         self._account = account
         self._path = f"/api/v1/namespaces/{namespace}/pods"
 
-    def create(self, name: str, run: str | None, node: str = "") -> str:
+    def create(self, name: str, run: str | None, node: str = "", gates: Sequence[str] = (), **meta: Any) -> str:
         """Create a pod that waits to be scheduled, or to be started on that node.
 
         Args:
             name: of the pod.
             run: the Rendezvous that its label names; None: it has no label.
             node: on which it is to run.
+            gates: what keeps it from the scheduler.
+            meta: more of its metadata; labels are added to its own.
 
         Returns:
             Its UID.
         """
         container = {"name": _CONTAINER, "image": "registry.example/trainer:1"}
+        labels = ({"rendezvous.dev/name": run} if run is not None else {}) | meta.pop("labels", {})
         body = {
-            "metadata": {"name": name, "labels": {"rendezvous.dev/name": run} if run is not None else {}},
+            "metadata": {"name": name, "labels": labels, **meta},
             "spec": {
                 "containers": [container],
                 "terminationGracePeriodSeconds": 30,
                 "nodeName": node or None,
                 "serviceAccountName": self._account or None,
+                "schedulingGates": [{"name": gate} for gate in gates] or None,
             },
         }
         return str(self._connection.request("POST", self._path, body=body)["metadata"]["uid"])
 
-    def run(self, name: str, run: str | None, node: str = "worker-1") -> Identity:
+    def run(self, name: str, run: str | None, node: str = "worker-1", **meta: Any) -> Identity:
         """Create a pod whose container has run for some seconds.
 
         Returns:
             Who a process in it would find itself to be.
         """
-        uid = self.create(name, run, node)
+        uid = self.create(name, run, node, **meta)
         self.set_container(name, running(whole_second() - timedelta(seconds=5)))
         return Identity(name, name, uid, node, name.rpartition("-")[2], "127.0.0.1")
+
+    def lift_gates(self, name: str) -> None:
+        """Let it go to the scheduler."""
+        body = {"spec": {"schedulingGates": None}}
+        self._connection.request("PATCH", f"{self._path}/{name}", body=body, content_type=MERGE_PATCH)
+
+    def bind(self, name: str, node: str) -> None:
+        """Schedule it, as the scheduler does, and report that its container runs."""
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        self._connection.request(
+            "POST", f"{self._path}/{name}/binding", body={"metadata": {"name": name}, "target": target}
+        )
+        self.set_container(name, running(whole_second()))
 
     def set_container(self, name: str, state: Mapping[str, Any], phase: str = "Running", **fields: Any) -> None:
         """Report its container's state."""
@@ -76,8 +93,7 @@ class PodObjects:
 
     def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
         """Report a condition."""
-        condition = {"type": kind, "status": status, "reason": reason, "message": message}
-        self.set_status(name, conditions=[condition])
+        self.set_status(name, conditions=[_condition(kind, status, reason, message)])
 
     def set_status(self, name: str, **status: Any) -> None:
         """Change fields of its status."""
@@ -112,6 +128,11 @@ class NodeObjects:
         body = {"spec": {"taints": [{"key": key, "effect": "NoSchedule"}]}}
         self._connection.request("PATCH", f"{_NODES}/{name}", body=body, content_type=MERGE_PATCH)
 
+    def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
+        """Report a condition, as its administrator's tools do."""
+        body = {"status": {"conditions": [_condition(kind, status, reason, message)]}}
+        self._connection.request("PATCH", f"{_NODES}/{name}/status", body=body, content_type=MERGE_PATCH)
+
     def delete(self, name: str) -> None:
         """Delete it."""
         self._made.discard(name)
@@ -125,6 +146,11 @@ class NodeObjects:
             except ApiFailureError as failure:
                 if failure.status != 404:
                     raise
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
+    now = _kubelet_time(whole_second())
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": now}
 
 
 def running(since: datetime) -> dict[str, Any]:

@@ -52,6 +52,10 @@ class PodRun:
         body = {"apiVersion": API_VERSION, "kind": "Rendezvous", "metadata": {"name": self.name}, "spec": spec}
         self._connection.request("POST", collection_path(RENDEZVOUS_PLURAL, self._namespace), body=body)
 
+    def edit(self, **spec: Any) -> None:
+        """Change fields of its spec."""
+        self._connection.request("PATCH", self._path, body={"spec": spec}, content_type=MERGE_PATCH)
+
     def close(self) -> None:
         """Close it."""
         self._connection.request("PATCH", self._path, body={"spec": {"closed": True}}, content_type=MERGE_PATCH)

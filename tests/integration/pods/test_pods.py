@@ -86,6 +86,11 @@ def _ended(pods: PodObjects) -> None:
     pods.set_container("trainer-2", terminated(whole_second()))
 
 
+def _restarting_with_all_others(pods: PodObjects) -> None:
+    why = "container exited with restart policy rule"
+    pods.set_condition("trainer-2", "AllContainersRestarting", "True", "RestartAllContainersStarted", why)
+
+
 def _failed(pods: PodObjects) -> None:
     pods.set_container("trainer-2", terminated(whole_second()), phase="Failed")
 
@@ -94,6 +99,12 @@ def _failed(pods: PodObjects) -> None:
     ("happens", "reason", "said"),
     [
         pytest.param(_restarted, "ContainerRestarted", "its container in pod trainer-2 was restarted", id="restarted"),
+        pytest.param(
+            _restarting_with_all_others,
+            "ContainersRestarting",
+            "all containers of its pod trainer-2 are being restarted",
+            id="restarted with all others",
+        ),
         pytest.param(
             _ended, "ContainerEnded", "its container in pod trainer-2 ended (exit code 137, OOMKilled)", id="ended"
         ),
@@ -128,6 +139,25 @@ def test_the_member_of_the_restarted_container_has_its_rank_again(
     assert run.members() == {one.name for one in (*survivors, again)}
 
 
+def test_a_pod_whose_containers_are_all_restarted_in_place_has_its_rank_again_and_its_ghost_is_gone(
+    run: PodRun, pods: PodObjects, three: list[PodMember], member: MakeMember
+) -> None:
+    *survivors, ghost = three
+    ghost.fall_silent()
+    wait_for_the_next_second()
+    _restarting_with_all_others(pods)
+    assert_told_at_once(*survivors)
+    wait_for_the_next_second()
+    pods.set_condition("trainer-2", "AllContainersRestarting", "False", "", "")
+    pods.set_container("trainer-2", running(whole_second()), restartCount=1)
+    again = member(ghost.identity)  # the same pod, UID and address
+    assert stand(*survivors, again) == [*survivors, again]
+    status = run.status
+    assert (status.round, status.history[0].reason, status.history[0].moved_ranks) == (2, "ContainersRestarting", 1)
+    assert run.members() == {one.name for one in (*survivors, again)}
+    assert status.recent_losses == (), "a restart rule restarts healthy pods as well: it counts against no place"
+
+
 def test_survivors_are_told_at_once_of_a_node_that_is_gone(
     run: PodRun, nodes: NodeObjects, three: list[PodMember], worker: str
 ) -> None:
@@ -155,6 +185,17 @@ def _drained(pods: PodObjects, nodes: NodeObjects, worker: str) -> None:
     nodes.taint(worker, "karpenter.sh/disrupted")
 
 
+def _unready(pods: PodObjects, nodes: NodeObjects, worker: str) -> None:
+    nodes.taint(worker, "readiness.k8s.io/NetworkReady")
+
+
+def _drain_condition(kind: str) -> Callable[..., None]:
+    def happens(pods: PodObjects, nodes: NodeObjects, worker: str) -> None:
+        nodes.set_condition(worker, kind, "True", "Upgrade", "the kernel is replaced")
+
+    return happens
+
+
 @pytest.mark.parametrize(
     ("happens", "reason", "said"),
     [
@@ -166,6 +207,13 @@ def _drained(pods: PodObjects, nodes: NodeObjects, worker: str) -> None:
             id="preempted",
         ),
         pytest.param(_drained, "NodeDraining", "is being drained (karpenter.sh/disrupted)", id="node drained"),
+        pytest.param(_unready, "NodeDraining", "is being drained (readiness.k8s.io/NetworkReady)", id="node not ready"),
+        *(
+            pytest.param(
+                _drain_condition(kind), "NodeDraining", f"is being drained ({kind}: the kernel is replaced)", id=kind
+            )
+            for kind in ("GracefulNodeShutdownInProgress", "DrainInProgress", "MaintenanceInProgress")
+        ),
     ],
 )
 def test_survivors_and_the_leaver_are_told_at_once_and_the_next_round_is_without_it(
@@ -192,6 +240,26 @@ def test_survivors_and_the_leaver_are_told_at_once_and_the_next_round_is_without
     assert not any(one.told for one in survivors), "its waiting disturbs nobody"
 
 
+def test_planned_maintenance_disturbs_nobody_and_a_spare_there_is_taken_last(
+    run: PodRun, pods: PodObjects, nodes: NodeObjects, member: MakeMember, worker: str
+) -> None:
+    run.create(minNodes=2, maxNodes=2)
+    first, second = stand(*(member(pods.run(f"trainer-{n}", "run", "worker-1")) for n in range(2)))
+    # The one that is lost ends in the same number: without the condition, the first would take its place.
+    doomed, sound = member(pods.run("spare-1", "run", worker)), member(pods.run("spare-0", "run", "worker-1"))
+    doomed.join()
+    run.until(lambda now: now.standby == 1, "one spare")
+    waiting = sound.join()
+    run.until(lambda now: now.standby == 2, "two spares")
+    nodes.set_condition(worker, "MaintenancePlanned", "True", "Upgrade", "on Sunday")
+    second.fall_silent()
+    pods.delete("trainer-1", grace_seconds=0)
+    assert_told_at_once(first)
+    first.join()
+    assert waiting.result(LIMIT).rank == 1
+    assert doomed.name not in run.status.ranks
+
+
 # On their way -----------------------------------------------------------------------------------------------------
 
 
@@ -212,33 +280,19 @@ def test_with_nobody_on_its_way_the_world_grows_at_once(run: PodRun, pods: PodOb
     assert joins.result(LIMIT).rank == 2
 
 
-HOLDUPS: list[tuple[Callable[[PodObjects], None], str]] = [
-    (
-        lambda pods: pods.set_condition(
-            "trainer-2", "PodScheduled", "False", "Unschedulable", "0/3 nodes are available: 3 Insufficient gpu."
-        ),
-        "trainer-2 (Pending: 0/3 nodes are available: 3 Insufficient gpu.)",
-    ),
-    (
-        lambda pods: pods.set_container(
-            "trainer-2", {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, phase="Pending"
-        ),
-        "trainer-2 (ImagePullBackOff: no such image)",
-    ),
-]
-
-
-@pytest.mark.parametrize(("held", "named"), HOLDUPS, ids=["unschedulable", "no image"])
-def test_a_pod_on_its_way_is_waited_for_and_named_with_what_holds_it(
-    run: PodRun, pods: PodObjects, member: MakeMember, held: Callable[[PodObjects], None], named: str
+def test_a_pod_on_its_way_is_waited_for_and_named_with_what_it_waits_for(
+    run: PodRun, pods: PodObjects, member: MakeMember
 ) -> None:
     run.create(minNodes=2, maxNodes=3)
     pods.create("trainer-2", "run")
-    held(pods)
+    pods.set_container("trainer-2", {"waiting": {"reason": "ContainerCreating"}}, phase="Pending")
     joins = [member(pods.run(name, "run")).join() for name in ("trainer-0", "trainer-1")]
     status = run.until(lambda now: now.forming and now.forming.arrived == 2, "both have arrived")
     assert status.forming is not None
-    assert (status.forming.waiting_for, status.forming.deadline is not None) == ((named,), True)
+    assert (status.forming.waiting_for, status.forming.deadline is not None) == (
+        ("trainer-2 (ContainerCreating)",),
+        True,
+    )
     pods.delete("trainer-2", grace_seconds=0)
     assert sorted(join.result(LIMIT).world_size for join in joins) == [2, 2], "nobody is on its way any more"
 

@@ -23,6 +23,7 @@ class Fault(StrEnum):
     POD_NOTICE_IGNORED = "notice of a pod's end ignored"
     GONE_POD_IGNORED = "gone pod ignored"
     ON_THE_WAY_IGNORED = "pods on their way ignored"
+    PODS_THAT_CANNOT_COME_WAITED_FOR = "pods that cannot come waited for"
     QUARANTINE_FORGOTTEN = "quarantine forgotten at operator restart"
     STANDBY_IGNORED = "bound of standby ignored"
     DOMAIN_SPLIT = "domain split"
@@ -49,6 +50,8 @@ def blind_around(faults: frozenset[Fault], around: Surroundings) -> Surroundings
     pods = dict(around.pods)
     if Fault.POD_NOTICE_IGNORED in faults:
         pods = {uid: replace(pod, deleting=False, disruption="") for uid, pod in pods.items()}
+    if Fault.PODS_THAT_CANNOT_COME_WAITED_FOR in faults:
+        pods = {uid: replace(pod, hindrance=None) for uid, pod in pods.items()}
     if Fault.ON_THE_WAY_IGNORED in faults:
         pods = {uid: pod for uid, pod in pods.items() if pod.phase != "Pending"}
     gone = frozenset[str]() if Fault.GONE_POD_IGNORED in faults else around.gone_pods

@@ -1,6 +1,7 @@
 """The control plane's part of the cluster: nodes with labels, and pods that start, end, are warned and are deleted."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
 from simulation.whole.world import World
 
 ZONE, RACK = "topology.kubernetes.io/zone", "example.org/rack"
+UNSCHEDULED, WITHOUT_CONTAINER = ("SchedulingGated", "Unschedulable"), ("ImagePullBackOff", "CrashLoopBackOff")
 _DRAIN = {"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}
 
 
@@ -36,6 +38,7 @@ class PodsAndNodes:
         self.ended: dict[str, float] = {}
         self.created: dict[str, float] = {}
         self.drained: dict[str, float] = {}
+        self.held_until: dict[str, float] = {}
         self.nodes = [f"node-{number}" for number in range(node_count)]
         for name in self.nodes:
             self._create_node(name)
@@ -52,14 +55,30 @@ class PodsAndNodes:
 
     # Pods
 
-    def create_pod(self, uid: str, node: str, holdup: str = "ContainerCreating") -> None:
-        """A labelled pod, not running yet."""
+    def create_pod(self, uid: str, node: str, held: str = "") -> None:
+        """A labelled pod, not running yet; ``held``: and it cannot run until `free_pod`."""
         meta = {"name": uid, "uid": uid, "namespace": "sim", "labels": {NAME_LABEL: "run"}}
-        status = {"phase": "Pending", "containerStatuses": [_container(waiting={"reason": holdup})]}
+        status: dict[str, Any] = {"phase": "Pending"}
+        if held in UNSCHEDULED:
+            status["conditions"] = [{"type": "PodScheduled", "status": "False", "reason": held}]
+        else:
+            status["containerStatuses"] = [_container(waiting={"reason": held or "ContainerCreating"})]
+        if held:
+            self.held_until[uid] = math.inf
         spec = {"nodeName": node, "containers": [{"name": "main"}]}
         self.created[uid] = self._world.seconds
         self._world.put("pods", uid, {"metadata": meta, "spec": spec, "status": status})
-        self._world.say(f"pod {uid} is created on {node}")
+        self._world.say(f"pod {uid} is created on {node}{f', {held}' if held else ''}")
+
+    def free_pod(self, uid: str) -> None:
+        """Nothing keeps it from running any more."""
+
+        def free(pod: dict[str, Any]) -> None:
+            pod["status"]["conditions"] = []
+            pod["status"]["containerStatuses"] = [_container(waiting={"reason": "ContainerCreating"})]
+
+        self.held_until[uid] = self._world.seconds
+        self._change(uid, free, "can run")
 
     def start_container(self, uid: str) -> None:
         """The first, or another after the one before has ended."""

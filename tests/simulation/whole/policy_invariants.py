@@ -11,7 +11,7 @@ from kube_rendezvous.resources.failure_policy import places_at
 from kube_rendezvous_operator.core import Expulsion
 from kube_rendezvous_operator.core.formation import WorldSizes
 from simulation.whole.invariants import require
-from simulation.whole.pods_and_nodes import PodsAndNodes
+from simulation.whole.pods_and_nodes import UNSCHEDULED, WITHOUT_CONTAINER, PodsAndNodes
 from simulation.whole.world import World
 
 OF_THE_DEAD = {"PodDeleted", "PodFinished", "ContainerEnded", "ContainerRestarted", "NodeGone"}
@@ -51,6 +51,7 @@ class PolicyInvariants:
         was = before.status
         self._quarantine(before, after)
         self._standby(before, after)
+        self._nobody_held_up(after)
         if after.round > was.round:
             members = [self._member(name) for name in after.ranks]
             self._places(members, after, decided)
@@ -95,8 +96,17 @@ class PolicyInvariants:
         joined = {m.pod_uid for m in (*self._world.members.values(), *(gone for _, gone in self._world.gone.values()))}
         for uid, pod in self._world.objects["pods"].items():
             pending = pod["status"]["phase"] == "Pending" and uid not in self._cluster.warned
-            known = self._cluster.created[uid] < decided.pods_until
+            free = self._cluster.held_until.get(uid, 0.0) < decided.pods_until
+            known = free and self._cluster.created[uid] < decided.pods_until
             require(not (pending and known and uid not in joined), f"formed at once, but pod {uid} is on its way")
+
+    def _nobody_held_up(self, after: RendezvousStatus) -> None:
+        """Where enough are here, somebody who can come is waited for, if anybody is."""
+        forming = after.forming
+        if forming is None or forming.deadline is None or not forming.waiting_for:
+            return
+        able = [who for who in forming.waiting_for if not any(why in who for why in (*UNSCHEDULED, *WITHOUT_CONTAINER))]
+        require(bool(able), f"{forming.waiting_for} cannot run, and round {forming.round} is held up for them")
 
     def _quarantine(self, before: Rendezvous, after: RendezvousStatus) -> None:
         policy = before.spec.failure_policy.quarantine

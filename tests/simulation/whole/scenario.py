@@ -13,7 +13,7 @@ from simulation.whole.client_process import Client, Phase
 from simulation.whole.invariants import BrokenError, Invariants, require
 from simulation.whole.operator_process import Operator
 from simulation.whole.planted_faults import Fault
-from simulation.whole.pods_and_nodes import RACK, ZONE, Home, PodsAndNodes
+from simulation.whole.pods_and_nodes import RACK, UNSCHEDULED, WITHOUT_CONTAINER, ZONE, Home, PodsAndNodes
 from simulation.whole.policy_invariants import PolicyInvariants
 from simulation.whole.troubles import Troubles
 from simulation.whole.world import World
@@ -169,12 +169,24 @@ class Scenario:
             self._pods_made += 1
             fit = [node for node in nodes if node not in self.cluster.drained] or nodes
             home = Home(str(place), f"pod-{place}-{self._pods_made}", world.rng.choice(fit), labelled=True)
-            self.cluster.create_pod(home.pod_uid, home.node)
+            held = world.rng.choice([*UNSCHEDULED, *WITHOUT_CONTAINER]) if world.rng.random() < 0.15 else ""
+            self.cluster.create_pod(home.pod_uid, home.node, held)
+            if held and world.rng.random() < 0.5:
+                return  # for ever
+            if held:
+                world.after(world.rng.uniform(3.0, 40.0), partial(self.free_pod, place, home))
+                return
             slow = world.rng.random() < 0.1
             world.after(
                 world.rng.uniform(5.0, 40.0) if slow else world.rng.uniform(0.1, 4.0),
                 partial(self.run_pod, place, home),
             )
+
+    def free_pod(self, place: int, home: Home) -> None:
+        """A pod that could not run can."""
+        self.invariants.count("held-up pod can run")
+        self.cluster.free_pod(home.pod_uid)
+        self.world.after(self.world.rng.uniform(0.1, 4.0), partial(self.run_pod, place, home))
 
     def run_pod(self, place: int, home: Home) -> None:
         """The container of a pod starts, then its process."""

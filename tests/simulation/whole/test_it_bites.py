@@ -24,6 +24,7 @@ FOUND_AS = {
     Fault.POD_NOTICE_IGNORED: "pod was known to have to go",
     Fault.GONE_POD_IGNORED: "pod was known to",
     Fault.ON_THE_WAY_IGNORED: "is on its way",
+    Fault.PODS_THAT_CANNOT_COME_WAITED_FOR: "is held up for them",
     Fault.QUARANTINE_FORGOTTEN: "was forgotten",
     Fault.STANDBY_IGNORED: "standby.max allows",
     Fault.DOMAIN_SPLIT: "a domain is split|ranks moved|survived and lost rank",

@@ -32,6 +32,7 @@ MUST_HAPPEN = {
     "ContainerRestarted",
     "NodeDraining",
     "quarantine",
+    "held-up pod can run",
     "surplus",
     "sent home",
     "domains",

@@ -76,6 +76,7 @@ def test_a_loss_counts_against_the_node_and_the_slot_of_the_member(where: dict[s
         ("PodTerminating", False),
         ("PodEvicted", False),
         ("NodeDraining", False),
+        ("ContainersRestarting", False),
     ],
 )
 def test_a_loss_that_somebody_wanted_counts_against_nobody(reason: str, counts: bool) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous.resources import Closed, RendezvousStatus, Reopen, State
+from kube_rendezvous.resources import Closed, Ranking, RendezvousStatus, Reopen, State
 from kube_rendezvous_operator.core import (
     Decision,
     ObservedContainer,
     ObservedMember,
+    ObservedNode,
     ObservedPod,
     Surroundings,
     decide,
@@ -271,6 +272,20 @@ def test_a_replacement_on_its_way_is_waited_for_while_the_leaver_saves_its_check
     assert outcome(before, joined("a b c", after_round=3), pods).round == 3
     members = [*joined("a b c", after_round=3), *joined("d")]
     assert outcome(before, members, [*GOING, *labelled("d")], 5).ranks == ("a", "b", "d")
+
+
+@pytest.mark.parametrize("ranking", [Ranking(), Ranking(("zone",))], ids=["flat", "by zone"])
+def test_a_spare_on_a_node_whose_maintenance_is_planned_comes_after_all_others(ranking: Ranking) -> None:
+    before = stands("a b", max_nodes=2, ranking=ranking, status={"forming": told(), "domains": ("x", "x")})
+    spares = [seen("c", node_name="n-1", pod_uid="pod-of-c"), seen("d", node_name="n-2", pod_uid="pod-of-d")]
+    known = {
+        "n-1": ObservedNode("n-1", {"zone": "x"}, maintenance="MaintenancePlanned"),
+        "n-2": ObservedNode("n-2", {"zone": "y"}),
+    }
+    around = Surroundings(pods={pod.uid: pod for pod in labelled("a c d")}, nodes=known)
+    members = [*joined("a", after_round=3), *spares]
+    assert set(decide(before, members, at(1), surroundings=around).status.ranks) == {"a", "d"}
+    assert set(decide(before, members[:2], at(1), surroundings=around).status.ranks) == {"a", "c"}, "better than nobody"
 
 
 # Closed -----------------------------------------------------------------------------------------------------------

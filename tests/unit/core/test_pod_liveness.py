@@ -54,6 +54,18 @@ def around(one: ObservedPod | None = None, **known: Any) -> Surroundings:
         pytest.param(around(pod(phase="Succeeded", container=ended(9))), "PodFinished", False, id="succeeded"),
         pytest.param(around(pod(container=ended(9))), "ContainerEnded", False, id="its container ended"),
         pytest.param(around(pod(container=running(9))), "ContainerRestarted", False, id="its container restarted"),
+        pytest.param(
+            around(pod(restarting_since=at(0))), "ContainersRestarting", False, id="all its containers are restarted"
+        ),
+        pytest.param(
+            around(pod(restarting_since=at(-9))), None, None, id="they were, before it was heard: it is the new one"
+        ),
+        pytest.param(
+            around(pod(restarting_since=at(9), container=ended(9))),
+            "ContainerEnded",
+            False,
+            id="its own container ended, and all are restarted for that",
+        ),
         pytest.param(around(pod(disruption="EvictionByEvictionAPI")), "PodEvicted", True, id="evicted"),
         pytest.param(around(pod(deleting=True)), "PodTerminating", True, id="deleted with grace"),
         pytest.param(

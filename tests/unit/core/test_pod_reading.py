@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous_operator.core import ObservedContainer
+from kube_rendezvous_operator.core.hindrance import Hindrance
 from kube_rendezvous_operator.core.pod_reading import read_node, read_pod
 
 STARTED = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
@@ -94,6 +95,10 @@ def test_a_running_pod() -> None:
     assert seen.container == ObservedContainer(running_since=STARTED, first=True)
 
 
+GATED = pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated", "Scheduling is blocked"),))
+GATED["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}, {"name": "example.org/licence"}]
+
+
 @pytest.mark.parametrize(
     ("obj", "holdup"),
     [
@@ -104,9 +109,10 @@ def test_a_running_pod() -> None:
         ),
         pytest.param(
             pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated"),)),
-            "Pending: SchedulingGated",
-            id="gated, without a message",
+            "Pending",
+            id="its last gate is lifted",
         ),
+        pytest.param(GATED, "SchedulingGated: kueue.x-k8s.io/admission, example.org/licence", id="gated by two"),
         pytest.param(
             pod(
                 "Pending",
@@ -143,6 +149,65 @@ def test_a_running_pod() -> None:
 )
 def test_what_holds_a_pod(obj: dict[str, Any], holdup: str) -> None:
     assert read_pod(obj).holdup == holdup
+
+
+def waiting(reason: str) -> dict[str, Any]:
+    return {"waiting": {"reason": reason}}
+
+
+def initialising(reason: str) -> dict[str, Any]:
+    """A pod whose init container waits."""
+    held = pod("Pending", container(waiting("PodInitializing")), conditions=(SCHEDULED,))
+    held["status"]["initContainerStatuses"] = [container(waiting(reason), "fetch")]
+    return held
+
+
+@pytest.mark.parametrize(
+    ("obj", "hindrance"),
+    [
+        pytest.param(GATED, Hindrance.GATED, id="gated"),
+        pytest.param(
+            pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated"),)),
+            None,
+            id="its last gate is lifted",
+        ),
+        pytest.param(pod("Pending", conditions=(UNSCHEDULABLE,)), Hindrance.UNSCHEDULABLE, id="unschedulable"),
+        *(
+            pytest.param(pod("Pending", container(waiting(reason)), conditions=(SCHEDULED,)), hindrance, id=reason)
+            for reason, hindrance in {
+                "ImagePullBackOff": Hindrance.IMAGE,
+                "ErrImagePull": Hindrance.IMAGE,
+                "InvalidImageName": Hindrance.IMAGE,
+                "ErrImageNeverPull": Hindrance.IMAGE,
+                "CreateContainerConfigError": Hindrance.MISCONFIGURED,
+                "CreateContainerError": Hindrance.MISCONFIGURED,
+                "RunContainerError": Hindrance.MISCONFIGURED,
+                "ContainerCreating": None,
+                "PodInitializing": None,
+            }.items()
+        ),
+        pytest.param(initialising("CrashLoopBackOff"), Hindrance.CRASHING, id="an init container crashes"),
+        pytest.param(initialising("PodInitializing"), None, id="an init container waits"),
+        pytest.param(
+            pod("Running", container(waiting("CrashLoopBackOff")), conditions=(SCHEDULED,)),
+            Hindrance.CRASHING,
+            id="crash",
+        ),
+        pytest.param(
+            pod("Running", container(KILLED), conditions=(SCHEDULED,)), None, id="ended, and about to be started again"
+        ),
+        pytest.param(pod("Pending"), None, id="not looked at yet"),
+        pytest.param(pod("Running", container(RUNNING)), None, id="runs"),
+    ],
+)
+def test_what_hinders_a_pod_until_somebody_does_something(obj: dict[str, Any], hindrance: Hindrance | None) -> None:
+    assert read_pod(obj).hindrance == hindrance
+
+
+def test_a_sidecar_that_crashes_does_not_hinder_a_pod_whose_trainer_runs() -> None:
+    busy = pod("Running", container(RUNNING), conditions=(SCHEDULED,))
+    busy["status"]["initContainerStatuses"] = [container(waiting("CrashLoopBackOff"), "sidecar")]
+    assert read_pod(busy).hindrance is None
 
 
 @pytest.mark.parametrize(
@@ -269,3 +334,68 @@ def test_the_taint_that_says_that_pods_must_go(obj: dict[str, Any], draining: st
         draining,
         False,
     )
+
+
+# Restarts of all containers, and what nodes say of their end ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("conditions", "since"),
+    [
+        (
+            (condition("AllContainersRestarting", "True", "RestartAllContainersStarted"),),
+            datetime(2026, 3, 1, 12, tzinfo=UTC),
+        ),
+        ((condition("AllContainersRestarting", "False"),), None),
+        ((), None),
+    ],
+)
+def test_since_when_all_containers_of_a_pod_are_being_restarted(conditions: Any, since: datetime | None) -> None:
+    assert read_pod(pod("Running", container(RUNNING), conditions=conditions)).restarting_since == since
+
+
+def raw_node(*conditions: dict[str, Any], taints: tuple[dict[str, str], ...] = ()) -> dict[str, Any]:
+    """A Node that is ready."""
+    ready = condition("Ready", "True", "KubeletReady")
+    return {
+        "metadata": {"name": "n", "resourceVersion": "7"},
+        "spec": {"taints": list(taints)},
+        "status": {"conditions": [ready, *conditions]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("obj", "draining", "maintenance"),
+    [
+        pytest.param(raw_node(), "", "", id="ready"),
+        *(
+            pytest.param(raw_node(condition(kind, "True")), kind, "", id=kind)
+            for kind in ("GracefulNodeShutdownInProgress", "DrainInProgress", "Drained", "MaintenanceInProgress")
+        ),
+        pytest.param(
+            raw_node(condition("DrainInProgress", "True", "Upgrade", "to 1.38")),
+            "DrainInProgress: to 1.38",
+            "",
+            id="why",
+        ),
+        pytest.param(raw_node(condition("DrainInProgress", "False")), "", "", id="a drain that is over"),
+        pytest.param(raw_node(condition("DrainInProgress", "Unknown")), "", "", id="nobody knows"),
+        pytest.param(raw_node(condition("MaintenancePlanned", "True")), "", "MaintenancePlanned", id="planned"),
+        pytest.param(
+            raw_node(taints=({"key": "readiness.k8s.io/NetworkReady", "effect": "NoSchedule"},)),
+            "readiness.k8s.io/NetworkReady",
+            "",
+            id="its network is not ready",
+        ),
+        pytest.param(
+            raw_node(taints=({"key": "readiness.k8s.io/CacheWarm", "effect": "PreferNoSchedule"},)),
+            "",
+            "",
+            id="it would only rather not be used",
+        ),
+        pytest.param(raw_node(taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},)), "", "", id="another taint"),
+    ],
+)
+def test_what_a_node_says_of_its_end(obj: dict[str, Any], draining: str, maintenance: str) -> None:
+    read = read_node(obj)
+    assert (read.draining, read.maintenance) == (draining, maintenance)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kube_rendezvous.resources import LabelSelector, Member, Ranking
+from kube_rendezvous.resources.ranking_spec import parse_ranking
 from kube_rendezvous_operator.core.ranking import assign_ranks, moved_ranks
 from kube_rendezvous_operator.core.replacement import nearest_first
 from kube_rendezvous_operator.core.topology import Path, Topology
@@ -285,3 +286,42 @@ def test_a_thousand_members_are_ranked_in_20_ms(lost: int) -> None:
         assign_ranks(before, (), chosen, topology)
         took.append(time.process_time() - start)
     assert min(took) < 0.02
+
+
+# Presets -------------------------------------------------------------------------------------------------------------
+
+
+def ranks_by_preset(preset: str, labels: Mapping[str, Mapping[str, str]]) -> str:
+    """Names of members on these nodes by rank, in a first round."""
+    ranking = parse_ranking({"preset": preset})
+    return names(assign_ranks((), (), [on_node(name) for name in labels], Topology.of(ranking, labels)))
+
+
+def test_racks_below_one_switch_are_neighbours_and_pods_of_a_rack_within_them() -> None:
+    labels = {
+        "n0": {"fabric.topograph.run/tier-0": "leaf-1", "accelerator.topograph.run/domain": "rack-1"},
+        "n1": {"fabric.topograph.run/tier-0": "leaf-2", "accelerator.topograph.run/domain": "rack-3"},
+        "n2": {"fabric.topograph.run/tier-0": "leaf-1", "accelerator.topograph.run/domain": "rack-2"},
+        "n3": {"fabric.topograph.run/tier-0": "leaf-1", "accelerator.topograph.run/domain": "rack-1"},
+    }
+    assert ranks_by_preset("Topograph", labels) == "n0 n3 n2 n1"
+
+
+@pytest.mark.parametrize(
+    ("preset", "outer", "inner"),
+    [
+        ("Topograph", "fabric.topograph.run/tier-2", "fabric.topograph.run/tier-1"),
+        ("GKE", "cloud.google.com/gce-topology-block", "cloud.google.com/gce-topology-subblock"),
+        ("GKE", "cloud.google.com/gce-topology-subblock", "cloud.google.com/gce-topology-host"),
+        ("EKS", "topology.k8s.aws/network-node-layer-1", "topology.k8s.aws/network-node-layer-2"),
+        ("EKS", "topology.k8s.aws/network-node-layer-2", "topology.k8s.aws/network-node-layer-3"),
+    ],
+)
+def test_the_outer_label_of_a_preset_is_never_split_by_the_inner_one(preset: str, outer: str, inner: str) -> None:
+    labels = {f"n{n}": {outer: f"o{n % 2}", inner: f"i{n // 2}"} for n in range(4)}
+    assert ranks_by_preset(preset, labels) == "n0 n2 n1 n3"
+
+
+def test_nodes_of_one_nvlink_partition_are_neighbours() -> None:
+    labels = {f"n{n}": {"nvidia.com/gpu.clique": f"c0ffee.{n % 2}"} for n in range(4)}
+    assert ranks_by_preset("NVIDIA", labels) == "n0 n2 n1 n3"

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from kube_rendezvous.resources import Closed, Forming, LateJoiners, Reopen
+from kube_rendezvous.resources import Closed, Condition, Forming, LateJoiners, Reopen
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, QuarantinedPlace, RecentLoss
 from kube_rendezvous.resources.names import CLIENT_MANAGER
-from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_operator.core import ObservedNode, ObservedOwner, OwnerRef
 from kubectl_rendezvous.causes import CAUSES
 from kubectl_rendezvous.observation import Hold, Observation
 from unit.kubectl.observations import (
@@ -110,6 +110,13 @@ def test_an_operator_is_not_suspected_for_what_it_need_not_count(observation: Ob
             "PodsNotScheduled",
             "Pod p-1 cannot be scheduled: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
             "Free GPUs, add a GPU node, or start with fewer nodes (spec.minNodes)",
+        ),
+        (
+            Hold.GATED,
+            "SchedulingGated: kueue.x-k8s.io/elastic-job",
+            "PodsGated",
+            "Pod p-1 is held back by a scheduling gate: kueue.x-k8s.io/elastic-job.",
+            "get workloads",
         ),
         (Hold.UNSCHEDULED, "1 node had taints", "PodsNotScheduled", "1 node had taints.", "Free what the scheduler"),
         (
@@ -264,7 +271,7 @@ def test_a_node_that_is_drained_and_one_that_is_cordoned_only() -> None:
     own = (member("a", pod="p-0", node_name="n1"), member("b", pod="p-1", node_name="n2"))
     observation = observe(rendezvous(standing("a b")), members=own, nodes=nodes)
     sentences = [f.sentence for f in (finding for cause in CAUSES for finding in cause(observation))]
-    assert "Node n1 has the taint karpenter.sh/disrupted: its pods must go (p-0)." in sentences
+    assert "Node n1 has to be left (karpenter.sh/disrupted): its pods must go (p-0)." in sentences
     assert any(text.startswith("Node n2 is cordoned") for text in sentences)
 
 
@@ -285,6 +292,30 @@ def test_fewer_nodes_than_a_round_needs() -> None:
         found["TooFewNodes"].sentence
     )
     assert "Start 3 more" in found["TooFewNodes"].next_step
+
+
+def test_pods_that_their_owner_is_about_to_make_again_are_no_want_of_nodes() -> None:
+    job = OwnerRef("Job", "trainer")
+    seen = observe(
+        rendezvous(gathering(1, required=2)),
+        members=(member("a", pod="p-0"),),
+        pods=(pod("p-0", owner=job), pod("p-1", owner=job, leaving="it is being deleted")),
+        owners=(ObservedOwner(job, 2, 2, "parallelism 2"),),
+    )
+    assert seen.pods_to_be_made == 1
+    assert "TooFewNodes" not in findings(seen)
+    too_small = replace(seen, owners=(ObservedOwner(job, 1, 1, "parallelism 1"),))
+    assert "TooFewNodes" in findings(too_small)
+
+
+@pytest.mark.parametrize("kind", ["SizeMismatch", "SlotsShared", "TopologyUnknown"])
+def test_a_mistake_that_the_operator_names_in_a_condition_is_repeated(kind: str) -> None:
+    def conditions(value: str) -> tuple[Condition, ...]:
+        return (Condition(kind, value, "Reason", "What is wrong, and what to do.", ago(5)),)
+
+    found = findings(observe(rendezvous(standing("a b", conditions=conditions("True"))), members=members("a b")))
+    assert found[kind].sentence == "What is wrong, and what to do."
+    assert not findings(observe(rendezvous(standing("a b", conditions=conditions("False"))), members=members("a b")))
 
 
 def test_nobody_is_there_at_all() -> None:

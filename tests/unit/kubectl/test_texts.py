@@ -67,6 +67,11 @@ def kube_pod(status: dict[str, Any], **spec: Any) -> dict[str, Any]:
             Hold.UNSCHEDULED,
             "no GPU",
         ),
+        (
+            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]},
+            Hold.STARTING,
+            "not scheduled yet",
+        ),
         ({"conditions": [{"type": "PodScheduled", "status": "True"}]}, Hold.STARTING, "starting"),
         (
             {
@@ -101,6 +106,11 @@ def kube_pod(status: dict[str, Any], **spec: Any) -> dict[str, Any]:
 def test_what_holds_a_pod_is_read_from_its_status(status: dict[str, Any], hold: Hold, why: str) -> None:
     read = read_pod(kube_pod(status))
     assert (read.hold, read.why) == (hold, why)
+
+
+def test_a_gated_pod_is_held_by_its_gates() -> None:
+    read = read_pod(kube_pod({"phase": "Pending"}, schedulingGates=[{"name": "kueue.x-k8s.io/admission"}]))
+    assert (read.hold, read.why) == (Hold.GATED, "SchedulingGated: kueue.x-k8s.io/admission")
 
 
 @pytest.mark.parametrize(

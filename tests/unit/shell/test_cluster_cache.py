@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError, Connection
+from kube_rendezvous_operator.core import OwnerRef
 from kube_rendezvous_operator.shell import cluster_cache
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.member_cache import Key
@@ -233,3 +234,39 @@ def test_who_may_not_see_nodes_wakes_all_once_so_that_it_is_said(nodes: NodeCach
 def test_an_api_server_that_is_away_refuses_nothing(nodes: NodeCache, wakes: list[str]) -> None:
     nodes.troubled(ApiUnavailableError("GET /api/v1/nodes", 503, "", "away"))
     assert (nodes.refused, nodes.settled.is_set(), wakes) == (False, True, [])
+
+
+# What made pods ------------------------------------------------------------------------------------------------------
+
+
+def made_by(uid: str, name: str, **meta: Any) -> dict[str, Any]:
+    """A pod of that StatefulSet."""
+    return pod(uid, ownerReferences=[{"kind": "StatefulSet", "name": name, "controller": True}], **meta)
+
+
+def test_what_made_pods_is_remembered_when_they_are_gone(pods: PodCache) -> None:
+    pods.relisted([made_by("a", "trainer"), made_by("b", "trainer"), pod("c")])
+    assert pods.owners(RUN) == (OwnerRef("StatefulSet", "trainer"),)
+    pods.relisted([])
+    assert (pods.owners(RUN), pods.owners(OTHER)) == ((OwnerRef("StatefulSet", "trainer"),), ())
+
+
+def test_what_started_the_job_under_many_names_is_not_remembered_for_ever(pods: PodCache) -> None:
+    for number in range(20):
+        pods.changed(made_by(f"uid-{number}", f"trainer-{number}"))
+    assert len(pods.owners(RUN)) == 8
+    assert pods.owners(RUN)[-1] == OwnerRef("StatefulSet", "trainer-19")
+
+
+def test_the_version_changes_with_the_pods_and_with_nothing_else(pods: PodCache) -> None:
+    versions = [pods.version(RUN)]
+    for tell in (
+        lambda: pods.changed(made_by("a", "trainer")),
+        lambda: pods.changed(made_by("a", "trainer", phase="Failed")),
+        lambda: pods.relisted([]),
+    ):
+        tell()
+        versions.append(pods.version(RUN))
+    assert len(set(versions)) == 4
+    pods.changed(pod("other", "other"))
+    assert pods.version(RUN) == versions[-1]

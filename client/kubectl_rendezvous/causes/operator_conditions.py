@@ -1,0 +1,23 @@
+"""What the operator itself names as a mistake in a condition, with what to do about it."""
+
+from collections.abc import Iterable
+
+from kube_rendezvous_operator.core.owners import SIZE_MISMATCH
+from kube_rendezvous_operator.core.slots import SLOTS_SHARED
+from kube_rendezvous_operator.core.topology import TOPOLOGY_UNKNOWN
+from kubectl_rendezvous.causes.finding import Finding
+from kubectl_rendezvous.observation import Observation
+
+_NEXT_STEPS = {
+    SIZE_MISMATCH: "Change the owner of the pods or the bounds: `{kubectl} edit rdzv {name}`",
+    SLOTS_SHARED: "See who has which slot: `{kubectl} get rdzvm`; then give each its own",
+    TOPOLOGY_UNKNOWN: "See the operator's rights: the chart's value topology.enabled",
+}
+
+
+def mistakes_named_by_the_operator(seen: Observation) -> Iterable[Finding]:
+    """Bounds that the owner of the pods does not fit, slots that two members share, a topology that cannot be seen."""
+    for condition in seen.rendezvous.status.conditions:
+        if condition.status == "True" and condition.type in _NEXT_STEPS:
+            step = _NEXT_STEPS[condition.type].format(kubectl=seen.kubectl, name=seen.name)
+            yield Finding(condition.type, condition.message, step)

@@ -1,0 +1,85 @@
+"""What makes pods is read once until a pod changes; what may not be read is said once, and asked for no more."""
+
+import logging
+
+import pytest
+
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous_operator.core import ObservedOwner, OwnerRef
+from kube_rendezvous_operator.shell.owner_reader import FRESH_SECONDS, REFUSED_SECONDS, OwnerReader
+from unit.scripted_connection import ScriptedConnection
+from unit.shell.fake_clock import Clock
+
+KEY = ("ns", "run")
+SET, JOB_SET = OwnerRef("StatefulSet", "trainer"), OwnerRef("JobSet", "js")
+PATH = "/apis/apps/v1/namespaces/ns/statefulsets/trainer"
+FOUR = {"metadata": {"name": "trainer"}, "spec": {"replicas": 4, "podManagementPolicy": "Parallel"}}
+
+
+@pytest.fixture
+def connection() -> ScriptedConnection:
+    return ScriptedConnection({("GET", PATH): [FOUR]})
+
+
+@pytest.fixture
+def reader(connection: ScriptedConnection, clock: Clock) -> OwnerReader:
+    return OwnerReader(connection)  # type: ignore[arg-type]
+
+
+def test_what_was_read_is_known_until_a_pod_changes_or_it_is_old(
+    reader: OwnerReader, connection: ScriptedConnection, clock: Clock
+) -> None:
+    assert reader.known(KEY, 1) == {}
+    reader.read(KEY, 1, [SET])
+    assert reader.known(KEY, 1) == {SET: ObservedOwner(SET, 4, 4, "replicas 4")}
+    assert (reader.known(KEY, 2), reader.known(("ns", "other"), 1)) == ({}, {})
+    clock.now += FRESH_SECONDS
+    assert reader.known(KEY, 1) == {}
+    assert [asked.path for asked in connection.asked] == [PATH]
+
+
+def test_one_that_is_gone_makes_nothing(reader: OwnerReader, connection: ScriptedConnection) -> None:
+    connection.answers["GET", PATH] = [ApiRefusedError("GET", 404, "NotFound", 'statefulsets "trainer" not found')]
+    reader.read(KEY, 1, [SET])
+    known = reader.known(KEY, 1)[SET]
+    assert known is not None
+    assert known.wanted == 0
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(ApiRefusedError("GET", 403, "Forbidden", "may not"), id="no right"),
+        pytest.param(ApiRefusedError("GET", 404, "", "404 page not found"), id="no such API"),
+    ],
+)
+def test_a_kind_that_cannot_be_read_costs_one_request_and_one_line(
+    refusal: ApiFailureError,
+    reader: OwnerReader,
+    connection: ScriptedConnection,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connection.answers["GET", "/jobsets/"] = [refusal]
+    with caplog.at_level(logging.WARNING):
+        for version in range(5):
+            reader.read(KEY, version, [JOB_SET])
+            assert reader.known(KEY, version) == {JOB_SET: None}
+        clock.now += REFUSED_SECONDS
+        reader.read(KEY, 9, [JOB_SET])
+    assert len(connection.asked) == 2, "once, and once more after ten minutes"
+    assert len(caplog.records) == 1
+
+
+def test_a_read_that_fails_is_tried_again_the_next_time(reader: OwnerReader, connection: ScriptedConnection) -> None:
+    connection.answers["GET", PATH] = [ApiUnavailableError("GET", 503, "", "not ready"), FOUR]
+    reader.read(KEY, 1, [SET])
+    assert reader.known(KEY, 1) == {SET: None}
+    reader.read(KEY, 2, [SET])
+    assert reader.known(KEY, 2)[SET] is not None
+
+
+def test_one_that_makes_no_sense_is_unknown(reader: OwnerReader, connection: ScriptedConnection) -> None:
+    connection.answers["GET", PATH] = [{"metadata": {}, "spec": {"replicas": "many"}}]
+    reader.read(KEY, 1, [SET])
+    assert reader.known(KEY, 1) == {SET: None}
