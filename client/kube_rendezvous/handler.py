@@ -23,10 +23,11 @@ from kube_rendezvous.api import (
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.credentials import CredentialsError
 from kube_rendezvous.cluster.refusals import explain_failure
+from kube_rendezvous.every_address import why_out_of_reach
 from kube_rendezvous.membership.farewell import Farewell
 from kube_rendezvous.membership.identity import Identity, identify
 from kube_rendezvous.membership.interruption import Interruption
-from kube_rendezvous.membership.listening_socket import listen_for, port_of
+from kube_rendezvous.membership.listening_socket import listen_for_the_store, port_of
 from kube_rendezvous.membership.plain_errors import plain_errors
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.membership.standing import ClosedForUs, Place, holds_a_place, is_superseded
@@ -299,10 +300,9 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             if store is not None:
                 return self._take(place, store)
             if not is_superseded(session.rendezvous, place):
-                at = f"{place.store.address}:{place.store.port}"
                 raise RendezvousConnectionError(
-                    f"{self._what}: the bootstrap store of round {place.round}, served by {place.store.member} at "
-                    f"{at}, could not be reached: do NetworkPolicy and firewalls let the job's pods reach each other?"
+                    f"{self._what}: the bootstrap store of round {place.round}, served by {place.store.member}, could "
+                    f"not be reached: {why_out_of_reach(place.store.address, place.store.port)}"
                 )
             _log.info("%s: round %d is replaced before its store was reached", self._what, place.round)
 
@@ -321,8 +321,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
 
     def _listen(self) -> int:
         if self._listening is None:
-            assert self._identity is not None
-            self._listening = listen_for(self._identity.address)
+            self._listening = listen_for_the_store()
         return port_of(self._listening)
 
     def _wait_for_closed(self, session: Session, deadline: float) -> bool:

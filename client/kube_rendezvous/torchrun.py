@@ -14,6 +14,7 @@ from torch.distributed.elastic import rendezvous as torch_rendezvous
 from torch.distributed.elastic.events import NodeState, construct_and_record_rdzv_event
 
 from kube_rendezvous import api
+from kube_rendezvous.every_address import loopback_of
 from kube_rendezvous.handler import KubernetesRendezvousHandler, create_handler
 from kube_rendezvous.membership.standing import Place
 
@@ -181,7 +182,7 @@ def open_tcp_store(
 
 def _serve(place: Place, listening: socket.socket) -> dist.TCPStore:
     # The server reaches itself by loopback: its address may be one that only others can use.
-    itself = "::1" if listening.family == socket.AF_INET6 else "127.0.0.1"
+    itself = loopback_of(listening)
     serve = functools.partial(
         dist.TCPStore,
         host_name=itself,

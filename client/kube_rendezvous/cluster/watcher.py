@@ -130,7 +130,7 @@ class Watcher:
     def _recover(self, failure: ApiFailureError) -> None:
         if self._stop.is_set():
             return
-        if failure.status == 410:
+        if failure.status in (404, 410):  # not served at the moment: when it is again, nothing is as it was
             self._protocol.expired()
         self._report(_reason(failure))
         _log.debug("Watch of %s: %s", self._path, failure)

@@ -20,11 +20,11 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from socket import AF_INET6
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from kube_rendezvous.bounded_connections import BoundedHTTPServer, has_left
+from kube_rendezvous.every_address import family_of
 from kube_rendezvous.sidecar.board import Board
 from kube_rendezvous.sidecar.publication import FINAL, Publication
 
@@ -50,7 +50,7 @@ class HttpEndpoint:
 
     def __init__(self, host: str, port: int, board: Board, leave: Callable[[bool], bool]) -> None:
         class Server(BoundedHTTPServer):
-            address_family = AF_INET6 if ":" in host else BoundedHTTPServer.address_family
+            address_family = family_of(host)
 
         class Handler(_Handler):
             pass

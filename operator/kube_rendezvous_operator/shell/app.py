@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import kopf
+from kopf._cogs.clients.errors import APIError
+from kopf._cogs.clients.watching import WatchingError
 from kopf._core.engines.peering import Identity
 
 from kube_rendezvous.cluster import Backoff, Connection
@@ -32,6 +34,7 @@ from kube_rendezvous_operator.shell.population import members_by_state, rendezvo
 from kube_rendezvous_operator.shell.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
+from kube_rendezvous_operator.shell.rendezvous_list import CRDS_AND_RIGHTS, RendezvousList, where
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
 from kube_rendezvous_operator.shell.sweeper import TOO_MANY, Sweeper
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
@@ -61,6 +64,15 @@ class _EndlessBackoffs:
         yield from (0.1, 0.2, 0.5, 1.0)
         while True:
             yield 2.0
+
+
+def _is_not_the_end_of_a_watch(record: logging.LogRecord) -> bool:
+    """kopf logs the end of a watch with three tracebacks, as the end of everything; we say it in a line, and go on."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _END_OF_A_WATCH))
+
+
+_END_OF_A_WATCH = (APIError, WatchingError)
+_LOGGERS_OF_KOPFS_TASKS = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
 
 
 class Operator:
@@ -107,6 +119,7 @@ class Operator:
             self._events.post,
             permit,
         )
+        self._list = RendezvousList(connection, namespaces)
         reconciler = Reconciler(
             connection,
             self._rendezvous,
@@ -140,19 +153,20 @@ class Operator:
         backoff = Backoff(first=0.5, limit=_LONGEST_KOPF_PAUSE)
         try:
             while not stop.is_set():
-                self._kopf_began = time.monotonic()
-                tasks = await kopf.spawn_tasks(
-                    registry=self.registry,
-                    identity=_NO_PEER,
-                    standalone=True,
-                    clusterwide=not self._namespaces,
-                    namespaces=self._namespaces,
-                    stop_flag=stop,
-                )
-                own_signals()
-                try:
-                    await kopf.run_tasks(tasks, ignored=[*mine, beating])
+                there = await self._list.wait(stop)
+                for key in self._rendezvous.keep_only(there):  # kopf tells nobody of those that it has not seen go
+                    self._queue.wake(key)
+                if stop.is_set():
                     return
+                self._kopf_began = time.monotonic()
+                try:
+                    await self._watch(stop, own_signals, {*mine, beating})
+                    return
+                except _END_OF_A_WATCH as error:
+                    self._kopf_began = math.inf
+                    self._list.lost()
+                    why = printable(str(error).partition("\n")[0])[:200]
+                    _log.warning("The watch of Rendezvous has ended: %s%s", why, CRDS_AND_RIGHTS)
                 except Exception as error:
                     if time.monotonic() - self._kopf_began > _KOPF_IS_WELL_AFTER:
                         backoff.reset()
@@ -160,6 +174,19 @@ class Operator:
         finally:
             beating.cancel()
             self._pulses.end(KOPF_PULSE)
+
+    async def _watch(self, stop: asyncio.Event, own_signals: Callable[[], None], ours: set[asyncio.Task[Any]]) -> None:
+        """Let kopf watch, until it is told to stop or cannot any more."""
+        tasks = await kopf.spawn_tasks(
+            registry=self.registry,
+            identity=_NO_PEER,
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=stop,
+        )
+        own_signals()
+        await kopf.run_tasks(tasks, ignored=[*ours])
 
     def halt(self, seconds: float) -> None:
         """Write nothing more and end the threads, ``seconds`` at the most. Safe to call from any thread."""
@@ -175,10 +202,11 @@ class Operator:
     def unready(self) -> list[str]:
         """What is still missing before rounds can be formed, each as a sentence."""
         missing = [
-            f"the RendezvousMembers of {_where(scope)} are not listed yet"
+            f"the RendezvousMembers of {where(scope)} are not listed {'any more' if cache.synced.is_set() else 'yet'}"
             for scope, cache in self._members.items()
-            if not cache.synced.is_set()
+            if cache.refused or not cache.synced.is_set()
         ]
+        missing += self._list.unlisted
         return missing or ([] if self._at_work.is_set() else ["the workers are not started yet"])
 
     @property
@@ -240,6 +268,8 @@ class Operator:
             self._queue.wake(key)
 
     def _register(self) -> None:
+        for name in _LOGGERS_OF_KOPFS_TASKS:
+            logging.getLogger(name).addFilter(_is_not_the_end_of_a_watch)
         kopf.on.login(registry=self.registry)(log_in)
         kopf.on.startup(registry=self.registry)(self._start)
         kopf.on.event(GROUP, VERSION, RENDEZVOUS_PLURAL, registry=self.registry)(self._seen)
@@ -259,11 +289,7 @@ class Operator:
         # Nothing is decided before the Members are known: with none known, everybody would look lost.
         for scope, cache in self._members.items():
             while not await _wait(cache.synced, _SAY_AFTER_SECONDS):
-                _log.warning(
-                    "The RendezvousMembers of %s cannot be listed yet: are the CRDs installed and may this "
-                    "service account list them?",
-                    _where(scope),
-                )
+                _log.warning("The RendezvousMembers of %s cannot be listed yet%s", where(scope), CRDS_AND_RIGHTS)
         end = time.monotonic() + SETTLE_SECONDS
         for optional in (*self._pods.values(), self._nodes):
             await _wait(optional.settled, end - time.monotonic())
@@ -314,7 +340,3 @@ async def _wait(event: threading.Event, seconds: float) -> bool:
     while not event.is_set() and time.monotonic() < end:
         await asyncio.sleep(_POLL_SECONDS)
     return event.is_set()
-
-
-def _where(scope: str | None) -> str:
-    return f"namespace {scope}" if scope else "the cluster"

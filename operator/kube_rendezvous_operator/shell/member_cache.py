@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kube_rendezvous.cluster import ApiFailureError, Connection, KeptThread
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Member, parse_member
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_operator.core import ObservedMember
 from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
+from kube_rendezvous_operator.shell.rendezvous_list import CRDS_AND_RIGHTS
 from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource
 
 _log = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ class MemberCache:
         self._malformed: set[str] = set()
         self._cut_since: float | None = None
         self._said_trouble = False
+        self.refused = False
+        """Whether the API server will not show us Members: not served, or no right."""
         self.synced = threading.Event()
         self._watcher = Watcher(
             connection,
@@ -255,15 +258,22 @@ class MemberCache:
 
     def troubled(self, failure: ApiFailureError) -> None:
         """See `WatchListener`."""
+        refused = isinstance(failure, ApiRefusedError)
+        news, self.refused = refused and not self.refused, refused
         with self._lock:
             if self._cut_since is None:
                 self._cut_since = time.monotonic()
-        if not self._said_trouble:
+        if news or not self._said_trouble:
             self._said_trouble = True
-            _log.warning("The watch of Members is cut; nobody is taken for lost until it is back: %s", failure)
+            _log.warning(
+                "The watch of Members is cut; nobody is taken for lost until it is back: %s%s",
+                failure,
+                CRDS_AND_RIGHTS if refused else "",
+            )
 
     def connected(self) -> None:
         """See `WatchListener`."""
+        self.refused = False
         with self._lock:
             if self._cut_since is None:
                 return

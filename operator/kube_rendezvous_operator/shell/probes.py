@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from socket import AF_INET, AF_INET6
+from socket import AF_INET
 from socketserver import TCPServer
 
 from kube_rendezvous.bounded_connections import BoundedHTTPServer
+from kube_rendezvous.every_address import family_of, listen_on_every_address
 
 _log = logging.getLogger(__name__)
 
@@ -67,21 +68,29 @@ class Probes:
     def __init__(self, address: str, pages: Mapping[str, Callable[[], Answer]]) -> None:
         host, _, port = address.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
+        try:
+            family = family_of(host) if host else AF_INET
+        except OSError as error:
+            raise _not_listening(address, error) from error
 
         class Server(BoundedHTTPServer):
-            address_family = AF_INET6 if ":" in host else AF_INET
+            address_family = family
 
             def server_bind(self) -> None:
-                TCPServer.server_bind(self)  # HTTPServer's own asks the DNS for the host's name, which may take long
-                self.server_name, self.server_port = self.server_address[0], self.server_address[1]  # type: ignore[assignment]
+                if host:
+                    TCPServer.server_bind(self)  # HTTPServer's own asks the DNS for the host's name, which may be slow
+                else:
+                    self.socket.close()
+                    self.socket = listen_on_every_address(
+                        self.request_queue_size, int(port)
+                    )  # the kubelet comes by either family
+                    self.server_address = self.socket.getsockname()
+                self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
         try:
             self._server = Server((host, int(port)), _handler(pages))
         except (OSError, ValueError, OverflowError) as error:
-            raise ListenError(
-                f"--http {address} cannot be listened on ({error}): give HOST:PORT with a free port, "
-                "such as 0.0.0.0:8080"
-            ) from error
+            raise _not_listening(address, error) from error
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="probes", daemon=True)
 
     @property
@@ -98,6 +107,12 @@ class Probes:
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
+
+
+def _not_listening(address: str, error: Exception) -> ListenError:
+    return ListenError(
+        f"--http {address} cannot be listened on ({error}): give HOST:PORT with a free port, such as 0.0.0.0:8080"
+    )
 
 
 def _handler(pages: Mapping[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:

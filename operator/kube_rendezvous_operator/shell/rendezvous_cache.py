@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,12 @@ class RendezvousCache:
                 return False
             del self._known[key]
             return True
+
+    def keep_only(self, uids: Collection[str]) -> list[Key]:
+        """Forget all but these; return the keys of those that are forgotten."""
+        with self._lock:
+            gone = {key: known.rendezvous.uid for key, known in self._known.items() if known.rendezvous.uid not in uids}
+        return [key for key, uid in gone.items() if self.remove(key, uid)]
 
     def all_keys(self) -> list[Key]:
         """All that are known."""

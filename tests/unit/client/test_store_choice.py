@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from kube_rendezvous.api import RendezvousStateError
-from kube_rendezvous.membership.listening_socket import listen_for, port_of
+from kube_rendezvous.membership.listening_socket import listen_for_the_store, port_of
 from kube_rendezvous.membership.standing import Place
 from kube_rendezvous.resources import BootstrapStore
 from kube_rendezvous.store_choice import default_store_opener, open_address_only
@@ -29,7 +29,7 @@ def test_with_torch_the_store_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_address_alone_frees_the_port_so_that_rank_0_can_bind_it() -> None:
-    listening = listen_for("127.0.0.1")
+    listening = listen_for_the_store()
     port = port_of(listening)
     open_address_only(place(port), listening, timeout=1.0, given_up=lambda: False)
     with socket.socket() as mine:

@@ -2,6 +2,7 @@
 
 import http.client
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -69,6 +70,27 @@ def test_an_address_that_cannot_be_listened_on_is_an_error_that_says_what_to_giv
 @pytest.mark.parametrize("address", [":0", "[::1]:0", "0.0.0.0:0"])
 def test_any_interface_and_ipv6_can_be_listened_on(address: str) -> None:
     Probes(address, {}).stop()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_every_interface_is_that_of_either_family(host: str) -> None:
+    """In a cluster of IPv6 alone the kubelet asks a pod's IPv6 address."""
+    probes = Probes(":0", {"/x": lambda: (HTTPStatus.OK, "text/plain", b"here")})
+    probes.start()
+    try:
+        connection = http.client.HTTPConnection(host, probes.port, timeout=LIMIT_SECONDS)
+        connection.request("GET", "/x")
+        assert connection.getresponse().read() == b"here"
+        connection.close()
+    finally:
+        probes.stop()
+
+
+def test_a_port_that_is_taken_on_every_interface_is_said() -> None:
+    first = Probes(":0", {})
+    with pytest.raises(ListenError, match="cannot be listened on"):
+        Probes(f":{first.port}", {})
+    first.stop()
 
 
 def test_only_a_loop_that_is_at_something_for_too_long_is_stuck(clock: Clock) -> None:
