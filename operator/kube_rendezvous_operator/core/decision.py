@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kube_rendezvous.resources import BootstrapStore, Forming, Member, Ranking, Rendezvous, RendezvousStatus
+from kube_rendezvous_operator.core.admission import NOT_ADMITTED, store_address
 from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
@@ -90,7 +91,7 @@ def decide(
             closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
             formation = Formation(None)
 
-    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, now)
+    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, surroundings, interval, now)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
     blindness = topology_blindness(rendezvous.spec.ranking, surroundings)
     conditions = set_conditions(status, rendezvous.generation, now, impossible, blindness)
@@ -129,6 +130,7 @@ def _new_status(
     crowd: Crowd,
     blame: Blame,
     topology: Topology,
+    surroundings: Surroundings,
     interval: int,
     now: datetime,
 ) -> RendezvousStatus:
@@ -144,7 +146,7 @@ def _new_status(
         quarantined=blame.quarantined,
     )
     if formation.forming is not None and formation.chosen:
-        status = _publish(status, formation.forming, formation.chosen, topology, now)
+        status = _publish(rendezvous, status, formation.forming, formation.chosen, topology, surroundings, now)
     status = _with_standby(rendezvous, status, crowd)
     return replace(status, state=state_of(status.closed, status.forming))
 
@@ -171,7 +173,13 @@ def _topology(rendezvous: Rendezvous, liveness: Liveness, surroundings: Surround
 
 
 def _publish(
-    status: RendezvousStatus, forming: Forming, chosen: Sequence[Member], topology: Topology, now: datetime
+    rendezvous: Rendezvous,
+    status: RendezvousStatus,
+    forming: Forming,
+    chosen: Sequence[Member],
+    topology: Topology,
+    surroundings: Surroundings,
+    now: datetime,
 ) -> RendezvousStatus:
     """Ranks, world size, bootstrap address and round number change together, in one write."""
     members = assign_ranks(status.ranks, status.slots, chosen, topology)
@@ -184,7 +192,7 @@ def _publish(
         slots=tuple(m.slot for m in members),
         incarnations=tuple(m.incarnation for m in members),
         domains=topology.domains(members),
-        bootstrap_store=BootstrapStore(first.name, first.address, first.port),
+        bootstrap_store=BootstrapStore(first.name, store_address(rendezvous, first, surroundings), first.port),
         forming=None,
         history=record_round(status, forming, ranks, now),
     )
@@ -214,6 +222,7 @@ def _expulsions_beside(before: RendezvousStatus, liveness: Liveness) -> Iterable
             yield Expulsion(loss.member, loss.reason, loss.doubtful)
     yield from (Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=False) for stranger in liveness.strangers)
     yield from (Expulsion(namesake, NAME_TAKEN, doubtful=False) for namesake in liveness.namesakes)
+    yield from (Expulsion(member, NOT_ADMITTED, doubtful=False, why=why) for member, why in liveness.refused)
 
 
 def _announcements(

@@ -1,5 +1,6 @@
 """What the core is told (`ObservedMember`) and what it answers (`Decision`)."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,12 +19,14 @@ class ObservedMember:
         deleted: the object is gone and this is its last version: its farewell still counts.
         proven_silence: how much of the silence came after a consistent read had proven that the API server serves: what
             was before may have been the API server's own. None: all of it.
+        known_for: seconds since the observer has first seen it.
     """
 
     member: Member
     silence: float = 0.0
     deleted: bool = False
     proven_silence: float | None = None
+    known_for: float = math.inf
 
 
 class Severity(StrEnum):
@@ -47,11 +50,13 @@ class Expulsion:
     """A Member object to delete, and why.
 
     ``doubtful``: the verdict rests on something that was *not* observed (a heartbeat): look again before acting on it.
+    ``why``: more than the reason, for people.
     """
 
     member: Member
     reason: str
     doubtful: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,16 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         disruption=said(disruption) if disruption.get("status") == "True" else "",
         holdup=_holdup(status, conditions, container),
         container=_read_container(container),
+        service_account=str(spec.get("serviceAccountName") or ""),
+        addresses=_addresses(status),
     )
+
+
+def _addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """The pod's own first."""
+    pod = [entry.get("ip", "") for entry in status.get("podIPs") or ()] or [status.get("podIP", "")]
+    node = [entry.get("ip", "") for entry in status.get("hostIPs") or ()] or [status.get("hostIP", "")]
+    return tuple(dict.fromkeys(str(address) for address in (*pod, *node) if address))
 
 
 def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:

@@ -34,6 +34,8 @@ class ObservedPod:
             pod of a Job has, may keep the object for longer.)
         disruption: reason and message of a true `DisruptionTarget` condition; "" if there is none.
         holdup: what keeps it from running, for people ("ImagePullBackOff: …"); "" if nothing does.
+        service_account: as which it runs.
+        addresses: its own, then those of its node, as the API server knows them.
     """
 
     name: str
@@ -45,6 +47,8 @@ class ObservedPod:
     disruption: str = ""
     holdup: str = ""
     container: ObservedContainer = field(default_factory=ObservedContainer)
+    service_account: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,18 @@ class Surroundings:
         gone_pods: UIDs of such pods that were seen and are deleted.
         nodes: by name; None: they are not known (yet).
         nodes_refused: the operator may not see nodes.
+        labels: namespace and name that the label of each known pod names, by the pod's UID.
     """
 
     pods: Mapping[str, ObservedPod] = field(default_factory=dict)
     gone_pods: Container[str] = frozenset()
     nodes: Mapping[str, ObservedNode] | None = None
     nodes_refused: bool = False
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def labelled_for(self, pod_uid: str) -> str:
+        """Name of the rendezvous that a pod is labelled for; "" if it has no label, or is not known."""
+        return self.labels.get(pod_uid, ("", ""))[1] if pod_uid else ""
 
 
 NOTHING_KNOWN = Surroundings()

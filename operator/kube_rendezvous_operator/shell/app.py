@@ -217,7 +217,13 @@ class Operator:
 
     def _surroundings_of(self, key: Key) -> Surroundings:
         pods = self._pods[key[0] if self._namespaces else None]
-        return Surroundings(pods.pods(key), pods.gone(key[0]), self._nodes.nodes(), nodes_refused=self._nodes.refused)
+        return Surroundings(
+            pods.pods(key),
+            pods.gone(key[0]),
+            self._nodes.nodes(),
+            nodes_refused=self._nodes.refused,
+            labels=pods.labels(),
+        )
 
     def _wake_all(self) -> None:
         for key in self._rendezvous.all_keys():

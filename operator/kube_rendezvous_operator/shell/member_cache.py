@@ -137,6 +137,7 @@ class MemberCache:
                     max(0.0, now - entry.heard),
                     entry.deleted,
                     0.0 if entry.proven is None else max(0.001, now - entry.proven),
+                    time.monotonic() - entry.added,
                 )
                 for entry in self._by_key.get(key, {}).values()
                 if not entry.buried
