@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+_BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 API = "/apis/rendezvous.dev/v1alpha1"
 MERGE_PATCH = "application/merge-patch+json"
 REFUSED = 403
+INVALID = 422
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Attempt:
     path: str
     body: dict[str, Any] | None = None
     says: str = ""
+    answer: int = REFUSED
 
     def __str__(self) -> str:
         return self.what
@@ -70,7 +73,7 @@ class Attempt:
 
 def attempts(at: Setting) -> list[Attempt]:
     """All that must be refused to a trainer whose token is bound to its pod."""
-    return [*_rights(at), *_members_of_others(at)]
+    return [*_rights(at), *_members_of_others(at), *_fields_of_its_own(at)]
 
 
 def unbound_attempts(at: Setting) -> list[Attempt]:
@@ -102,6 +105,32 @@ def _members_of_others(at: Setting) -> Iterator[Attempt]:
     labels = {"metadata": {"labels": {"stolen": "yes"}}}
     yield Attempt("change the labels of another pod's Member", "PATCH", other, labels, says)
     yield Attempt("delete another pod's Member", "DELETE", other, None, says)
+
+
+def _fields_of_its_own(at: Setting) -> Iterator[Attempt]:
+    """Members of its own pod, with content that the API server must not take."""
+    members = f"{API}/namespaces/{at.namespace}/rendezvousmembers"
+    for field, value, says in (
+        ("address", "10.0.0.1:80/\n", "spec.address"),
+        ("address", "$(id)", "spec.address"),
+        ("address", "", "spec.address"),
+        ("address", "a" * 254, "spec.address"),
+        ("port", 0, "spec.port"),
+        ("port", 65536, "spec.port"),
+        ("port", "80", "spec.port"),
+        ("afterRound", -1, "spec.afterRound"),
+        ("afterRound", 2**53, "spec.afterRound"),
+        ("slot", "s" * 64, "spec.slot"),
+        ("rendezvous", "../other", "spec.rendezvous"),
+        ("rendezvous", "", "spec.rendezvous"),
+        ("rendezvousUID", "u" * 65, "spec.rendezvousUID"),
+        ("renewTime", "never", "spec.renewTime"),
+        ("closeReason", "r" * 257, "spec.closeReason"),
+        ("nodeName", "n" * 254, "spec.nodeName"),
+    ):
+        body = at.member(at.own_pod, at.own_pod_uid)
+        body["spec"][field] = value
+        yield Attempt(f"create a Member with {field} {value!r:.20}", "POST", members, body, says, INVALID)
 
 
 def _rights(at: Setting) -> Iterator[Attempt]:
@@ -138,9 +167,31 @@ def _rights(at: Setting) -> Iterator[Attempt]:
         ("run in a pod", "POST", f"{core}/pods/{at.other_pod}/exec?command=id"),
         ("evict a pod", "POST", f"{core}/pods/{at.other_pod}/eviction"),
         ("read a pod's log", "GET", f"{core}/pods/{at.other_pod}/log"),
+        ("delete a pod", "DELETE", f"{core}/pods/{at.other_pod}"),
+        ("change a pod's labels", "PATCH", f"{core}/pods/{at.other_pod}"),
+        ("change its own pod's labels", "PATCH", f"{core}/pods/{at.own_pod}"),
+        ("write a pod's status", "PATCH", f"{core}/pods/{at.own_pod}/status"),
+        ("scale the Rendezvous", "PATCH", f"{run}/scale"),
+        ("impersonate the operator", "POST", "/apis/authentication.k8s.io/v1/tokenreviews"),
+        ("read the operator's lease", "GET", "/apis/coordination.k8s.io/v1/namespaces/chart-system/leases"),
+        ("read the operator's pods", "GET", "/api/v1/namespaces/chart-system/pods"),
+        ("read flow schemas", "GET", "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"),
+        ("create a webhook", "POST", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"),
+        ("read the binding of the policy", "GET", _BINDINGS),
+        ("create a namespace", "POST", "/api/v1/namespaces"),
+        ("list jobs", "GET", f"/apis/batch/v1/namespaces/{at.namespace}/jobs"),
+        ("delete all jobs", "DELETE", f"/apis/batch/v1/namespaces/{at.namespace}/jobs"),
+        ("raise its quota", "POST", f"{core}/resourcequotas"),
+        ("read quotas", "GET", f"{core}/resourcequotas"),
+        ("open the network", "POST", f"/apis/networking.k8s.io/v1/namespaces/{at.namespace}/networkpolicies"),
+        ("list stateful sets", "GET", f"/apis/apps/v1/namespaces/{at.namespace}/statefulsets"),
+        ("read metrics", "GET", "/metrics"),
     ):
         yield Attempt(verb, method, path, None if method in ("GET", "DELETE") else {})
-    for resource in ("pods", "secrets", "configmaps", "serviceaccounts", "services"):
+    for resource in (
+        *("pods", "secrets", "configmaps", "serviceaccounts", "services", "endpoints", "persistentvolumeclaims"),
+        *("replicationcontrollers", "limitranges", "podtemplates"),
+    ):
         for verb, method in (("list", "GET"), ("create", "POST"), ("delete all", "DELETE")):
             yield Attempt(f"{verb} {resource}", method, f"{core}/{resource}", {} if method == "POST" else None)
 

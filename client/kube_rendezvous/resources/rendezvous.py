@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from kube_rendezvous.resources.admission_spec import Admission
 from kube_rendezvous.resources.failure_policy import FailurePolicy, QuarantinedPlace, RecentLoss
 from kube_rendezvous.resources.ranking_spec import Ranking
 
@@ -47,6 +48,7 @@ class RendezvousSpec:
     max_spares: int | None = None
     failure_policy: FailurePolicy = field(default_factory=FailurePolicy)
     ranking: Ranking = field(default_factory=Ranking)
+    admission: Admission = field(default_factory=Admission)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kube_rendezvous.printable_text import one_line
+from kube_rendezvous.resources.admission_spec import admission_to_json, parse_admission
 from kube_rendezvous.resources.failure_policy import (
     failure_policy_to_json,
     losses_to_json,
@@ -74,6 +75,7 @@ def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:
         max_spares=(spec.get("standby") or {}).get("max"),
         failure_policy=parse_failure_policy(spec.get("failurePolicy") or {}),
         ranking=parse_ranking(spec.get("ranking") or {}),
+        admission=parse_admission(spec.get("admission") or {}),
     )
 
 
@@ -93,6 +95,8 @@ def spec_to_json(spec: RendezvousSpec) -> dict[str, Any]:
         out["standby"] = {"max": spec.max_spares}
     if policy := failure_policy_to_json(spec.failure_policy):
         out["failurePolicy"] = policy
+    if admission := admission_to_json(spec.admission):
+        out["admission"] = admission
     if ranking := ranking_to_json(spec.ranking):
         out["ranking"] = ranking
     return out

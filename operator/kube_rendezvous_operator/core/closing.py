@@ -2,13 +2,14 @@
 
 Design section 4, Close: what a member closed opens again when every member is gone and a new one comes (a restarted Job
 must not be locked out for ever) unless `spec.reopen: Never`; what a person closed opens when that person says so.
+While a round stands, its members close it, and nobody who merely waits beside it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kube_rendezvous.resources import Closed, Rendezvous, Reopen
+from kube_rendezvous.resources import Closed, Member, Rendezvous, Reopen
 from kube_rendezvous_operator.core.liveness import Liveness
 from kube_rendezvous_operator.core.observation import Announcement, ObservedMember, Severity
 
@@ -41,7 +42,7 @@ def settle_closing(
         (
             m.member
             for m in sorted(members, key=lambda m: m.member.name)
-            if m.member.close_requested and m.member.rendezvous_uid == rendezvous.uid
+            if m.member.close_requested and _may_close(m.member, liveness, rendezvous)
         ),
         None,
     )
@@ -49,6 +50,20 @@ def settle_closing(
         return Closing(None) if was is None else _reopen("spec.closed was set to false")
     reason = requester.close_reason or "it asked to close the rendezvous"
     return _close(Closed(requester.name, now, BY_MEMBER, f"closed by {requester.name}: {reason}"))
+
+
+def _may_close(member: Member, liveness: Liveness, rendezvous: Rendezvous) -> bool:
+    """A member of the standing round; any that was admitted, while there is no round that somebody lives in."""
+    status = rendezvous.status
+    if member.rendezvous_uid != rendezvous.uid:
+        return False
+    holders = dict(zip(status.ranks, status.incarnations, strict=False))
+    if member.name in status.ranks:
+        return holders.get(member.name, member.incarnation) == member.incarnation
+    admitted = (*liveness.present, *(loss.member for loss in liveness.losses if loss.member is not None))
+    if all(other.uid != member.uid for other in admitted):
+        return False
+    return not any(name in liveness.alive for name in status.ranks)
 
 
 def _after_member_closed(was: Closed, reopen: Reopen, liveness: Liveness) -> Closing:

@@ -13,6 +13,7 @@ from kube_rendezvous.resources import (
     Rendezvous,
     RendezvousStatus,
 )
+from kube_rendezvous_operator.core.admission import NOT_ADMITTED, store_address
 from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
@@ -102,7 +103,9 @@ def decide(
             closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
             formation = Formation(None)
 
-    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, liveness.refused, now)
+    status = _new_status(
+        rendezvous, closing, formation, crowd, blame, topology, surroundings, interval, liveness.refused, now
+    )
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
     notices = (
         topology_blindness(rendezvous.spec.ranking, surroundings),
@@ -164,6 +167,7 @@ def _new_status(
     crowd: Crowd,
     blame: Blame,
     topology: Topology,
+    surroundings: Surroundings,
     interval: int,
     refused: tuple[RefusedMember, ...],
     now: datetime,
@@ -181,7 +185,7 @@ def _new_status(
         refused=refused,
     )
     if formation.forming is not None and formation.chosen:
-        status = _publish(status, formation.forming, formation.chosen, topology, now)
+        status = _publish(rendezvous, status, formation.forming, formation.chosen, topology, surroundings, now)
     status = _with_standby(rendezvous, status, crowd)
     return replace(status, state=state_of(status.closed, status.forming))
 
@@ -208,7 +212,13 @@ def _topology(rendezvous: Rendezvous, liveness: Liveness, surroundings: Surround
 
 
 def _publish(
-    status: RendezvousStatus, forming: Forming, chosen: Sequence[Member], topology: Topology, now: datetime
+    rendezvous: Rendezvous,
+    status: RendezvousStatus,
+    forming: Forming,
+    chosen: Sequence[Member],
+    topology: Topology,
+    surroundings: Surroundings,
+    now: datetime,
 ) -> RendezvousStatus:
     """Ranks, world size, bootstrap address and round number change together, in one write."""
     members = assign_ranks(status.ranks, status.slots, chosen, topology)
@@ -221,7 +231,7 @@ def _publish(
         slots=tuple(m.slot for m in members),
         incarnations=tuple(m.incarnation for m in members),
         domains=topology.domains(members),
-        bootstrap_store=BootstrapStore(first.name, first.address, first.port),
+        bootstrap_store=BootstrapStore(first.name, store_address(rendezvous, first, surroundings), first.port),
         forming=None,
         history=record_round(status, forming, ranks, now),
     )
@@ -251,6 +261,7 @@ def _expulsions_beside(before: RendezvousStatus, liveness: Liveness) -> Iterable
             yield Expulsion(loss.member, loss.reason, loss.doubtful)
     yield from (Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=False) for stranger in liveness.strangers)
     yield from (Expulsion(namesake, NAME_TAKEN, doubtful=False) for namesake in liveness.namesakes)
+    yield from (Expulsion(member, NOT_ADMITTED, doubtful=False, why=why) for member, why in liveness.not_admitted)
 
 
 def _announcements(

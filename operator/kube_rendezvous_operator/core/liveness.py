@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kube_rendezvous.resources import Member, RefusedMember, Rendezvous
+from kube_rendezvous_operator.core.admission import POD_SEEN_WITHIN_SECONDS, admit
 from kube_rendezvous_operator.core.heartbeat import proof_needed, silence_limit, suspicion_limit
 from kube_rendezvous_operator.core.observation import ObservedMember
 from kube_rendezvous_operator.core.places import Places, settle_places
@@ -55,6 +56,7 @@ class Liveness:
         strangers: Members that name this Rendezvous but belong to another object of that name.
         namesakes: Members under the name of one that has a rank, but of another UID: that one is gone, and nobody may
             take its place by its name.
+        not_admitted: those that may not join, each with why (`admission`).
         suspects: of the living, those whose silence must be proven to be theirs.
         next_silence: seconds until the silence of one of the living means something; None: nobody lives.
         refused: members that live but share the place of another that does.
@@ -66,6 +68,7 @@ class Liveness:
     strangers: tuple[Member, ...]
     suspects: tuple[str, ...]
     namesakes: tuple[Member, ...]
+    not_admitted: tuple[tuple[Member, str], ...]
     next_silence: float | None
     refused: tuple[RefusedMember, ...] = ()
 
@@ -94,6 +97,8 @@ def judge(
     holders = dict(zip(rendezvous.status.ranks, rendezvous.status.incarnations, strict=False))
     own = [m for m in of_this if holders.get(m.member.name, m.member.incarnation) == m.member.incarnation]
     namesakes = tuple(m.member for m in of_this if m not in own and not m.deleted) if len(own) < len(of_this) else ()
+    admitted = admit(rendezvous, own, surroundings)
+    own = list(admitted.members)
     verdicts = {m.member.name: judge_pod(m.member, surroundings) for m in own}
     places = settle_places(
         (m for m in own if (v := verdicts[m.member.name]) is None or v.departing),
@@ -137,6 +142,8 @@ def judge(
         if name not in known
     )
     strangers = tuple(m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted)
+    if admitted.unknown:
+        next_silence = POD_SEEN_WITHIN_SECONDS if next_silence is None else min(next_silence, POD_SEEN_WITHIN_SECONDS)
     return Liveness(
         alive,
         tuple(losses),
@@ -144,6 +151,7 @@ def judge(
         strangers,
         tuple(suspects),
         namesakes,
+        admitted.refused,
         next_silence,
         refusals(places.refused),
     )

@@ -1,5 +1,6 @@
 """What the core is told (`ObservedMember`) and what it answers (`Decision`)."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,7 +29,7 @@ class ObservedMember:
     deleted: bool = False
     proven_silence: float | None = None
     first_renewed: str = ""
-    known_for: float = 0.0
+    known_for: float = math.inf
 
 
 class Severity(StrEnum):
@@ -52,11 +53,13 @@ class Expulsion:
     """A Member object to delete, and why.
 
     ``doubtful``: the verdict rests on something that was *not* observed (a heartbeat): look again before acting on it.
+    ``why``: more than the reason, for people.
     """
 
     member: Member
     reason: str
     doubtful: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

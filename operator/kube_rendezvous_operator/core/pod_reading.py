@@ -55,6 +55,8 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         owner=owner_of(meta),
         container=_read_container(container),
         restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
+        service_account=str(spec.get("serviceAccountName") or ""),
+        addresses=_addresses(status),
     )
 
 
@@ -95,6 +97,13 @@ def _completion_index(meta: Mapping[str, Any]) -> str:
 def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     """The reference to the object that made this one and replaces it; {} if there is none."""
     return next((owner for owner in meta.get("ownerReferences") or () if owner.get("controller")), {})
+
+
+def _addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """The pod's own first."""
+    pod = [entry.get("ip", "") for entry in status.get("podIPs") or ()] or [status.get("podIP", "")]
+    node = [entry.get("ip", "") for entry in status.get("hostIPs") or ()] or [status.get("hostIP", "")]
+    return tuple(dict.fromkeys(str(address) for address in (*pod, *node) if address))
 
 
 def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:

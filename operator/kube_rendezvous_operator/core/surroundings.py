@@ -89,6 +89,8 @@ class ObservedPod:
         place: what its owner calls it, as its labels say.
         completion_index: of its Job; "" if it is not of an indexed one.
         owner: what makes it, and makes it again; None: nothing that is known.
+        service_account: as which it runs.
+        addresses: its own, then those of its node, as the API server knows them.
     """
 
     name: str
@@ -105,6 +107,8 @@ class ObservedPod:
     owner: OwnerRef | None = None
     container: ObservedContainer = field(default_factory=ObservedContainer)
     restarting_since: datetime | None = None
+    service_account: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class Surroundings:
         nodes_refused: the operator may not see nodes.
         owner_refs: what made its pods, those that are gone included.
         owners: what was read of them; None: it could not be.
+        labels: namespace and name that the label of each known pod names, by the pod's UID.
     """
 
     pods: Mapping[str, ObservedPod] = field(default_factory=dict)
@@ -146,6 +151,11 @@ class Surroundings:
     nodes_refused: bool = False
     owner_refs: Collection[OwnerRef] = ()
     owners: Mapping[OwnerRef, ObservedOwner | None] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def labelled_for(self, pod_uid: str) -> str:
+        """Name of the rendezvous that a pod is labelled for; "" if it has no label, or is not known."""
+        return self.labels.get(pod_uid, ("", ""))[1] if pod_uid else ""
 
 
 NOTHING_KNOWN = Surroundings()

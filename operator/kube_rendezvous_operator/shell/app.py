@@ -255,6 +255,7 @@ class Operator:
             nodes_refused=self._nodes.refused,
             owner_refs=pods.owners(key),
             owners=self._owners.known(key, pods.version(key)),
+            labels=pods.labels(),
         )
 
     def _pods_of(self, key: Key) -> PodCache:

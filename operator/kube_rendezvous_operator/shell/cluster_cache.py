@@ -135,6 +135,10 @@ class PodCache(_OptionalInformer):
         """UIDs of pods of a namespace whose end was seen; a live view."""
         return self._gone.get(namespace, {}).keys()
 
+    def labels(self) -> Mapping[str, Key]:
+        """Which rendezvous each known pod is labelled for, by UID; a live view."""
+        return MappingProxyType(self._key_of)
+
     def relisted(self, objects: list[Object]) -> None:
         """See `WatchListener`."""
         with self._lock:

@@ -21,6 +21,7 @@ from kube_rendezvous.resources import (
 )
 from kube_rendezvous.resources.names import object_path
 from kube_rendezvous_operator.core import Announcement, Expulsion, Severity
+from kube_rendezvous_operator.core.admission import NOT_ADMITTED
 from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS
 from kube_rendezvous_operator.shell.leader_election import NotLeadingError
 from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
@@ -31,13 +32,14 @@ _log = logging.getLogger(__name__)
 RENDEZVOUS_GONE = "RendezvousGone"
 TOO_MANY = "TooManyMembers"
 
-_FOR_EVER = frozenset({LEFT, OTHER_RENDEZVOUS, NAME_TAKEN, RENDEZVOUS_GONE, TOO_MANY})
+_FOR_EVER = frozenset({LEFT, OTHER_RENDEZVOUS, NAME_TAKEN, NOT_ADMITTED, RENDEZVOUS_GONE, TOO_MANY})
 """What rests on fields that cannot change: whatever else the Member has written since, it stays so."""
 
 _REFUSED = {
     OTHER_RENDEZVOUS: "they belong to another Rendezvous of this name (spec.rendezvousUID)",
     TOO_MANY: f"a rendezvous has at most {MOST_MEMBERS} members, and a pod {MOST_MEMBERS_OF_A_POD}",
     NAME_TAKEN: "they took the name of a member that has a rank",
+    NOT_ADMITTED: "they may not join",
     RENDEZVOUS_GONE: "there is no Rendezvous of this name",
 }
 _SAID_EVERY_SECONDS = 60.0
@@ -191,29 +193,29 @@ class Sweeper:
         return True
 
     def _report(self, key: Key, rendezvous: Rendezvous | None, deleted: list[Expulsion]) -> None:
-        by_reason: dict[str, list[Member]] = {}
+        by_reason: dict[str, list[Expulsion]] = {}
         for expulsion in deleted:
-            by_reason.setdefault(expulsion.reason, []).append(expulsion.member)
-        for reason, members in by_reason.items():
-            names = _listed(members)
-            extra = about_member(key[0], members[0].name) if len(members) == 1 else about_rendezvous(key)
+            by_reason.setdefault(expulsion.reason, []).append(expulsion)
+        for reason, some in by_reason.items():
+            names = _listed(some)
+            extra = about_member(key[0], some[0].member.name) if len(some) == 1 else about_rendezvous(key)
             _log.info("RendezvousMember %s/%s deleted: %s", key[0], names, reason, extra=extra)
         self._say_who_is_refused(key, rendezvous, by_reason)
 
     def _say_who_is_refused(
-        self, key: Key, rendezvous: Rendezvous | None, by_reason: Mapping[str, list[Member]]
+        self, key: Key, rendezvous: Rendezvous | None, by_reason: Mapping[str, list[Expulsion]]
     ) -> None:
         """In an Event on the Rendezvous, seldom: whoever looks why its members do not come finds it there."""
         now = time.monotonic()
-        refused = [(reason, members) for reason, members in by_reason.items() if reason in _REFUSED]
+        refused = [(reason, some) for reason, some in by_reason.items() if reason in _REFUSED]
         if not refused or now - self._said.get(key, -_SAID_EVERY_SECONDS) < _SAID_EVERY_SECONDS:
             return
         self._said.pop(key, None)
         self._said[key] = now
         if len(self._said) > _KEPT_OF_A_RENDEZVOUS:
             self._said.popitem(last=False)
-        for reason, members in refused:
-            text = f"RendezvousMembers were refused, because {_REFUSED[reason]}: {_listed(members)}"
+        for reason, some in refused:
+            text = f"RendezvousMembers were refused, because {_REFUSED[reason]}: {_listed(some)}"
             about = rendezvous or Rendezvous(*key, "", "0", 0, RendezvousSpec(1, 1))
             self._announce(about, Announcement(Severity.WARNING, reason, text))
 
@@ -222,6 +224,10 @@ _OF_ANOTHER = frozenset({OTHER_RENDEZVOUS, RENDEZVOUS_GONE})
 _READS_THE_RENDEZVOUS = _OF_ANOTHER | {TOO_MANY}
 
 
-def _listed(members: list[Member]) -> str:
-    more = f" and {len(members) - _NAMES_SHOWN} more" if len(members) > _NAMES_SHOWN else ""
-    return ", ".join(member.name for member in members[:_NAMES_SHOWN]) + more
+def _listed(expulsions: list[Expulsion]) -> str:
+    more = f" and {len(expulsions) - _NAMES_SHOWN} more" if len(expulsions) > _NAMES_SHOWN else ""
+    return ", ".join(_named(expulsion) for expulsion in expulsions[:_NAMES_SHOWN]) + more
+
+
+def _named(expulsion: Expulsion) -> str:
+    return f"{expulsion.member.name} ({expulsion.why})" if expulsion.why else expulsion.member.name
