@@ -10,6 +10,7 @@ examples:
   kubectl rendezvous list -A                          every rendezvous of the cluster
   kubectl rendezvous explain my-run                   why does it wait, who is in, who is not, what to do next
   kubectl rendezvous watch my-run                     ranks, pods, heartbeats as they change
+  kubectl rendezvous dashboard                        the same and more in your browser
   kubectl rendezvous history my-run --plot rounds.png when rounds were formed, why, and what that cost
   kubectl rendezvous plan my-run --lose trainer-1 --add 1
                                                       which ranks would move (dry run)
@@ -33,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _watch(commands)
     _history(commands)
     _plan(commands)
+    _dashboard(commands)
     _close(commands)
     return parser
 
@@ -112,6 +114,18 @@ def _plan(commands: Commands) -> None:
     _output(command, ("json", "yaml"), "the plan for programs")
 
 
+def _dashboard(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "dashboard",
+        "serve a page to this machine's browser: members by topology, rounds, what holds them up, as it happens",
+        "  kubectl rendezvous dashboard -A\n"
+        "  kubectl rendezvous dashboard --port 8001      then `ssh -L 8001:127.0.0.1:8001 HOST` from elsewhere",
+    )
+    command.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
+    command.add_argument("--port", type=_port, default=0, metavar="N", help="on 127.0.0.1 (default: any free one)")
+
+
 def _close(commands: Commands) -> None:
     command = _command(
         commands,
@@ -177,6 +191,12 @@ def _rendezvous_name(text: str) -> str:
 def _number(text: str) -> int:
     if not text.isdecimal() or int(text) > 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of nodes from 0 to 1000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
     return int(text)
 
 

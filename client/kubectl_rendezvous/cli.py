@@ -34,6 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _dashboard(parsed: Namespace) -> None:
+    from kubectl_rendezvous.dashboard.command import serve_dashboard
+    from kubectl_rendezvous.reading import Reader, connect
+
+    def say(text: str) -> None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()  # who reads it may be a program
+
+    reader = Reader(connect(parsed.kubeconfig, parsed.context), parsed.namespace)
+    serve_dashboard(reader, parsed.port, say, everywhere=parsed.all_namespaces)
+
+
 def _list(parsed: Namespace) -> None:
     from kubectl_rendezvous.printing import Printer
     from kubectl_rendezvous.reading import Reader, connect, read_rendezvous
@@ -164,6 +176,7 @@ _COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "watch": _watch,
     "history": _history,
     "plan": _plan,
+    "dashboard": _dashboard,
     "close": _close,
     "reopen": _reopen,
 }

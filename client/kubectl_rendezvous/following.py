@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
 from kube_rendezvous.resources.names import collection_path
@@ -17,45 +16,7 @@ from kubectl_rendezvous.heartbeats import not_before_heartbeats
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.pod_reading import read_pod
 from kubectl_rendezvous.reading import Reader, in_words, node_names, read_members, read_rendezvous
-
-
-class _Collection:
-    """The newest version of every object of one watch."""
-
-    def __init__(self, changed: threading.Condition) -> None:
-        self._changed = changed
-        self.objects: dict[str, Mapping[str, Any]] = {}
-        self.complete = False
-        self.refused: ApiFailureError | None = None
-        self.trouble = ""
-
-    def relisted(self, objects: list[dict[str, Any]]) -> None:
-        with self._changed:
-            self.objects = {obj["metadata"]["uid"]: obj for obj in objects}
-            self.complete, self.trouble, self.refused = True, "", None
-            self._changed.notify()
-
-    def changed(self, obj: dict[str, Any]) -> None:
-        with self._changed:
-            self.objects[obj["metadata"]["uid"]] = obj
-            self._changed.notify()
-
-    def removed(self, obj: dict[str, Any]) -> None:
-        with self._changed:
-            self.objects.pop(obj["metadata"]["uid"], None)
-            self._changed.notify()
-
-    def troubled(self, failure: ApiFailureError) -> None:
-        with self._changed:
-            if isinstance(failure, ApiRefusedError):
-                self.refused = failure
-            self.trouble = failure.message or str(failure)
-            self._changed.notify()
-
-    def connected(self) -> None:
-        with self._changed:
-            self.trouble = ""
-            self._changed.notify()
+from kubectl_rendezvous.watched_collection import WatchedCollection
 
 
 class Following:
@@ -70,8 +31,8 @@ class Following:
         self._reader = reader
         self._newest = first
         self._nodes: dict[str, ObservedNode] | None = None if first.nodes is None else dict(first.nodes)
-        self._changed = threading.Condition()
-        self._rendezvous, self._members, self._pods = (_Collection(self._changed) for _ in range(3))
+        self._news = threading.Event()
+        self._rendezvous, self._members, self._pods = (WatchedCollection(self._news) for _ in range(3))
         name = first.name
         own = {
             self._rendezvous: (collection_path(RENDEZVOUS_PLURAL, reader.namespace), f"metadata.name={name}"),
@@ -111,14 +72,14 @@ class Following:
         Raises:
             CommandError: the API server refuses to be asked.
         """
-        with self._changed:
-            self._changed.wait(seconds)
-            watched = (self._rendezvous, self._members)
-            refused = next((c.refused for c in watched if c.refused is not None and not c.complete), None)
-            complete = all(c.complete for c in watched)
-            rendezvous, members, pods = (
-                list(c.objects.values()) for c in (self._rendezvous, self._members, self._pods)
-            )
+        self._news.wait(seconds)
+        self._news.clear()
+        watched = (self._rendezvous, self._members)
+        refused = next((c.refused for c in watched if c.refused is not None and not c.complete), None)
+        # Asked before the objects: what is complete then is among them.
+        complete, pods_complete = all(c.complete for c in watched), self._pods.complete
+        # The Rendezvous last: a status cannot be older than the Members that are held against it.
+        members, pods, rendezvous = (c.objects for c in (self._members, self._pods, self._rendezvous))
         if refused is not None:
             raise in_words(refused, self._reader.namespace)
         if not complete:
@@ -127,7 +88,7 @@ class Following:
             return None
         own, unreadable = read_members(members)
         seen_pods = tuple(map(read_pod, pods)) if self._newest.pods is not None else None
-        if seen_pods is not None and not self._pods.complete:
+        if seen_pods is not None and not pods_complete:
             seen_pods = self._newest.pods
         self._newest = replace(
             self._newest,

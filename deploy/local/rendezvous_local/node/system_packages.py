@@ -33,6 +33,7 @@ FOR_THE_NODE = (
     SystemProgram("mount", "mount"),
     SystemProgram("openssl", "openssl"),
 )
+FOR_PAGES = (SystemProgram("chromium", "chromium"), SystemProgram("chromedriver", "chromium-driver"))
 FOR_IMAGES = (SystemProgram("buildah", "buildah"), SystemProgram("debootstrap", "debootstrap"))
 
 
