@@ -33,13 +33,15 @@ class PlaceLock:
         self._listening = listening
         self.member = ""
         """Name of the Member that holds the place, for those who ask."""
-        threading.Thread(target=self._answer, name="rendezvous-place", daemon=True).start()
+        self._thread = threading.Thread(target=self._answer, name="rendezvous-place", daemon=True)
+        self._thread.start()
 
     def release(self) -> None:
         """Let it go. Safe to call twice."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)  # wakes the thread, which close alone would not
         self._listening.close()
+        self._thread.join(1.0)  # only when it has left the socket is the name free
 
     def _answer(self) -> None:
         while True:

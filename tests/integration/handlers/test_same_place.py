@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integration.handlers.eventually import eventually
 from integration.handlers.nodes import Node, await_round, meet
 from integration.handlers.runs import Run
 from kube_rendezvous.api import RendezvousStateError
@@ -83,7 +84,7 @@ def test_where_there_are_no_locks_the_operator_refuses_who_came_later_when_the_o
         debugging.join().result(SOON_SECONDS)
     assert "--rdzv-conf slot=NAME" in str(refused.value)
     undisturbed(run, first, other)
-    assert run.events("MemberRefused")
+    eventually(lambda: run.events("MemberRefused"), "an Event tells of it")
     debugging.handler.shutdown()
     run.until(lambda status: not status.refused, "it is not named any more")
     undisturbed(run, first, other)
