@@ -3,7 +3,8 @@
     python -m torch_tests [--source CHECKOUT] [--python PYTHON] [--only FILE] [--json FILE]
 
 The files are those of a checkout of PyTorch, not changed. What they ask of c10d, etcd or the static rendezvous is asked
-of this backend, on a real API server with a running operator. Exit status 1 if a test failed.
+of this backend, on a real API server with a running operator; and agents fork their workers, which saves minutes of
+imports and is nothing to a rendezvous. Exit status 1 if a test failed.
 """
 
 import argparse
@@ -22,13 +23,20 @@ from typing import Any
 from rendezvous_local.cluster import Cluster, cluster
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.operator_process import OperatorProcess
-from torch_tests.plugin_names import FILES_RELEASE, NAMESPACE, REPORT
+from torch_tests.plugin_names import (
+    FILES_RELEASE,
+    NAMESPACE,
+    NOT_APPLICABLE,
+    REPETITION,
+    REPORT,
+    START_METHOD,
+)
 from torch_tests.sources import NoSourceError, TestFiles, obtain, write_entry_point
 
 TESTS = Path(__file__).parents[1]
 CACHE = Path.home() / ".cache" / "kube-rendezvous" / "torch-tests"
 FILE_SECONDS, TEST_SECONDS = 3600.0, 400
-MISUSE = 2
+MISUSE, INTERRUPTED = 2, 130
 
 Line = dict[str, Any]
 
@@ -40,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--python", default=sys.executable, help="which has torch, pytest and this package")
     parser.add_argument("--only", default="", help="run only files that have this in their path")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write how each test ended there, too")
+    parser.add_argument("--spawn", action="store_true", help="agents spawn workers, as the tests say")
     options = parser.parse_args(arguments)
     version = _version(options.python)
     with tempfile.TemporaryDirectory(prefix="torch-tests-") as scratch:
@@ -48,10 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             found = obtain(options.source or None, version, CACHE, folder / "source")
             sys.stderr.write(f"torch {version}; tests: {found.origin}\n")
-            lines = _run_all(found, options.python, folder, options.only)
+            lines = _run_all(found, options, folder)
         except (NoSourceError, LocalControlPlaneError) as error:
             sys.stderr.write(f"torch_tests: {error}\n")
             return MISUSE
+        except KeyboardInterrupt:  # everything has been taken down on the way here
+            return INTERRUPTED
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps({"torch": version, "tests": found.origin, "ended": lines}, indent=1) + "\n")
@@ -68,16 +79,18 @@ def summary(lines: list[Line]) -> str:
     count = Counter(map(_kind, lines))
     text.append("in all: " + ", ".join(f"{number} {kind}" for kind, number in sorted(count.items())))
     for line in lines:
-        if line["outcome"] != "passed":
+        kind = _kind(line)
+        if kind not in ("passed", REPETITION):
             why = line["why"].strip().splitlines()[-1:] or [""]
-            text.append(f"{_kind(line)}: {line['file']} {line['test']}: {why[0]}")
+            text.append(f"{kind}: {line['file']} {line['test']}: {why[0].removeprefix(f'{kind}: ')}")
     return "\n".join(text) + "\n"
 
 
 def _kind(line: Line) -> str:
     if line["outcome"] != "skipped":
         return str(line["outcome"])
-    return "not applicable" if line["why"].startswith("not applicable") else "skipped by torch"
+    begin = str(line["why"]).partition(":")[0]
+    return begin if begin in (NOT_APPLICABLE, REPETITION) else "skipped by torch"
 
 
 def _version(python: str) -> str:
@@ -85,7 +98,7 @@ def _version(python: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _run_all(found: TestFiles, python: str, folder: Path, only: str) -> list[Line]:
+def _run_all(found: TestFiles, options: argparse.Namespace, folder: Path) -> list[Line]:
     write_entry_point(folder / "entry")
     report = folder / "report"
     report.touch()
@@ -99,10 +112,11 @@ def _run_all(found: TestFiles, python: str, folder: Path, only: str) -> list[Lin
             NAMESPACE: namespace,
             REPORT: str(report),
             FILES_RELEASE: found.release,
+            START_METHOD: "" if options.spawn else "fork",
         }
         for file in found.files():
-            if only in str(file):
-                _run_file(file, str(file.relative_to(found.folder)), python, environment, report)
+            if options.only in str(file):
+                _run_file(file, str(file.relative_to(found.folder)), options.python, environment, report)
     return _lines(report)
 
 

@@ -18,7 +18,15 @@ import torch
 import torch.distributed as dist
 
 from torch_tests.not_applicable import reason, repetitions
-from torch_tests.plugin_names import FILES_RELEASE, NAMESPACE, REPORT, TEST
+from torch_tests.plugin_names import (
+    FILES_RELEASE,
+    NAMESPACE,
+    NOT_APPLICABLE,
+    REPETITION,
+    REPORT,
+    START_METHOD,
+    TEST,
+)
 from torch_tests.redirection import run_name
 
 DYNAMIC = "dynamic_rendezvous_test.py"
@@ -61,6 +69,8 @@ def our_handler(_store: Any, _backend: Any, params: Any) -> Any:
 
 def pytest_configure() -> None:
     """Before a test file is imported."""
+    if os.environ.get(START_METHOD):
+        _start_workers_by(os.environ[START_METHOD])
     with contextlib.suppress(ImportError):  # a release without it
         importlib.import_module(_ETCD).EtcdServer = NoEtcdServer  # type: ignore[attr-defined]
 
@@ -77,9 +87,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept.append(item)
         why = reason(item.nodeid.partition("::")[0], _name(item.nodeid), same_release=same_release)
         if item.nodeid in again:
-            why = f"here it is the same as {_name(again[item.nodeid])}"
-        if why is not None:
-            item.add_marker(pytest.mark.skip(reason=f"not applicable: {why}"))
+            item.add_marker(pytest.mark.skip(reason=f"{REPETITION}: the same here as {_name(again[item.nodeid])}"))
+        elif why is not None:
+            item.add_marker(pytest.mark.skip(reason=f"{NOT_APPLICABLE}: {why}"))
         module = getattr(item, "module", None)
         if item.path.name == DYNAMIC and module is not None:
             module.create_handler, module.HashStore = our_handler, AnyTCPStore
@@ -113,6 +123,18 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     }
     with Path(os.environ[REPORT]).open("a") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def _start_workers_by(method: str) -> None:
+    from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
+
+    as_torch_does = LocalElasticAgent.__init__
+
+    def initialize(self: Any, *arguments: Any, **options: Any) -> None:
+        as_torch_does(self, *arguments, **options)
+        self._start_method = method
+
+    LocalElasticAgent.__init__ = initialize
 
 
 def _name(nodeid: str) -> str:

@@ -1,4 +1,4 @@
-"""Variables by which the command tells the processes of the tests what they need."""
+"""Variables by which the command tells the processes of the tests what they need, and words by which these answer."""
 
 NAMESPACE = "TORCH_TESTS_NAMESPACE"
 """Of the Rendezvous."""
@@ -6,5 +6,10 @@ TEST = "TORCH_TESTS_TEST"
 """A number of the test that runs."""
 FILES_RELEASE = "TORCH_TESTS_FILES_RELEASE"
 """Of which release the test files are, as in ``2.6``; "": unknown."""
+START_METHOD = "TORCH_TESTS_START_METHOD"
+"""How agents start their workers; "": as the test says."""
 REPORT = "TORCH_TESTS_REPORT"
 """The file for how each test ended."""
+
+NOT_APPLICABLE, REPETITION = "not applicable", "repetition"
+"""How the reason of a test that is left out begins."""
