@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e node image bench endurance memory soak soak-survivors simulate generate local lint format clean
+.PHONY: help demo test e2e node image bench endurance memory soak soak-survivors simulate torch-tests generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make s
 SCHEDULES ?= 500
 soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live on: make soak-survivors SCHEDULES=500
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m survivor_soak --schedules $(SCHEDULES) $(ARGS)
+
+torch-tests: $(INSTALLED) ## Run PyTorch's own tests of agents and launcher on this backend: make torch-tests TORCH_SOURCE=…
+	@PYTHONPATH=deploy/local:tests $(BIN)/python -m torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)
 
 SEEDS ?= 0:20000
 simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000

@@ -1,7 +1,6 @@
 """`KubernetesRendezvousHandler`: the rendezvous API on top of a Rendezvous object. Knows nothing of torch.
 
-One `next_rendezvous` is a loop over where the member stands (`membership.standing`): create, join, re-join, wait, take
-a place, open its store. Every other answer comes from memory.
+One `next_rendezvous`: find a place (`settling`), take it, open its store. Every other answer comes from memory.
 """
 
 import logging
@@ -10,43 +9,30 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import Protocol
 
 from kube_rendezvous.api import (
     RendezvousClosedError,
     RendezvousConnectionError,
-    RendezvousGracefulExitError,
     RendezvousHandler,
     RendezvousInfo,
     RendezvousParameters,
     RendezvousStoreInfo,
-    RendezvousTimeoutError,
     Store,
 )
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.credentials import CredentialsError
-from kube_rendezvous.cluster.refusals import explain_refusal
+from kube_rendezvous.cluster.refusals import explain_failure
 from kube_rendezvous.membership.farewell import Farewell
 from kube_rendezvous.membership.identity import Identity, identify
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.membership.listening_socket import listen_for, port_of
 from kube_rendezvous.membership.plain_errors import plain_errors
 from kube_rendezvous.membership.session import Session
-from kube_rendezvous.membership.standing import (
-    ClosedForUs,
-    MustCreate,
-    MustJoin,
-    MustRejoin,
-    Place,
-    SentHome,
-    Standing,
-    Waiting,
-    holds_a_place,
-    is_superseded,
-)
-from kube_rendezvous.membership.waiting_report import NO_OPERATOR, UNOBSERVED_SECONDS, WaitingReport
+from kube_rendezvous.membership.standing import ClosedForUs, Place, holds_a_place, is_superseded
 from kube_rendezvous.resources import Rendezvous
 from kube_rendezvous.settings import HandlerSettings, read_settings
+from kube_rendezvous.settling import Settling
 from kube_rendezvous.store_choice import AddressOnlyStore
 
 BACKEND = "kubernetes"
@@ -166,11 +152,12 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         deadline = time.monotonic() + self._settings.close_timeout
         with plain_errors(self._what, self._namespace):
             session = self._begin(deadline)
-            self._settle(session, deadline, until_member=True)
+            settling = self._settling(session, self._settings.close_timeout)
+            settling.member(deadline)
             if not isinstance(session.standing(), ClosedForUs):
                 session.say_goodbye(close_reason="set_closed() was called", leaving=False, deadline=deadline)
         if not self._wait_for_closed(session, deadline):
-            self._raise_timeout(session, self._settings.close_timeout, "it was asked to close")
+            settling.time_out("it was asked to close")
 
     def num_nodes_waiting(self) -> int:
         """See base class. Above 0 also when a member of our round is lost: that is how survivors are told."""
@@ -238,7 +225,9 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             session.step_aside(time.monotonic() + _GOODBYE_SECONDS)
             return True
         except ApiFailureError as failure:
-            _log.warning("%s: could not say that we step aside: %s", self._what, failure)
+            _log.warning(
+                "%s: could not say that we step aside: %s", self._what, explain_failure(failure, self._namespace)
+            )
             return False
 
     def _end(self, seconds: float, *, may_close: bool) -> bool:
@@ -263,7 +252,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                     self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))
             return True
         except ApiFailureError as failure:
-            _log.warning("%s: could not say that we leave: %s", self._what, explain_refusal(failure, self._namespace))
+            _log.warning("%s: could not say that we leave: %s", self._what, explain_failure(failure, self._namespace))
             return False
         finally:
             self._release(session)
@@ -292,8 +281,9 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         return session
 
     def _find_round(self, session: Session, deadline: float) -> RendezvousInfo:
+        settling = self._settling(session, self._settings.join_timeout)
         while True:
-            place = self._settle(session, deadline)
+            place = settling.place(deadline)
             session.took(place)
             # A place was found in time, perhaps after long standby: what follows is a wait of its own.
             deadline = time.monotonic() + self._settings.join_timeout
@@ -326,73 +316,14 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             info = RendezvousStoreInfo.build(place.rank, store, local_addr=self._identity.address)
         return RendezvousInfo(store, place.rank, place.world_size, info)
 
-    def _settle(self, session: Session, deadline: float, until_member: bool = False) -> Any:
-        """Do what must be done until this node has a place (or, `until_member`, a Member or no chance of one)."""
-        report = WaitingReport(self._what)
-        while True:
-            if self._ended:
-                raise RendezvousClosedError(f"{self._what}: this handler was shut down")
-            where = session.standing()
-            if isinstance(where, Place) or (until_member and not isinstance(where, MustJoin | MustCreate)):
-                return where
-            if isinstance(where, ClosedForUs):
-                raise RendezvousClosedError(f"{self._what} is closed: {where.why}")
-            if isinstance(where, SentHome):
-                raise RendezvousGracefulExitError(f"{self._what} does not need this node: {where.why}")
-            if isinstance(where, MustJoin):
-                self._compare_with_wish(session.rendezvous)
-                _log.debug("%s: joining, because %s", self._what, where.why)
-                session.join(port_of(self._listen()), deadline)
-            elif isinstance(where, MustRejoin):
-                session.rejoin(where.after_round, port_of(self._listen()), deadline)
-            elif isinstance(where, MustCreate) and self._may_create(session, where):
-                session.create_rendezvous(self._wished_spec(), deadline)
-            else:
-                deadline = self._wait(session, where, deadline, report)
+    def _settling(self, session: Session, seconds: float) -> Settling:
+        return Settling(session, self._settings, self._namespace, self._listen, lambda: self._ended, seconds)
 
-    def _wait(self, session: Session, where: Standing, deadline: float, report: WaitingReport) -> float:
-        """Wait for a change; return the deadline, which does not run for a spare beside a standing round."""
-        if isinstance(where, Waiting) and where.spare:
-            deadline = time.monotonic() + self._settings.join_timeout
-        why = where.why if isinstance(where, Waiting) else "there is no such object"
-        report.update(why, session.unobserved_seconds())
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            self._raise_timeout(session, self._settings.join_timeout, why)
-        session.wait_while(where, min(remaining, report.next_report(session.unobserved_seconds())))
-        return deadline
-
-    def _may_create(self, session: Session, where: MustCreate) -> bool:
-        """One that a person had made and deleted is for a person to make again: a client's would lack its settings."""
-        return self._settings.create == "if-missing" and (where.by_client or not session.me.rendezvous_uid)
-
-    def _wished_spec(self) -> dict[str, Any]:
-        spec = {"minNodes": self._settings.min_nodes, "maxNodes": self._settings.max_nodes}
-        if self._settings.last_call_timeout is not None:
-            spec["lastCallSeconds"] = self._settings.last_call_timeout
-        return spec
-
-    def _compare_with_wish(self, rendezvous: Rendezvous | None) -> None:
-        if rendezvous is None:
-            return
-        theirs = (rendezvous.spec.min_nodes, rendezvous.spec.max_nodes)
-        ours = (self._settings.min_nodes, self._settings.max_nodes)
-        if theirs != ours:
-            _log.warning(
-                "%s has minNodes %d and maxNodes %d, which win over --nnodes=%d:%d; "
-                "to change them: kubectl -n %s edit rdzv %s",
-                self._what,
-                *theirs,
-                *ours,
-                self._namespace,
-                self._settings.name,
-            )
-
-    def _listen(self) -> socket.socket:
+    def _listen(self) -> int:
         if self._listening is None:
             assert self._identity is not None
             self._listening = listen_for(self._identity.address)
-        return self._listening
+        return port_of(self._listening)
 
     def _wait_for_closed(self, session: Session, deadline: float) -> bool:
         def closed() -> bool:
@@ -400,20 +331,6 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             return rendezvous is None or rendezvous.status.closed is not None
 
         return session.wait_until(closed, deadline - time.monotonic())
-
-    def _raise_timeout(self, session: Session, seconds: float, why: str) -> NoReturn:
-        text = f"{self._what}: no answer within {seconds:.0f} s; {why}"
-        unobserved = session.unobserved_seconds()
-        if unobserved >= UNOBSERVED_SECONDS:
-            text += "; " + NO_OPERATOR.format(seconds=unobserved)
-        if session.trouble is not None:
-            text += f"; the API server is out of reach ({session.trouble.message})"
-        if isinstance(session.standing(), MustCreate):
-            text += (
-                f"; create it: `kubectl -n {self._namespace} apply -f` a Rendezvous manifest, or let the nodes do it "
-                "(--rdzv-conf create=if-missing)"
-            )
-        raise RendezvousTimeoutError(text)
 
     def _release(self, session: Session) -> None:
         session.stop()

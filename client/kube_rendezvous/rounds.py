@@ -24,6 +24,7 @@ from kube_rendezvous.api import RendezvousParameters
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.participation import Participation
 from kube_rendezvous.round_environment import environment_of
+from kube_rendezvous.setting_names import mistaken_settings
 from kube_rendezvous.standing_round import StandingRound
 
 
@@ -127,9 +128,13 @@ def rendezvous(
         settings: as of ``--rdzv-conf`` (README): join_timeout, last_call_timeout, slot, create, kubeconfig, …
 
     Raises:
+        TypeError: there is no such setting.
         ValueError: a setting cannot be used.
         kube_rendezvous.api.RendezvousConnectionError: there are no usable credentials.
     """
+    mistakes = mistaken_settings(settings)
+    if mistakes:
+        raise TypeError("kube_rendezvous.rendezvous: " + "; ".join(mistakes))
     low, _, high = str(nnodes).partition(":")
     try:
         fewest, most = int(low), int(high or low)

@@ -1,15 +1,28 @@
 """What `torchrun` (or any caller of the rendezvous API) can set, read from `RendezvousParameters`."""
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 from kube_rendezvous.api import RendezvousParameters
+from kube_rendezvous.setting_names import mistaken_settings
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST_NAME = 63  # of a label's value: pods are labelled with it
 _SLOT = re.compile(r"[0-9A-Za-z._-]{0,63}")
+
+# How torchrun's options are called in sentences. Who reads them may have typed neither: launchers build the arguments.
+RUN_ID = "--rdzv-id (or PET_RDZV_ID)"
+ENDPOINT = "--rdzv-endpoint (or PET_RDZV_ENDPOINT)"
+ENDPOINT_ORIGINS = (
+    " A HOST:PORT that you did not type comes from the variable PET_RDZV_ENDPOINT (Kubeflow sets it: pass "
+    "--rdzv-endpoint= or unset it), or from accelerate's --main_process_ip (pass --same_network); --rdzv-conf "
+    "namespace=NAME wins over both"
+)
 
 Create = Literal["if-missing", "never"]
 
@@ -19,8 +32,8 @@ class HandlerSettings:
     """Settings of one handler. Times in seconds.
 
     Args:
-        name: of the Rendezvous (`--rdzv-id`).
-        namespace: `--rdzv-endpoint`; None: the pod's own, or the kubeconfig's.
+        name: of the Rendezvous: `name` of `--rdzv-conf`, else `--rdzv-id`.
+        namespace: `namespace` of `--rdzv-conf`, else `--rdzv-endpoint`; None: the pod's own, or the kubeconfig's.
         min_nodes, max_nodes: `--nnodes`, used when the object has to be created.
         join_timeout: for one `next_rendezvous`.
         close_timeout: for `set_closed` and `shutdown`.
@@ -48,27 +61,13 @@ class HandlerSettings:
 
 
 def read_settings(params: RendezvousParameters) -> HandlerSettings:
-    """Read the settings. Unknown keys are ignored: launchers add their own.
+    """Read the settings. Unknown keys are ignored, because launchers add their own; those of nobody with a warning.
 
     Raises:
         ValueError: a value cannot be used; the text says which one and what to pass.
     """
-    if not params.run_id or params.run_id == "none":
-        raise ValueError(
-            "The kubernetes rendezvous backend needs --rdzv-id: the name of a Rendezvous object, for example "
-            "--rdzv-id=my-run (torchrun's default is 'none')"
-        )
-    if not _NAME.fullmatch(params.run_id) or len(params.run_id) > _LONGEST_NAME:
-        raise ValueError(
-            f"--rdzv-id={params.run_id!r} cannot be the name of a Rendezvous object: use at most {_LONGEST_NAME} "
-            f"lower-case letters, digits, '-' and '.', for example --rdzv-id={_suggest(params.run_id)}"
-        )
-    namespace = params.endpoint or None
-    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
-        raise ValueError(
-            f"--rdzv-endpoint={namespace!r} is not a namespace: with the kubernetes backend the endpoint names the "
-            "namespace of the Rendezvous object; leave it out for the pod's own (or the kubeconfig's) namespace"
-        )
+    for mistake in mistaken_settings(params.config):
+        _log.warning("--rdzv-conf, ignored: %s", mistake)
     create = params.get("create", "if-missing")
     if create not in ("if-missing", "never"):
         raise ValueError(f"--rdzv-conf create={create!r}: use 'if-missing' or 'never'")
@@ -76,8 +75,8 @@ def read_settings(params: RendezvousParameters) -> HandlerSettings:
     if slot is not None and not _SLOT.fullmatch(str(slot)):
         raise ValueError(f"--rdzv-conf slot={slot!r}: use at most 63 letters, digits, '.', '_' and '-'")
     return HandlerSettings(
-        name=params.run_id,
-        namespace=namespace,
+        name=_name(params),
+        namespace=_namespace(params),
         min_nodes=params.min_nodes,
         max_nodes=params.max_nodes,
         join_timeout=_seconds(params, "join_timeout", 600),
@@ -90,6 +89,36 @@ def read_settings(params: RendezvousParameters) -> HandlerSettings:
         slot=None if slot is None else str(slot),
         create=create,
     )
+
+
+def _name(params: RendezvousParameters) -> str:
+    named = params.get("name")
+    name, given = (str(named), "--rdzv-conf name") if named else (params.run_id, RUN_ID)
+    if not name or name == "none":
+        raise ValueError(
+            f"The kubernetes rendezvous backend needs the name of a Rendezvous object: {RUN_ID}, for example my-run, "
+            "or --rdzv-conf name=my-run for a launcher that passes no id (torchrun's default is 'none')"
+        )
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise ValueError(
+            f"{given}={name!r} cannot be the name of a Rendezvous object: use at most {_LONGEST_NAME} "
+            f"lower-case letters, digits, '-' and '.', for example {_suggest(name)}"
+        )
+    return name
+
+
+def _namespace(params: RendezvousParameters) -> str | None:
+    named = params.get("namespace")
+    if named and not _NAMESPACE.fullmatch(str(named)):
+        raise ValueError(f"--rdzv-conf namespace={named!r} cannot be the name of a namespace")
+    namespace = named or params.endpoint or None
+    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+        raise ValueError(
+            f"{ENDPOINT}={namespace!r} is not a namespace: with the kubernetes backend the endpoint names the "
+            "namespace of the Rendezvous object; leave it out for the pod's own (or the kubeconfig's) namespace."
+            + ENDPOINT_ORIGINS
+        )
+    return namespace
 
 
 def _seconds(params: RendezvousParameters, key: str, default: int) -> float:

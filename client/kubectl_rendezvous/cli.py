@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from kube_rendezvous.printable_text import printable
 from kubectl_rendezvous.arguments import build_parser
 from kubectl_rendezvous.errors import CommandError
 
@@ -23,8 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
     except CommandError as error:
-        from kubectl_rendezvous.wording import printable
-
         sys.stderr.write(printable(f"error: {error}") + "\n")
         return 1
     except BrokenPipeError:  # `| head` has seen enough

@@ -1,19 +1,19 @@
 """How old heartbeats are, as a reader outside the cluster can tell."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from kube_rendezvous.resources import Member, Rendezvous
+from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_operator.core.heartbeat import silence_limit
 
 
 def renewed_at(member: Member) -> datetime | None:
     """When the member says that it sent its newest heartbeat; None if it does not say it in a readable way."""
     try:
-        moment = datetime.fromisoformat(member.renew_time)
+        return parse_time(member.renew_time)
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def heartbeat_age(member: Member, now: datetime) -> float | None:

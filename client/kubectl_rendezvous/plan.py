@@ -137,8 +137,8 @@ def _play(
     observed = [*(ObservedMember(m, deleted=True) for m in lost), *map(ObservedMember, living.values())]
     for _ in range(_STEPS):
         before = rendezvous.status
-        decision = decide(rendezvous, observed, now, 0, surroundings)
-        for expulsion in (*decision.expel_first, *decision.expel_after):
+        decision = decide(rendezvous, observed, now, surroundings=surroundings)
+        for expulsion in (*decision.expel_first, *decision.expel_after, *decision.expel_beside):
             living.pop(expulsion.member.name, None)
         rendezvous = replace(rendezvous, status=decision.status)
         status = decision.status

@@ -15,7 +15,9 @@ CORDONED = "cordoned"
 """What `ObservedNode.draining` says here of a node that takes no more pods; that alone makes nobody leave."""
 
 _RUN_ID = re.compile(r"--rdzv[-_]id[= \x00]+[\"']?([^\s\"'\x00;]+)")
-_RUN_ID_VARIABLE = "PET_RDZV_ID"
+_CONF = re.compile(r"--rdzv[-_]conf[= \x00]+[\"']?([^\s\"'\x00;]+)")
+_CONF_NAME = re.compile(r"(?:^|,)name=([^,]+)")
+_RUN_ID_VARIABLE, _CONF_VARIABLE = "PET_RDZV_ID", "PET_RDZV_CONF"
 _HOLDS = {
     Hindrance.GATED: Hold.GATED,
     Hindrance.UNSCHEDULABLE: Hold.UNSCHEDULED,
@@ -55,8 +57,11 @@ def read_node(obj: Mapping[str, Any]) -> ObservedNode:
 def _run_ids(spec: Mapping[str, Any]) -> Iterable[str]:
     for container in spec.get("containers") or ():
         words = "\x00".join(map(str, (*(container.get("command") or ()), *(container.get("args") or ()))))
-        found = [*_RUN_ID.findall(words)]
-        found += [str(v.get("value", "")) for v in container.get("env") or () if v.get("name") == _RUN_ID_VARIABLE]
+        variables = {v.get("name"): str(v.get("value", "")) for v in container.get("env") or ()}
+        confs = _CONF.findall(words) or [variables.get(_CONF_VARIABLE, "")]
+        # As the client reads them: a name in the configuration wins.
+        found = [name for conf in confs for name in _CONF_NAME.findall(conf)]
+        found = found or [*_RUN_ID.findall(words), variables.get(_RUN_ID_VARIABLE, "")]
         yield from (value for value in found if value and "$" not in value)
 
 

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from kube_rendezvous.printable_text import printable
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.story import Section
 from kubectl_rendezvous.tables import Table, aligned
-from kubectl_rendezvous.wording import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,7 +9,7 @@ from typing import Any
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import MERGE_PATCH
 from kube_rendezvous.cluster.credentials import CredentialsError
-from kube_rendezvous.cluster.refusals import explain_refusal
+from kube_rendezvous.cluster.refusals import explain_failure
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import (
     MEMBER_PLURAL,
@@ -62,7 +62,7 @@ def in_words(failure: ApiFailureError, namespace: str) -> CommandError:
         return CommandError(
             f"The API server does not answer ({said}): `kubectl cluster-info` tells whether it is there"
         )
-    return CommandError(explain_refusal(failure, namespace))
+    return CommandError(explain_failure(failure, namespace))
 
 
 class Reader:

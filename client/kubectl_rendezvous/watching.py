@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kube_rendezvous.printable_text import printable
 from kubectl_rendezvous.changes import changed_lines, first_lines
 from kubectl_rendezvous.following import Following
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.printing import Printer
 from kubectl_rendezvous.reading import Reader
 from kubectl_rendezvous.tables import rank_table, state_of, verdict
-from kubectl_rendezvous.wording import as_sentence, count, printable
+from kubectl_rendezvous.wording import as_sentence, count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

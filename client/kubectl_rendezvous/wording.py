@@ -1,10 +1,8 @@
 """Numbers, spans of time and lists as people write them."""
 
-import re
 from collections.abc import Sequence
 
 _NAMES_SHOWN = 5
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def span(seconds: float) -> str:
@@ -43,8 +41,3 @@ def as_sentence(text: str) -> str:
     """With a full stop at its end."""
     text = text.strip()
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
-
-
-def printable(text: str) -> str:
-    """Without what would steer the reader's terminal: names and messages come from anybody in the cluster."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

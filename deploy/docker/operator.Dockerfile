@@ -11,7 +11,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY client client
 COPY operator operator
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=certificates \
-    python -m pip --python /opt/kube-rendezvous/bin/python install --no-cache-dir ".[operator]"
+    python -m pip --python /opt/kube-rendezvous/bin/python install --no-cache-dir \
+    --constraint operator/constraints.txt ".[operator]"
 # The asyncio twin of the Kubernetes client: nothing here imports it, and it is half of everything installed.
 RUN rm -rf /opt/kube-rendezvous/lib/python3*/site-packages/kubernetes/aio
 

@@ -9,6 +9,8 @@ from types import TracebackType
 
 import kopf
 
+from kube_rendezvous.printable_text import printable
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run until told to stop.
@@ -120,6 +122,8 @@ def _configure_logs(level: int, *, json: bool) -> None:
         log_format=kopf.LogFormat.JSON if json else kopf.LogFormat.FULL,
     )
     logging.getLogger().setLevel(level)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_one_line_each)
     # "Handler succeeded" for each event of each object says nothing; what the operator does, it logs itself.
     for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access", "urllib3"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
@@ -129,6 +133,12 @@ def _configure_logs(level: int, *, json: bool) -> None:
     threading.excepthook = lambda caught: _log_uncaught(
         caught.exc_type, caught.exc_value or caught.exc_type(), caught.exc_traceback
     )
+
+
+def _one_line_each(record: logging.LogRecord) -> bool:
+    """Texts of the cluster are in it: a record stays one line, and steers no terminal. A traceback is our own."""
+    record.msg, record.args = printable(record.getMessage()), None
+    return True
 
 
 def _keep_memory_flat() -> None:

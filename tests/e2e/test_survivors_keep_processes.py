@@ -121,10 +121,6 @@ def test_jax_when_a_pod_is_deleted_by_force(jax_run: SurvivingRun, figures: Figu
     report(figures, "survivors-jax: pod deleted by force", survival)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="failed in most runs until XLA was told to keep all-reduces apart; strict when it has proven itself",
-)
 def test_jax_when_the_pod_of_process_0_is_deleted_by_force(jax_run: SurvivingRun, figures: Figures) -> None:
     victim = jax_run.pod_of_slot("0")
     assert jax_run.run.ranked[0].pod_name == victim

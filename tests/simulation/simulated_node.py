@@ -62,6 +62,7 @@ class Node:
             port=1 + self.place,
             pod_uid=f"pod-{self.place}" if in_pod else "",
             slot=str(self.place) if in_pod else "",
+            holds_place=in_pod,
         )
 
     def join_again(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kube_rendezvous.resources import Member, Rendezvous
 from kube_rendezvous_operator.core import Decision, Expulsion, ObservedMember, decide
-from kube_rendezvous_operator.core.liveness import LEFT
+from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS
 from simulation.auditor import Auditor
 from simulation.simulated_cluster import Cluster, RefusedError
 
@@ -117,18 +117,19 @@ class Operator:
         rendezvous = self.cluster.rendezvous_log[self.rendezvous_seen - 1]
         decision = decide(rendezvous, self._observed(), self.cluster.now)
         if decision.doubtful:
-            doubted = {e.member.uid for e in (*decision.expel_first, *decision.expel_after)}
             self.watch_rendezvous(len(self.cluster.rendezvous_log))
             self.relist()
             rendezvous = self.cluster.rendezvous
             decision = decide(rendezvous, self._observed(), self.cluster.now)
-            again = (*decision.expel_first, *decision.expel_after)
-            if any(e.doubtful and e.member.uid not in doubted for e in again):
-                return
         self.auditor.decided(rendezvous, decision)
         self.decided_on = rendezvous
         self.farewells = tuple(name for name, entry in self.cache.items() if entry.deleted)
-        self.plan.extend((*decision.expel_first, decision, *decision.expel_after))
+        self.plan.extend((*decision.expel_first, decision, *decision.expel_after, *self._still_to_go(decision)))
+
+    def _still_to_go(self, decision: Decision) -> list[Expulsion]:
+        """Of those that go beside, strangers only if the Rendezvous as it is now is not theirs."""
+        theirs = self.cluster.rendezvous.uid
+        return [e for e in decision.expel_beside if e.reason != OTHER_RENDEZVOUS or e.member.rendezvous_uid != theirs]
 
     def act(self) -> None:
         """Carry out the next step of the plan; if it is refused, forget the plan and look again."""

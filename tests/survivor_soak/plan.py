@@ -90,6 +90,7 @@ class Schedule:
     def touches(self, node: int, worker: int) -> bool:
         """Whether the worker's own process may end or be replaced by it."""
         whole_node = any(blow.node == node and blow.worker < 0 and blow.act in _TOUCH_NODE for blow in self.blows)
+        whole_node |= node == GUEST and any(blow.act is Act.ADD_NODE for blow in self.blows)  # goes, and may come again
         return whole_node or any((blow.node, blow.worker) == (node, worker) for blow in self.blows)
 
     def __str__(self) -> str:

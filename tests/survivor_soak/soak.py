@@ -79,8 +79,8 @@ def unrest(workers: list[Worker], number: int, since: float) -> list[str]:
 
 def judge(world: World) -> list[str]:
     """What must hold whatever was done."""
-    found = [what for worker in world.workers for what in falls(worker.trace.lines)]
-    lines = [line for worker in world.workers for line in worker.trace.lines]
+    found = [what for trace in world.traces for what in falls(trace.lines)]
+    lines = [line for trace in world.traces for line in trace.lines]
     return [*found, *unequal_weights(lines), *wrong_samples(lines, SAMPLES, BATCH), *world.leftovers()]
 
 

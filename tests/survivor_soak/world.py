@@ -8,6 +8,7 @@ from pathlib import Path
 from integration.command.wrapped_node import is_alive
 from integration.handlers.runs import Run
 from integration.survival.surviving_node import SurvivingNode, Worker, workers_of
+from integration.survival.traces import Trace
 from kube_rendezvous.cluster import ApiFailureError
 from rendezvous_local.operator_process import OperatorProcess
 from survivor_soak.plan import GUEST, NODES, WORKERS, Act, Blow
@@ -36,6 +37,7 @@ class World:
         self._where = where
         self._trainer = trainer
         self.nodes: dict[int, SurvivingNode] = {}
+        self._newest: dict[int, SurvivingNode] = {}  # of each place, also when nobody is there now
         self.ends: list[str] = []
         for place in range(NODES):
             self._start(place)
@@ -44,6 +46,11 @@ class World:
     def workers(self) -> list[Worker]:
         """Of all nodes that are there."""
         return workers_of([self.nodes[place] for place in sorted(self.nodes)])
+
+    @property
+    def traces(self) -> list[Trace]:
+        """Of all places, those of a guest that has left included: it has taken samples, too."""
+        return [worker.trace for place in sorted(self._newest) for worker in self._newest[place].workers]
 
     def place_of(self, worker: Worker) -> tuple[int, int]:
         """Its node's place, and its local rank."""
@@ -100,8 +107,8 @@ class World:
     def forget(self) -> None:
         """Forget what all have done long ago."""
         step = min(worker.newest_step.step for worker in self.workers)
-        for worker in self.workers:
-            worker.trace.forget_before(step)
+        for trace in self.traces:
+            trace.forget_before(step)
 
     def leftovers(self) -> list[str]:
         """Processes that were replaced and live on."""
@@ -113,11 +120,11 @@ class World:
         ]
 
     def _start(self, place: int) -> None:
-        old = self.nodes.get(place)
+        old = self._newest.get(place)
         if old is not None:
             old.process.resume()
             old.process.stop(5.0)
-        self.nodes[place] = SurvivingNode(
+        self.nodes[place] = self._newest[place] = SurvivingNode(
             f"node-{place}",
             self._folder,
             self._where,
@@ -125,6 +132,7 @@ class World:
             workers=WORKERS,
             options=OPTIONS,
             trainer_options=TRAINER_OPTIONS,
+            successor_of=old,
         )
 
     def _guest_comes_or_goes(self) -> None:

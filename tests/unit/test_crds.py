@@ -145,7 +145,16 @@ def test_all_of_a_members_identity_is_immutable() -> None:
         for name, schema in properties.items()
         if any(rule["rule"] == "self == oldSelf" for rule in schema.get("x-kubernetes-validations", []))
     }
-    assert immutable == {"rendezvous", "rendezvousUID", "podName", "podUID", "nodeName", "slot", "address"}
+    assert immutable == {
+        "rendezvous",
+        "rendezvousUID",
+        "podName",
+        "podUID",
+        "nodeName",
+        "slot",
+        "address",
+        "holdsPlace",
+    }
 
 
 def test_every_printer_column_shows_a_field_that_exists() -> None:

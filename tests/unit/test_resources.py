@@ -1,5 +1,6 @@
 """The two custom resources are parsed once, at the border, and written so that parsing gives the same again."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ from kube_rendezvous.resources.failure_policy import (
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 from unit.core.builders import NOW, at, crowd, outcome, rendezvous, round_of, seen, stands, told
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
 
 def rendezvous_json(spec: dict[str, Any], status: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
     meta = {"namespace": "ml", "name": "run", "uid": "u", "resourceVersion": "9", "generation": 2} | metadata
@@ -50,6 +53,7 @@ STATUSES = {
         "a b", closed=Closed("spec.failurePolicy", at(0.5), "ClosedByFailurePolicy", "it failed", interrupts=True)
     ),
     "spares and surplus": round_of("a b", standby=3, spares=("c", "d"), surplus=("e",), opened_after=2),
+    "with incarnations": round_of("a b", incarnations=("0123abcd", "4567abcd")),
     "quarantine": round_of(
         "a b",
         recent_losses=(RecentLoss("node/gpu-7", "x", "HeartbeatLost", at(-3.25)), RecentLoss("slot/3", "", "", NOW)),
@@ -130,6 +134,10 @@ def test_the_places_of_a_node_have_the_names_that_the_annotation_takes(
     node_name: str, slot: str, places: set[str]
 ) -> None:
     assert places_at(node_name, slot) == places
+
+
+def test_a_state_that_a_newer_operator_has_written_does_not_make_the_rendezvous_unreadable() -> None:
+    assert parse_rendezvous(rendezvous_json({"minNodes": 1}, {"state": "Pausing", "round": 4})).status.round == 4
 
 
 def test_a_rendezvous_that_is_being_deleted_says_so() -> None:
@@ -238,3 +246,27 @@ def test_a_member_outside_a_pod_has_no_owner() -> None:
 )
 def test_timestamps_are_read_in_every_form_and_written_in_one(text: str, same: str) -> None:
     assert format_time(parse_time(text)) == same
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param("0001-01-01T00:00:00+14:00", EARLIEST, id="before the calendar of Python begins in UTC"),
+        pytest.param("9999-12-31T23:59:59-12:00", LATEST, id="after it ends"),
+        pytest.param("0000-01-01T00:00:00Z", EARLIEST, id="year 0"),
+        pytest.param("2026-03-01T12:00:00+99:99", NOW, id="an offset of days"),
+        pytest.param("2026-03-01t12:00:00z", NOW, id="small letters"),
+        pytest.param("2026-03-01T12:00:00x5Z", NOW, id="what only the API server takes for a fraction"),
+    ],
+)
+def test_a_time_that_only_the_api_server_can_read_is_the_nearest_that_can_be_counted_with(
+    text: str, read: datetime
+) -> None:
+    assert parse_time(text) == read
+    assert parse_time(format_time(read)) == read
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-03-01T12:00:00Z; more"])
+def test_what_is_no_time_is_said_so(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time such as"):
+        parse_time(text)

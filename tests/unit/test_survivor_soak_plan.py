@@ -2,7 +2,7 @@
 
 import pytest
 
-from survivor_soak.plan import NODES, WORKERS, Act, Schedule, schedule
+from survivor_soak.plan import GUEST, NODES, WORKERS, Act, Blow, Schedule, schedule
 
 SEEDS = range(500)
 
@@ -46,3 +46,9 @@ def test_blows_come_in_the_order_of_time_and_hit_workers_that_are_there(schedule
     for each in schedules:
         assert [blow.at for blow in each.blows] == sorted(blow.at for blow in each.blows)
         assert all(blow.node < NODES and blow.worker < WORKERS for blow in each.blows)
+
+
+def test_the_guest_that_goes_may_come_again_as_another_process() -> None:
+    coming_and_going = Schedule(0, (Blow(0.0, Act.ADD_NODE), Blow(0.4, Act.ADD_NODE)), (0, 0))
+    assert coming_and_going.touches(GUEST, 1)
+    assert not coming_and_going.touches(1, 1)

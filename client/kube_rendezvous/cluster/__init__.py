@@ -3,6 +3,7 @@
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.cluster.connection import Connection, ResponseStream
 from kube_rendezvous.cluster.failures import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous.cluster.kept_thread import KeptThread
 
 __all__ = [
     "ApiFailureError",
@@ -10,5 +11,6 @@ __all__ = [
     "ApiUnavailableError",
     "Backoff",
     "Connection",
+    "KeptThread",
     "ResponseStream",
 ]

@@ -3,10 +3,15 @@
 import random
 from dataclasses import dataclass, field
 
+_GROWTH = 4.0
+
 
 @dataclass(slots=True)
 class Backoff:
-    """Exponential backoff with full jitter. Not thread-safe: one for each loop.
+    """Exponential backoff with jitter. Not thread-safe: one for each loop.
+
+    It grows fast: a single failure is made good at once, but a state that stays costs an API server, which may be what
+    is failing, few requests of each of N nodes.
 
     Args:
         first: upper bound of the first delay, seconds.
@@ -23,7 +28,7 @@ class Backoff:
         Args:
             at_least: what the server asked for (`Retry-After`), seconds.
         """
-        self._bound = min(self.limit, self._bound * 2 or self.first)
+        self._bound = min(self.limit, self._bound * _GROWTH or self.first)
         return max(at_least, random.uniform(self._bound / 2, self._bound))
 
     def reset(self) -> None:

@@ -5,8 +5,8 @@ The generated API classes are left out: they cost milliseconds an object, and cu
 
 import contextlib
 import json
+import logging
 import os
-import socket
 import threading
 import time
 import weakref
@@ -14,29 +14,20 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from kube_rendezvous.cluster.credentials import load_configuration
-from kube_rendezvous.cluster.failures import ApiUnavailableError, failure_of
+from kube_rendezvous.cluster.credentials import CredentialsError, load_configuration
+from kube_rendezvous.cluster.failures import ApiUnavailableError, failure_of, foreign_answer
+from kube_rendezvous.cluster.identified_pool import Credentials, NotTrustedError
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 
+_RELOAD_SECONDS = 1.0
+"""Credentials that are refused again and again are not read more often: a plug-in is a process and a login."""
+
+_log = logging.getLogger(__name__)
+
 MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
-
-# A peer that vanished without a word (a node lost its power) is noticed within 25 s although nothing is sent.
-_KEEPALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    *(
-        [
-            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-        ]
-        if hasattr(socket, "TCP_KEEPIDLE")
-        else []
-    ),
-]
 
 
 class ResponseStream:
@@ -78,26 +69,20 @@ class ResponseStream:
 
 
 class Connection:
-    """A connection pool to one API server with one identity. Thread-safe.
+    """Requests to one API server with one identity, whose credentials may change. Thread-safe.
 
     Attributes:
         namespace: the namespace that goes with the credentials.
         on_request: called with (method, HTTP status or 0, path) after each request; for metrics and tests.
     """
 
-    def __init__(self, configuration: Any, namespace: str) -> None:
-        from kubernetes import client
-
-        configuration.socket_options = _KEEPALIVE
-        configuration.connection_pool_maxsize = 64
+    def __init__(self, configuration: Any, namespace: str, reload: Callable[[], Any] | None = None) -> None:
         self.namespace = namespace
         self.on_request: Callable[[str, int, str], None] | None = None
-        self._configuration = configuration
-        self._host: str = configuration.host.rstrip("/")
-        self._api = client.ApiClient(configuration)
-        self._pool = self._api.rest_client.pool_manager
-        self._auth: dict[str, str] = {}
-        self._auth_until = 0.0
+        self._reload = reload
+        self._reload_after = 0.0
+        self._reloading = threading.Lock()
+        self._credentials = Credentials(configuration)
 
     @classmethod
     def open(cls, kubeconfig: str | None = None, context: str | None = None) -> "Connection":
@@ -106,7 +91,8 @@ class Connection:
         Raises:
             CredentialsError: there are none.
         """
-        return cls(*load_configuration(kubeconfig, context))
+        configuration, namespace = load_configuration(kubeconfig, context)
+        return cls(configuration, namespace, lambda: load_configuration(kubeconfig, context)[0])
 
     @classmethod
     def shared(cls, kubeconfig: str | None = None, context: str | None = None) -> "Connection":
@@ -122,7 +108,7 @@ class Connection:
     @property
     def host(self) -> str:
         """Base address of the API server."""
-        return self._host
+        return self._credentials.host
 
     def request(
         self,
@@ -133,6 +119,7 @@ class Connection:
         body: Any = None,
         content_type: str = _JSON,
         timeout: float = ANSWER_SECONDS,
+        told_size: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
         """Send one request and return the parsed answer.
 
@@ -143,16 +130,18 @@ class Connection:
             body: sent as JSON.
             content_type: of the body.
             timeout: seconds to wait for the answer; a connection is waited for no longer than that, either.
+            told_size: called with the size of the answer, bytes.
 
         Raises:
-            ApiUnavailableError: it may work later.
+            ApiUnavailableError: it may work later; also: something else than the API server has answered.
             ApiRefusedError: it will not.
         """
         response = self._send(
             method, path, query, body, content_type, (min(CONNECT_SECONDS, timeout), timeout), stream=False
         )
-        answer: dict[str, Any] = json.loads(response.data)
-        return answer
+        if told_size is not None:
+            told_size(len(response.data))
+        return _parse_answer(f"{method} {path}", response)
 
     def stream(self, path: str, *, query: Mapping[str, str], silence: float) -> ResponseStream:
         """Open a watch.
@@ -170,7 +159,7 @@ class Connection:
 
     def close(self) -> None:
         """Close idle connections. Requests under way go on."""
-        self._pool.clear()
+        self._credentials.pool.clear()
 
     def _send(
         self,
@@ -183,52 +172,69 @@ class Connection:
         *,
         stream: bool,
     ) -> Any:
-        import urllib3
-
-        headers = {"Accept": _JSON, "User-Agent": "kube-rendezvous", **self._auth_headers()}
-        if body is not None:
-            headers["Content-Type"] = content_type
-        url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
+        """Send it; and once more with fresh credentials, if those that we have are not accepted."""
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        url = f"{path}?{urlencode(query)}" if query else path
+        headers = {} if body is None else {"Content-Type": content_type}
         what = f"{method} {path}"
-        status = 0
-        try:
-            response = self._pool.request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
-                headers=headers,
-                timeout=urllib3.Timeout(connect=timeouts[0], read=timeouts[1]),
-                retries=False,
-                preload_content=not stream,
-            )
-            status = response.status
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApiUnavailableError(what, 0, "", f"{self._host}: {error}") from error
-        finally:
+        while True:
+            credentials, response, broken = self._credentials, None, None
+            try:
+                response = credentials.send(method, url, data, headers, timeouts, stream=stream)
+            except ApiUnavailableError as error:
+                broken = error
+            status = 0 if response is None else response.status
             if self.on_request is not None:
                 self.on_request(method, status, path)
-        if status == 401:
-            self._auth_until = 0.0
-        if status >= 400:
-            raise failure_of(what, status, _parse_error(response.data), response.headers)
-        return response
+            if (status == 401 or isinstance(broken, NotTrustedError)) and self._read_again(credentials):
+                if response is not None:
+                    response.close()
+                continue
+            if response is None:
+                assert broken is not None
+                raise ApiUnavailableError(what, 0, "", broken.message) from broken
+            if status >= 300:
+                raise failure_of(what, status, _parse_error(response.data), response.headers)
+            return response
 
-    def _auth_headers(self) -> dict[str, str]:
-        """The credentials' headers. The client re-reads rotating tokens, which costs a millisecond: once a second."""
-        now = time.monotonic()
-        if now >= self._auth_until:
-            headers: dict[str, str] = {}
-            self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
-            self._auth, self._auth_until = headers, now + 1.0
-        return self._auth
+    def _read_again(self, refused: Credentials) -> bool:
+        """Whether there are other credentials than those that were refused: files are rewritten, and plug-ins asked."""
+        with self._reloading:
+            if self._credentials is not refused:
+                return True  # another thread has found them
+            if self._reload is None or time.monotonic() < self._reload_after:
+                return False
+            self._reload_after = time.monotonic() + _RELOAD_SECONDS
+            try:
+                found = Credentials(self._reload())
+            except CredentialsError as error:
+                _log.warning("The API server refuses our credentials, and they cannot be read again: %s", error)
+                return False
+            if found.fingerprint == refused.fingerprint:
+                return False
+            self._credentials = found
+            refused.pool.clear()
+            _log.info("The API server refused our credentials; they were read again, and are others now")
+            return True
 
 
 _shared: "weakref.WeakValueDictionary[tuple[int, str | None, str | None], Connection]" = weakref.WeakValueDictionary()
 _shared_lock = threading.Lock()
 
 
+def _parse_answer(what: str, response: Any) -> dict[str, Any]:
+    """The object in an answer; what a proxy says in the API server's place is none, whatever its status."""
+    try:
+        answer = json.loads(response.data)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or not isinstance(answer.get("kind"), str):
+        raise foreign_answer(what, response.status, response.headers, response.data)
+    return answer
+
+
 def _parse_error(data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data.decode(errors="replace")

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line
+
+LONGEST_RETRY_AFTER = 5.0
+"""Seconds: whatever a server or a proxy asks for, nobody falls silent for longer than a heartbeat may be missed."""
+
 _PASSING = frozenset({408, 409, 410, 425, 429})
+_IN_BETWEEN = ": is the address right, and does a proxy or a load balancer answer in its place?"
 
 
 class ApiFailureError(Exception):
@@ -14,7 +20,7 @@ class ApiFailureError(Exception):
         status: HTTP status; 0 if there was no answer.
         reason: the API server's CamelCase reason, "" if none.
         message: its sentence, or the network error's.
-        retry_after: seconds to wait before the next try, 0 if the server did not say.
+        retry_after: seconds to wait before the next try, 0 if the server did not say; bounded.
     """
 
     def __init__(self, request: str, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
@@ -39,17 +45,34 @@ def failure_of(request: str, status: int, body: Any, headers: Mapping[str, str])
 
     Args:
         request: for the message.
-        status: HTTP status, 400 or more.
+        status: HTTP status, 300 or more.
         body: parsed `Status` object if there was one, else text.
         headers: of the response.
     """
+    if status < 400:
+        message = f"a redirect to {headers.get('Location', 'nowhere')}, which an API server does not send{_IN_BETWEEN}"
+        return ApiRefusedError(request, status, "", message)
     if isinstance(body, Mapping):
         reason, message = str(body.get("reason", "")), str(body.get("message", ""))
     else:
         reason, message = "", str(body)[:500].strip()
     kind = ApiUnavailableError if status in _PASSING or status >= 500 else ApiRefusedError
+    pause = bounded_pause(headers.get("Retry-After", ""))
+    return kind(request, status, one_line(reason)[:100], one_line(message), pause)
+
+
+def foreign_answer(request: str, status: int, headers: Mapping[str, str], data: bytes) -> ApiUnavailableError:
+    """A success that holds no Kubernetes object: whoever answered, it was no API server. It may be there later."""
+    kind = one_line(headers.get("Content-Type") or "no content type")[:100]
+    begin = data[:80].decode(errors="replace").strip()
+    text = f"no Kubernetes object but {kind}, beginning with {begin!r}{_IN_BETWEEN}"
+    return ApiUnavailableError(request, status, "", text)
+
+
+def bounded_pause(text: str) -> float:
+    """Seconds that a `Retry-After` asks for, `LONGEST_RETRY_AFTER` at the most; 0 if it names none (or a date)."""
     try:
-        retry_after = float(headers.get("Retry-After", 0) or 0)
+        seconds = float(text or 0)
     except ValueError:
-        retry_after = 0.0
-    return kind(request, status, reason, message, retry_after)
+        return 0.0
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else 0.0

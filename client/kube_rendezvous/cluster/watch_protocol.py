@@ -8,9 +8,11 @@ cache that lags behind must not make a living member look gone.
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from kube_rendezvous.cluster.paging import Paging
 
 WATCH_SECONDS = (240, 300)
 """The server ends a watch after a random time in this range, so that watchers spread."""
@@ -49,21 +51,33 @@ class Removed:
     object: Object
 
 
+class MalformedAnswerError(ValueError):
+    """An answer that is not the API server's; the text shows its beginning."""
+
+
 @dataclass(slots=True)
 class WatchProtocol:
     """State of one list-and-watch.
 
     Args:
         selector: query parameters such as ``fieldSelector``.
+        paged: ask for lists in pages that fit into memory.
+        slim: what is kept of an object, of each as soon as it is read.
     """
 
     selector: Mapping[str, str] = field(default_factory=dict)
+    paged: bool = False
+    slim: Callable[[Object], Object] = lambda obj: obj
     _version: str | None = field(default=None, init=False)
+    _paging: Paging = field(default_factory=Paging, init=False)
+    _continue: str = field(default="", init=False)
+    _so_far: list[Object] = field(default_factory=list, init=False)
 
     def next_request(self) -> ListRequest | WatchRequest:
         """What to ask the server now."""
         if self._version is None:
-            return ListRequest(dict(self.selector))
+            page = {"limit": str(self._paging.limit)} if self.paged else {}
+            return ListRequest({**self.selector, **page, **({"continue": self._continue} if self._continue else {})})
         return WatchRequest(
             {
                 **self.selector,
@@ -74,21 +88,49 @@ class WatchProtocol:
             }
         )
 
-    def listed(self, answer: Object) -> list[Object]:
-        """Take a list's answer: every object there is."""
-        self._version = answer["metadata"]["resourceVersion"]
-        return list(answer.get("items") or ())
+    def listed(self, answer: Object, size: int = 0) -> list[Object] | None:
+        """Take a list's answer, of so many bytes: every object there is; None: there is another page to ask for.
+
+        Raises:
+            MalformedAnswerError: it is no list of objects.
+        """
+        try:
+            version, items = answer["metadata"]["resourceVersion"], list(answer.get("items") or ())
+            if not (isinstance(version, str) and all(_is_object(item) for item in items)):
+                raise TypeError("no list of objects")
+        except (KeyError, TypeError) as error:
+            raise MalformedAnswerError(f"not a list of objects ({error!r})") from error
+        self._so_far.extend(map(self.slim, items))
+        self._continue = str(answer["metadata"].get("continue") or "")
+        self._paging.answered(len(items), size)
+        if self._continue:
+            return None
+        self._version = version
+        listed, self._so_far = self._so_far, []
+        self._paging = Paging()
+        return listed
 
     def line(self, line: bytes) -> Changed | Removed | None:
-        """Take one line of a watch. After None, `must_list` tells whether the watch is of any more use."""
-        event = json.loads(line)
-        kind, obj = event["type"], event["object"]
-        if kind == "ERROR":
-            self._version = None
-            return None
-        self._version = obj["metadata"]["resourceVersion"]
+        """Take one line of a watch. After None, `must_list` tells whether the watch is of any more use.
+
+        Raises:
+            MalformedAnswerError: it is no event: what came before it may be wrong, too.
+        """
+        try:
+            event = json.loads(line)
+            kind, obj = event["type"], event["object"]
+            if kind == "ERROR":
+                self.expired()
+                return None
+            version = obj["metadata"]["resourceVersion"]
+            if not isinstance(version, str) or not (kind == "BOOKMARK" or _is_object(obj)):
+                raise TypeError("no object")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise MalformedAnswerError(f"not an event of a watch: {line[:100]!r}") from error
+        self._version = version
         if kind == "BOOKMARK":
             return None
+        obj = self.slim(obj)
         return Removed(obj) if kind == "DELETED" else Changed(obj)
 
     @property
@@ -97,5 +139,12 @@ class WatchProtocol:
         return self._version is None
 
     def expired(self) -> None:
-        """The server refused the watch (410 as an HTTP status): list again."""
+        """The server refused the watch, or the rest of a list (410 as an HTTP status): list again."""
         self._version = None
+        self._continue, self._so_far = "", []
+
+
+def _is_object(obj: Any) -> bool:
+    """Whether it has what every object of the API server has, and what every listener asks for."""
+    meta = obj.get("metadata") if isinstance(obj, dict) else None
+    return isinstance(meta, dict) and isinstance(meta.get("name"), str) and isinstance(meta.get("resourceVersion"), str)

@@ -10,16 +10,29 @@ from typing import Protocol
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.cluster.connection import Connection, ResponseStream
 from kube_rendezvous.cluster.failures import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous.cluster.kept_thread import KeptThread
 from kube_rendezvous.cluster.watch_protocol import (
     SILENCE_SECONDS,
     Changed,
     ListRequest,
+    MalformedAnswerError,
     Object,
     Removed,
     WatchProtocol,
 )
 
 _log = logging.getLogger(__name__)
+
+SHORT_SECONDS = 5.0
+"""A watch that has lived for less has failed, however it ended: the API server asks for no pause, and where every watch
+ends so, one would follow the other as fast as they can be opened."""
+
+_TOO_SHORT = "the watch ended as soon as it began: does a proxy or a load balancer in between cut long answers?"
+_FOREIGN = "an answer that is no API server's: does a proxy or a load balancer answer in its place?"
+
+
+_LONGEST_TURN = SILENCE_SECONDS + 60.0
+"""Seconds from one line, or one request, to the next."""
 
 
 class WatchListener(Protocol):
@@ -51,8 +64,10 @@ class Watcher:
         listener: told everything.
         name: of the thread.
         retry_limit: longest pause between two tries, seconds.
+        short: see `SHORT_SECONDS`.
         on_restart: told why a list or a watch is made anew: ended (by the server's time limit, or silent for too long;
             normal), expired (normal), refused, broken.
+        paged, slim: as in `WatchProtocol`.
     """
 
     def __init__(
@@ -64,12 +79,17 @@ class Watcher:
         *,
         name: str,
         retry_limit: float = 3.0,
+        short: float = SHORT_SECONDS,
         on_restart: Callable[[str], None] | None = None,
+        paged: bool = False,
+        slim: Callable[[Object], Object] = lambda obj: obj,
     ) -> None:
         self._on_restart = on_restart
+        self._short = short
         self._connection = connection
         self._path = path
-        self._protocol = WatchProtocol(selector)
+        self._what = f"GET {path} (watch)"
+        self._protocol = WatchProtocol(selector, paged=paged, slim=slim)
         self._listener = listener
         self._backoff = Backoff(limit=retry_limit)
         self.list_began = math.inf
@@ -77,20 +97,21 @@ class Watcher:
         self._stop = threading.Event()
         self._stream: ResponseStream | None = None
         self._stream_lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread = KeptThread(name, self._run)
+        """Lists and watches, and tells the listener."""
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """End the thread and wait for it, `timeout` seconds at the most. Safe to call twice, and from itself."""
         self._stop.set()
+        self.thread.end()
         with self._stream_lock:
             if self._stream is not None:
                 self._stream.interrupt()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
+        self.thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -98,10 +119,13 @@ class Watcher:
                 self._step()
             except ApiFailureError as failure:
                 self._recover(failure)
+            except MalformedAnswerError as error:
+                self._protocol.expired()
+                self._recover(ApiUnavailableError(self._what, 200, "", f"{_FOREIGN} ({error})"))
             except Exception as error:  # a thread that died here would leave its listener blind for ever
                 _log.exception("The watch of %s met something unexpected; it starts anew", self._path)
                 self._protocol.expired()
-                self._recover(ApiUnavailableError(f"GET {self._path} (watch)", 0, "", repr(error)))
+                self._recover(ApiUnavailableError(self._what, 0, "", repr(error)))
 
     def _recover(self, failure: ApiFailureError) -> None:
         if self._stop.is_set():
@@ -116,11 +140,17 @@ class Watcher:
     def _step(self) -> None:
         """One list, or one watch from its beginning to its end."""
         request = self._protocol.next_request()
+        self.thread.turn(within=_LONGEST_TURN)
         if isinstance(request, ListRequest):
-            self.list_began = time.monotonic()
-            answer = self._connection.request("GET", self._path, query=request.query)
-            self._listener.relisted(self._protocol.listed(answer))
+            if "continue" not in request.query:
+                self.list_began = time.monotonic()
+            sizes: list[int] = []
+            answer = self._connection.request("GET", self._path, query=request.query, told_size=sizes.append)
+            everything = self._protocol.listed(answer, sum(sizes))
+            if everything is not None:
+                self._listener.relisted(everything)
             return
+        began = time.monotonic()
         stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
         with self._stream_lock:
             self._stream = stream
@@ -132,12 +162,15 @@ class Watcher:
                 if self._stop.is_set():
                     return
                 self._deliver(line)
+                self.thread.turn(within=_LONGEST_TURN)
                 if self._protocol.must_list:
-                    what = f"GET {self._path} (watch)"
-                    raise ApiUnavailableError(what, 410, "Expired", line.decode(errors="replace"))
-                self._backoff.reset()
+                    raise ApiUnavailableError(self._what, 410, "Expired", line.decode(errors="replace"))
+            if time.monotonic() - began < self._short and not self._stop.is_set():
+                raise ApiUnavailableError(self._what, 200, "", _TOO_SHORT)
             self._report("ended")
         finally:
+            if time.monotonic() - began >= self._short:
+                self._backoff.reset()
             with self._stream_lock:
                 self._stream = None
             stream.close()

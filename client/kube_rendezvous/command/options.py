@@ -3,11 +3,18 @@
 import argparse
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from kube_rendezvous.setting_names import nearest
+
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_PREFIX = "KUBE_RENDEZVOUS_"
+_OTHER_VARIABLES = frozenset({"KUBE_RENDEZVOUS_ENGINE"})
+_OF_A_SERVICE = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$")
+"""The kubelet names each Service of the namespace in variables, and one may be called kube-rendezvous."""
 
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "y", "t"}), frozenset({"0", "false", "no", "n", "f", ""})
 
@@ -27,7 +34,7 @@ def option(
         keywords: as of `add_argument`; ``action`` may be ``store_true``.
     """
     environ = os.environ if environment is None else environment
-    variable = "KUBE_RENDEZVOUS_" + flag.removeprefix("--").upper().replace("-", "_")
+    variable = _variable(flag)
     said = environ.get(variable, "")
     keywords["help"] = f"{keywords.get('help', '')} [{variable}]".replace("%", "%%")
     if keywords.get("action") == "store_true":
@@ -36,6 +43,25 @@ def option(
     elif said:
         keywords["default"] = said  # argparse reads a default that is text as if it had been typed
     parser.add_argument(flag, required=required and not said, **keywords)
+
+
+def mistaken_variables(environment: Mapping[str, str], parsers: Iterable[argparse.ArgumentParser]) -> Iterator[str]:
+    """For each variable that is probably an option's mistyped: a sentence. It would be ignored without a word.
+
+    Args:
+        environment: of the process.
+        parsers: of all subcommands.
+    """
+    known = {_variable(flag) for parser in parsers for flag in parser._option_string_actions if flag.startswith("--")}
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in known | _OTHER_VARIABLES and not _OF_A_SERVICE.search(name):
+            meant = nearest(name.removeprefix(_PREFIX), (one.removeprefix(_PREFIX) for one in known))
+            if meant:
+                yield f"the variable {name} is ignored: did you mean {_PREFIX}{meant}?"
+
+
+def _variable(flag: str) -> str:
+    return _PREFIX + flag.removeprefix("--").upper().replace("-", "_")
 
 
 def command(commands: Commands, name: str, says: str, details: str, run: Callable[..., int]) -> Any:

@@ -1,9 +1,12 @@
 """The whole command line."""
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 
 from kube_rendezvous.command import env, leave, run, sidecar, status, wait
+from kube_rendezvous.command.options import mistaken_variables
 from kube_rendezvous.exit_statuses import EXPLAINED
 
 _EXAMPLES = """\
@@ -39,6 +42,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for each in (run, sidecar, wait, env, status, leave):
         each.add_to(commands)
+    for mistake in mistaken_variables(os.environ, commands.choices.values()):
+        sys.stderr.write(f"kube-rendezvous: {mistake}\n")
     options = parser.parse_args(own)
     if trainer is not None and options.run is not run.run:
         parser.error("only `run` takes a command after --")

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """Print; returns the exit status."""
     from kube_rendezvous.cluster import ApiFailureError, Connection
     from kube_rendezvous.cluster.credentials import CredentialsError
-    from kube_rendezvous.cluster.refusals import explain_refusal
+    from kube_rendezvous.cluster.refusals import explain_failure
     from kube_rendezvous.resources import RENDEZVOUS_PLURAL, parse_rendezvous
     from kube_rendezvous.resources.names import collection_path
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         query = {"fieldSelector": f"metadata.name={options.name}"}
         items = connection.request("GET", collection_path(RENDEZVOUS_PLURAL, namespace), query=query)["items"]
     except ApiFailureError as failure:
-        raise fail(UNAVAILABLE, explain_refusal(failure, namespace)) from failure
+        raise fail(UNAVAILABLE, explain_failure(failure, namespace)) from failure
     finally:
         connection.close()
     if not items:

@@ -9,6 +9,7 @@ from kube_rendezvous.api import RendezvousConnectionError, RendezvousParameters
 from kube_rendezvous.command.standard_error import fail
 from kube_rendezvous.exit_statuses import UNAVAILABLE, USAGE
 from kube_rendezvous.printable_text import printable
+from kube_rendezvous.settings import ENDPOINT, ENDPOINT_ORIGINS, RUN_ID
 
 if TYPE_CHECKING:
     from kube_rendezvous.participation import Participation
@@ -62,8 +63,9 @@ def take_part(options: argparse.Namespace) -> "Participation":
 def _in_our_words(text: str) -> str:
     """The settings name torchrun's options."""
     for theirs, ours in (
-        ("--rdzv-id", "--name"),
-        ("--rdzv-endpoint", "--namespace"),
+        (RUN_ID, "--name"),
+        (ENDPOINT, "--namespace"),
+        (ENDPOINT_ORIGINS, ""),
         ("pass --rdzv-conf kubeconfig=PATH,context=NAME", "pass --kubeconfig PATH --context NAME"),
         ("the 'kubeconfig' key of --rdzv-conf", "--kubeconfig"),
     ):

@@ -5,9 +5,13 @@ import random
 import threading
 from collections.abc import Callable
 
-from kube_rendezvous.cluster import ApiFailureError, Backoff
+from kube_rendezvous.cluster import ApiFailureError, Backoff, KeptThread
 
 _log = logging.getLogger(__name__)
+
+
+_SLOWEST_RENEWAL = 30.0
+"""Seconds that a renewal may take beside its time limit: the connection, a name that is looked up."""
 
 
 class Heartbeat:
@@ -16,8 +20,8 @@ class Heartbeat:
     Args:
         name: of the thread.
         interval: seconds between two heartbeats, asked anew each time: the operator publishes it.
-        renew: sends one heartbeat; its argument is the time limit for the answer, seconds. A failed one is tried
-            again soon, at the latest after one interval.
+        renew: sends one heartbeat, and says so if it fails; its argument is the time limit for the answer, seconds. A
+            failed one is tried again soon, at the latest after one interval.
     """
 
     def __init__(self, name: str, interval: Callable[[], float], renew: Callable[[float], None]) -> None:
@@ -25,30 +29,37 @@ class Heartbeat:
         self._interval = interval
         self._renew = renew
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = KeptThread(name, self._run)
 
     def start(self) -> None:
         """Start the thread, if it does not run."""
-        if self._thread is None and not self._stop.is_set():
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        if not self._thread.started and not self._stop.is_set():
             self._thread.start()
 
     def stop(self) -> None:
         """End the thread, two seconds at the most. Safe to call twice."""
         self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(2.0)
+        self._thread.end()
+        self._thread.join(2.0)
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the thread, as a sentence; "" if nothing is."""
+        return self._thread.complaint
 
     def _run(self) -> None:
         backoff = Backoff(first=0.5)
         pause = self._interval()
         while not self._stop.wait(pause):
             interval = self._interval()
+            self._thread.turn(within=_SLOWEST_RENEWAL + 2 * interval)
             try:
                 self._renew(max(1.0, interval))
                 backoff.reset()
                 # Never later than the interval, and spread: members that started together must not beat together.
                 pause = interval * random.uniform(0.8, 1.0)
             except ApiFailureError as failure:
-                _log.debug("%s: %s", self._name, failure)
                 pause = min(interval, backoff.next_delay(failure.retry_after))
+            except Exception:  # a thread that died here would let the node be taken for lost
+                _log.exception("%s met something unexpected; it goes on", self._name)
+                pause = min(interval, backoff.next_delay())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kube_rendezvous.api import RendezvousConnectionError, RendezvousStateError
 from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError
-from kube_rendezvous.cluster.refusals import explain_refusal
+from kube_rendezvous.cluster.refusals import explain_failure
 
 
 @contextlib.contextmanager
@@ -23,9 +23,9 @@ def plain_errors(what: str, namespace: str) -> Iterator[None]:
     try:
         yield
     except ApiUnavailableError as failure:
-        raise RendezvousConnectionError(f"{what}: the API server is out of reach: {failure}") from failure
+        raise RendezvousConnectionError(f"{what}: {explain_failure(failure, namespace)}") from failure
     except ApiRefusedError as failure:
-        text = f"{what}: {explain_refusal(failure, namespace)}"
+        text = f"{what}: {explain_failure(failure, namespace)}"
         if failure.status in (401, 403):
             raise RendezvousConnectionError(text) from failure
         raise RendezvousStateError(text) from failure

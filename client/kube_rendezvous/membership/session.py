@@ -14,13 +14,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Backoff, Connection
-from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.cluster.connection import ANSWER_SECONDS, MERGE_PATCH
+from kube_rendezvous.cluster.refusals import explain_failure
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
+from kube_rendezvous.membership.place_lock import PlaceLock, take_place
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
+from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path, object_path
@@ -32,6 +35,7 @@ _Answer = TypeVar("_Answer")
 
 _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' own generated names: no words, no look-alikes
 _NAME_RANDOM = 5
+_LEAST_ANSWER_SECONDS = 1.0
 
 
 class Session:
@@ -55,8 +59,13 @@ class Session:
         self._trouble: ApiFailureError | None = None
         self._watched = False
         self._me = Standpoint(places=_places_of(identity))
+        self._what = f"Rendezvous {namespace}/{name}"
+        self._unheard: ApiFailureError | None = None
+        self._heartbeat_report = TroubleReport(f"The heartbeat at {self._what}")
+        self._list_report = TroubleReport(self._what)
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first_unobserved: float | None = None
+        self._place: PlaceLock | None = None
         self._stopping = threading.Event()
         self._waits_are_over = False
         self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
@@ -79,6 +88,7 @@ class Session:
             self._changed.notify_all()
         self._watcher.stop()
         self._heartbeat.stop()
+        self._leave_place()
         self._connection.close()
 
     def end_waits(self) -> None:
@@ -96,6 +106,11 @@ class Session:
             return self._me
 
     @property
+    def slot(self) -> str:
+        """Of this node, perhaps ""."""
+        return self._identity.slot
+
+    @property
     def rendezvous(self) -> Rendezvous | None:
         """The newest version seen; None: there is none, or nothing was seen yet."""
         with self._changed:
@@ -103,9 +118,14 @@ class Session:
 
     @property
     def trouble(self) -> ApiFailureError | None:
-        """Why the watch does not deliver right now; None if it does."""
+        """Why the watch does not deliver right now, or else the last heartbeat did not arrive; None: both do."""
         with self._changed:
-            return self._trouble
+            return self._trouble or self._unheard
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with this session's own threads, each as a sentence."""
+        return [said for said in (self._watcher.thread.complaint, self._heartbeat.complaint) if said]
 
     def nodes_waiting(self) -> int:
         """How many nodes wait for a round that this running member should join."""
@@ -174,7 +194,7 @@ class Session:
         At the most for `seconds`, and until the session is stopped or `end_waits` was called.
         """
         with self._changed:
-            self._changed.wait_for(lambda: true() or self._is_over(), max(0.0, seconds))
+            self._changed.wait_for(lambda: true() or self._is_over(), min(max(0.0, seconds), threading.TIMEOUT_MAX))
             return true()
 
     def _is_over(self) -> bool:
@@ -195,8 +215,8 @@ class Session:
             "spec": spec,
         }
         path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
-        created = self._persist(lambda: self._post(path, body), deadline)
-        if created is not None:
+        created = self._persist(lambda seconds: self._post(path, body, seconds), deadline)
+        if created is not None and "uid" in created.get("metadata", {}):
             self.changed(created)
             return
         # The watch will show the other one; until then there is nothing to do.
@@ -211,13 +231,15 @@ class Session:
 
         Raises:
             ApiRefusedError, ApiUnavailableError: it could not join until the deadline.
+            PlaceTakenError: another process of this pod is in our slot.
         """
         rendezvous = self.rendezvous
         if rendezvous is None:
             return  # deleted this very moment: the caller will see it where we stand
         path = collection_path(MEMBER_PLURAL, self._namespace)
+        self._take_place(rendezvous, deadline)
 
-        def post() -> str:
+        def post(seconds: float) -> str:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
             # must not leave a second Member behind when it is sent again.
             manifest = member_manifest(
@@ -231,8 +253,9 @@ class Session:
                 pod_uid=self._identity.pod_uid,
                 node_name=self._identity.node_name,
                 slot=self._identity.slot,
+                holds_place=self._place is not None,
             )
-            self._post(path, manifest)
+            self._post(path, manifest, seconds)
             return name
 
         joined_at = datetime.now(UTC)
@@ -243,12 +266,35 @@ class Session:
             by_client = rendezvous.managed_by == CLIENT_MANAGER
             self._me = replace(self._me.joined(name, rendezvous), made_by_client=by_client)
             self._aside = ""
+            if self._place is not None:
+                self._place.member = name
         self._heartbeat.start()
+
+    def _take_place(self, rendezvous: Rendezvous, deadline: float) -> None:
+        """Make sure that no other process of this pod is in our slot. Outside a pod no place is certain.
+
+        Raises:
+            PlaceTakenError: one is.
+        """
+        me = self._identity
+        if self._place is not None or not me.pod_uid:
+            return
+        place = take_place(me.pod_uid, self._namespace, rendezvous.name, me.slot, give_up=deadline)
+        with self._changed:
+            self._place = place
+        if self._stopping.is_set():
+            self._leave_place()
+
+    def _leave_place(self) -> None:
+        with self._changed:
+            place, self._place = self._place, None
+        if place is not None:
+            place.release()
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""
         wish = {"afterRound": after_round, "port": port}
-        if self._persist(lambda: self._patch_member(wish), deadline):
+        if self._persist(lambda seconds: self._patch_member(wish, seconds), deadline):
             with self._changed:
                 self._me = self._me.rejoined(after_round)
 
@@ -261,7 +307,7 @@ class Session:
         wish: dict[str, Any] = {"leaving": True} if leaving else {}
         if close_reason is not None:
             wish |= {"closeRequested": True, "closeReason": close_reason[:256]}
-        self._persist(lambda: self._patch_member(wish), deadline)
+        self._persist(lambda seconds: self._patch_member(wish, seconds), deadline)
 
     def step_aside(self, deadline: float) -> None:
         """Leave with this incarnation; the next join is another one's. Arguments, errors as `say_goodbye`.
@@ -274,52 +320,76 @@ class Session:
             self._changed.notify_all()
         if self._aside:
             wish = {"leaving": True, "preparing": True}
-            self._persist(lambda: self._patch_member(wish, name=member.name), deadline)
+            self._persist(lambda seconds: self._patch_member(wish, seconds, name=member.name), deadline)
 
-    def _post(self, path: str, body: dict[str, Any]) -> Object | None:
+    def _post(self, path: str, body: dict[str, Any], timeout: float) -> Object | None:
         """POST; None if an object of that name exists."""
         try:
-            return self._connection.request("POST", path, body=body)
+            return self._connection.request("POST", path, body=body, timeout=timeout)
         except ApiFailureError as failure:
             if failure.reason == "AlreadyExists":
                 return None
             raise
 
-    def _patch_member(self, spec: dict[str, Any], timeout: float = 10.0, name: str = "") -> bool:
+    def _patch_member(self, spec: dict[str, Any], timeout: float, name: str = "") -> bool:
         """PATCH our Member (or the one we have been, `name`); False if it is gone, which is then known."""
         name = name or self.me.name
         wish = {"spec": {**spec, "renewTime": format_time(datetime.now(UTC))}}
         path = object_path(MEMBER_PLURAL, self._namespace, name)
         try:
-            self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
+            written = self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
+            # A finalizer of somebody else may keep what nobody counts with any more.
+            if "deletionTimestamp" not in (written.get("metadata") or {}):
+                return True
         except ApiFailureError as failure:
-            if failure.status != 404:
+            if not _is_no_such_member(failure, name):
                 raise
-            with self._changed:
-                if self._me.name == name:
-                    self._me = replace(self._me, expelled=True)
-                    self._changed.notify_all()
-            return False
-        return True
+        with self._changed:
+            if self._me.name == name:
+                self._me = replace(self._me, expelled=True)
+                self._changed.notify_all()
+        return False
 
-    def _persist(self, attempt: Callable[[], _Answer], deadline: float) -> _Answer:
-        """Try until it works, is refused, or the deadline has passed."""
-        backoff = Backoff()
+    def _persist(self, attempt: Callable[[float], _Answer], deadline: float) -> _Answer:
+        """Try until it works, is refused, or the deadline has passed; say what is in the way.
+
+        Args:
+            attempt: called with the seconds that it may wait for the answer.
+            deadline: on the monotonic clock, seconds.
+        """
+        backoff, report = Backoff(), TroubleReport(self._what)
         while True:
+            remaining = deadline - time.monotonic()
             try:
-                return attempt()
-            except ApiUnavailableError as failure:
+                return attempt(max(_LEAST_ANSWER_SECONDS, min(ANSWER_SECONDS, remaining)))
+            except ApiFailureError as failure:
+                if not (isinstance(failure, ApiUnavailableError) or self._is_between_credentials(failure)):
+                    raise
                 pause = backoff.next_delay(failure.retry_after)
                 if time.monotonic() + pause >= deadline or self._stopping.wait(pause):
                     raise
+                report.failed(f"{explain_failure(failure, self._namespace)}; trying again", at_once=True)
+
+    def _is_between_credentials(self, failure: ApiFailureError) -> bool:
+        """Who was let in before is let in again, when the new credentials are there: the old ones may end first."""
+        return failure.status == 401 and self._listed
 
     # The heartbeat.
 
     def _renew(self, timeout: float) -> None:
         with self._changed:
             name = self._aside if self._me.expelled else self._me.name or self._aside
-        if name and not self._patch_member({}, timeout=timeout, name=name):
-            self._aside = ""
+        try:
+            if name and not self._patch_member({}, timeout=timeout, name=name):
+                self._aside = ""
+        except ApiFailureError as failure:
+            self._unheard = failure
+            refused = isinstance(failure, ApiRefusedError)
+            text = f"{explain_failure(failure, self._namespace)}. Without heartbeats this node is taken for lost"
+            self._heartbeat_report.failed(text, at_once=refused)
+            raise
+        self._unheard = None
+        self._heartbeat_report.works()
 
     def _interval(self) -> float:
         rendezvous = self.rendezvous
@@ -351,8 +421,10 @@ class Session:
     def troubled(self, failure: ApiFailureError) -> None:
         """See `WatchListener`."""
         with self._changed:
-            if self._trouble is None:
-                _log.info("The watch of Rendezvous %s/%s is cut: %s", self._namespace, self._name, failure)
+            if not self._listed:
+                self._list_report.failed(f"it cannot be read yet: {failure}", at_once=True)
+            elif self._trouble is None:
+                _log.info("The watch of %s is cut: %s", self._what, failure)
             self._trouble = self._refusal = failure
             self._changed.notify_all()
 
@@ -382,3 +454,8 @@ class Session:
 
 def _places_of(identity: Identity) -> frozenset[str]:
     return frozenset(possible_places(identity.node_name, identity.pod_name, identity.slot))
+
+
+def _is_no_such_member(failure: ApiFailureError, name: str) -> bool:
+    """Whether it is the Member that is not found, and not the namespace, the resource itself or a proxy's page."""
+    return failure.status == 404 and failure.reason == "NotFound" and f'"{name}"' in failure.message

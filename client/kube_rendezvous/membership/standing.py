@@ -44,6 +44,13 @@ class SentHome:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """No round takes this member: another one lives in its place."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MustJoin:
     """There is no valid Member object for us: join (again) as a new incarnation."""
 
@@ -64,7 +71,14 @@ class MustCreate:
     by_client: bool
 
 
-Standing = Place | Waiting | ClosedForUs | SentHome | MustJoin | MustRejoin | MustCreate
+@dataclass(frozen=True, slots=True)
+class BeingDeleted:
+    """The Rendezvous goes, and a finalizer may keep it for long: whatever is written to it now goes with it."""
+
+    why: str
+
+
+Standing = Place | Waiting | ClosedForUs | SentHome | Refused | MustJoin | MustRejoin | MustCreate | BeingDeleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +123,10 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
         rendezvous: the newest version seen; None: there is none.
         me: what the member knows of itself.
     """
-    if rendezvous is None or rendezvous.being_deleted:
+    if rendezvous is None:
         return MustCreate(by_client=me.made_by_client)
+    if rendezvous.being_deleted:
+        return BeingDeleted(_why_it_is_still_there(rendezvous))
     status, closed = rendezvous.status, rendezvous.status.closed
     if closed is not None and not closed.reopens_on_join:
         return ClosedForUs(closed.message)
@@ -128,6 +144,9 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
     if me.name in status.surplus:
         world = f"round {status.round} stands with {status.world_size} nodes"
         return SentHome(f"{world}, and no more than spec.standby.max ({rendezvous.spec.max_spares}) spares stand by")
+    refusal = next((one.message for one in status.refused if one.member == me.name), None)
+    if refusal is not None:
+        return Refused(refusal)
     if rank is None or status.bootstrap_store is None:
         return _waiting(rendezvous, me)
     if _is_replaced(status):
@@ -183,13 +202,26 @@ def _rank_of(name: str, status: RendezvousStatus) -> int | None:
         return None
 
 
+def _why_it_is_still_there(rendezvous: Rendezvous) -> str:
+    if not rendezvous.finalizers:
+        return "it is being deleted"
+    return (
+        f"it is being deleted and held by the finalizer {' and '.join(rendezvous.finalizers)}: whoever set that has to "
+        f"let it go, or you do: `kubectl -n {rendezvous.namespace} edit rdzv {rendezvous.name}`"
+    )
+
+
 def _waiting(rendezvous: Rendezvous, me: Standpoint) -> Waiting:
     status, forming = rendezvous.status, rendezvous.status.forming
     left_out = next((place for place in status.quarantined if place.place in me.places), None)
     if left_out is not None:
         why = f"no round takes us: {left_out.message or left_out.place + ' is quarantined'}"
         return Waiting(why, spare=status.round > 0 and not _is_replaced(status))
-    if forming is None and status.round > 0:
+    # Who has joined again holds a place until the operator takes notice: if that never does, this wait must end.
+    beside = status.round > 0 and me.name not in status.ranks
+    if forming is None and status.round > 0 and not beside:
+        return Waiting(f"the operator has not taken notice yet that this node joined again after round {status.round}")
+    if forming is None and beside:
         text = f"round {status.round} stands with {status.world_size} nodes without us; standing by for the next one"
         return Waiting(text, spare=True)
     if forming is None:
@@ -199,4 +231,4 @@ def _waiting(rendezvous: Rendezvous, me: Standpoint) -> Waiting:
         text += f", last call until {forming.deadline:%H:%M:%S} UTC"
     if forming.waiting_for:
         text += f", still to come: {', '.join(forming.waiting_for)}"
-    return Waiting(text, spare=not forming.interrupts and status.round > 0)
+    return Waiting(text, spare=beside and not forming.interrupts)

@@ -27,15 +27,15 @@ class WaitingReport:
         self._why = ""
         self._said_no_operator = False
 
-    def update(self, why: str, unobserved_seconds: float) -> None:
-        """Tell the present reason."""
+    def update(self, why: str, unobserved_seconds: float, *, at_once: bool = False) -> None:
+        """Tell the present reason; with ``at_once`` its first time is a warning already."""
         now = time.monotonic()
         if unobserved_seconds >= UNOBSERVED_SECONDS and not self._said_no_operator:
             self._said_no_operator = True
             _log.warning("%s: %s", self._what, NO_OPERATOR.format(seconds=unobserved_seconds))
         if why != self._why:
             self._why, self._last = why, now
-            _log.info("%s: %s", self._what, why)
+            _log.log(logging.WARNING if at_once else logging.INFO, "%s: %s", self._what, why)
         elif now - self._last >= _REPEAT_SECONDS:
             self._last = now
             _log.warning("%s: still waiting after %.0f s: %s", self._what, now - self._since, why)

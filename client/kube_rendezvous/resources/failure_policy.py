@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line
 from kube_rendezvous.resources.slots import possible_slots
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 
@@ -91,10 +92,12 @@ def failure_policy_to_json(policy: FailurePolicy) -> dict[str, Any]:
 
 def parse_losses(losses: Any) -> tuple[RecentLoss, ...]:
     """Read `status.recentLosses`."""
-    return tuple(
-        RecentLoss(loss["place"], loss.get("member", ""), loss.get("reason", ""), parse_time(loss["at"]))
-        for loss in losses or ()
-    )
+    return tuple(_loss(loss) for loss in losses or ())
+
+
+def _loss(loss: Mapping[str, Any]) -> RecentLoss:
+    place, member, reason = (one_line(loss.get(key, "")) for key in ("place", "member", "reason"))
+    return RecentLoss(place, member, reason, parse_time(loss["at"]))
 
 
 def losses_to_json(losses: tuple[RecentLoss, ...]) -> list[dict[str, Any]]:
@@ -108,7 +111,8 @@ def losses_to_json(losses: tuple[RecentLoss, ...]) -> list[dict[str, Any]]:
 def parse_quarantined(places: Any) -> tuple[QuarantinedPlace, ...]:
     """Read `status.quarantined`."""
     return tuple(
-        QuarantinedPlace(place["place"], parse_time(place["since"]), place.get("message", "")) for place in places or ()
+        QuarantinedPlace(one_line(place["place"]), parse_time(place["since"]), one_line(place.get("message", "")))
+        for place in places or ()
     )
 
 

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line, printable
 from kube_rendezvous.resources.names import API_VERSION, MEMBER_KIND
 from kube_rendezvous.resources.timestamps import format_time, parse_time
+
+INCARNATION_LENGTH = 8
+"""Of a random UID: nobody meets the same again within the life of a round."""
 
 
 class MalformedMemberError(ValueError):
@@ -19,7 +23,8 @@ class Member:
 
     ``name`` is unique to the incarnation: an entry in ``ranks`` can never mean a process that has since
     restarted. ``after_round`` says "I hold no round newer than this and wait for one". ``preparing``, beside
-    ``leaving``: its node is still there, and joins anew when it is ready.
+    ``leaving``: its node is still there, and joins anew when it is ready. ``holds_place``: see `member_manifest`.
+    ``being_deleted``: it is over with it, although somebody's finalizer keeps the object.
     """
 
     namespace: str
@@ -37,14 +42,21 @@ class Member:
     slot: str = ""
     after_round: int = 0
     renew_time: str = ""
+    holds_place: bool = False
     leaving: bool = False
     preparing: bool = False
     close_requested: bool = False
     close_reason: str = ""
+    being_deleted: bool = False
+
+    @property
+    def incarnation(self) -> str:
+        """The beginning of the UID: enough to tell it from another object of the same name."""
+        return self.uid[:INCARNATION_LENGTH]
 
 
 def parse_member(obj: Mapping[str, Any]) -> Member:
-    """Read a Member from the API server's JSON.
+    """Read a Member from the API server's JSON. Its texts are one line each from here on.
 
     Raises:
         MalformedMemberError: a field is missing, of the wrong type or out of range.
@@ -79,16 +91,18 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             rendezvous_uid=text("rendezvousUID", required=True),
             address=text("address", required=True),
             port=number("port", 0, 1, 65535),
-            pod_name=text("podName"),
+            pod_name=printable(text("podName")),
             pod_uid=text("podUID"),
-            node_name=text("nodeName"),
-            slot=text("slot"),
+            node_name=printable(text("nodeName")),
+            slot=printable(text("slot")),
             after_round=number("afterRound", 0, 0, 2**62),
             renew_time=text("renewTime"),
+            holds_place=bool(spec.get("holdsPlace", False)),
             leaving=bool(spec.get("leaving", False)),
             preparing=bool(spec.get("preparing", False)),
             close_requested=bool(spec.get("closeRequested", False)),
-            close_reason=text("closeReason"),
+            close_reason=one_line(text("closeReason")),
+            being_deleted="deletionTimestamp" in meta,
         )
     except (KeyError, ValueError, TypeError) as error:
         if isinstance(error, MalformedMemberError):
@@ -108,6 +122,7 @@ def member_manifest(
     pod_uid: str = "",
     node_name: str = "",
     slot: str = "",
+    holds_place: bool = False,
 ) -> dict[str, Any]:
     """The body with which a client joins: POST it to the members' collection.
 
@@ -116,6 +131,7 @@ def member_manifest(
         renew_time: the first heartbeat.
         pod_uid: empty outside a pod; otherwise the Pod becomes the owner, and Kubernetes removes the Member
             with it.
+        holds_place: it holds the lock of pod and slot, which no other process of the pod does at the same time.
     """
     metadata: dict[str, Any] = {"name": name}
     if pod_uid:
@@ -132,4 +148,6 @@ def member_manifest(
     }
     place = {"podName": pod_name, "podUID": pod_uid, "nodeName": node_name, "slot": slot}
     spec.update({key: value for key, value in place.items() if value})
+    if holds_place:
+        spec["holdsPlace"] = True
     return {"apiVersion": API_VERSION, "kind": MEMBER_KIND, "metadata": metadata, "spec": spec}

@@ -123,11 +123,20 @@ class PastRound:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedMember:
+    """A member that no round takes, because another one lives in its place; ``message`` says what to do."""
+
+    member: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RendezvousStatus:
     """The answer, written by the operator alone, all of a round in one write.
 
-    ``spares`` stand by (the first of them by name); ``surplus`` are to go home; ``opened_after`` is the newest round
-    when the rendezvous was last opened.
+    ``incarnations`` are the beginnings of the UIDs of those with a rank (`Member.incarnation`); empty in a status that
+    an earlier version has written. ``spares`` stand by (the first of them by name); ``surplus`` are to go home;
+    ``opened_after`` is the newest round when the rendezvous was last opened.
     """
 
     observed_generation: int = 0
@@ -135,6 +144,7 @@ class RendezvousStatus:
     round: int = 0
     ranks: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
+    incarnations: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     bootstrap_store: BootstrapStore | None = None
     forming: Forming | None = None
@@ -144,6 +154,7 @@ class RendezvousStatus:
     opened_after: int = 0
     recent_losses: tuple[RecentLoss, ...] = ()
     quarantined: tuple[QuarantinedPlace, ...] = ()
+    refused: tuple[RefusedMember, ...] = ()
     closed: Closed | None = None
     heartbeat_seconds: int = 0
     conditions: tuple[Condition, ...] = ()
@@ -169,3 +180,4 @@ class Rendezvous:
     managed_by: str = ""
     trusted_places: frozenset[str] = frozenset()
     being_deleted: bool = False
+    finalizers: tuple[str, ...] = ()

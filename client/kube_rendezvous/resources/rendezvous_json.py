@@ -1,8 +1,9 @@
 """``Rendezvous`` from and to the API server's JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line
 from kube_rendezvous.resources.failure_policy import (
     failure_policy_to_json,
     losses_to_json,
@@ -20,6 +21,7 @@ from kube_rendezvous.resources.rendezvous import (
     Forming,
     LateJoiners,
     PastRound,
+    RefusedMember,
     Rendezvous,
     RendezvousSpec,
     RendezvousStatus,
@@ -28,9 +30,12 @@ from kube_rendezvous.resources.rendezvous import (
 )
 from kube_rendezvous.resources.timestamps import format_time, parse_time
 
+_LONGEST_ANNOTATION = 64 << 10
+"""Characters: places for the largest rendezvous."""
+
 
 def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
-    """Read a Rendezvous from the API server's JSON, whose schema has already been enforced there.
+    """Read a Rendezvous from the API server's JSON, whose schema has already been enforced there. Texts are one line.
 
     Raises:
         KeyError, ValueError, TypeError: the object does not follow the CRD.
@@ -47,11 +52,13 @@ def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
         trusted_places=_trusted(meta.get("annotations") or {}),
         managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
         being_deleted="deletionTimestamp" in meta,
+        finalizers=tuple(meta.get("finalizers") or ()),
     )
 
 
 def _trusted(annotations: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(place.strip() for place in annotations.get(TRUST_ANNOTATION, "").split(",") if place.strip())
+    places = annotations.get(TRUST_ANNOTATION, "")[:_LONGEST_ANNOTATION].split(",")
+    return frozenset(place.strip() for place in places if place.strip())
 
 
 def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:
@@ -95,19 +102,21 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
     store, forming, closed = status.get("bootstrapStore"), status.get("forming"), status.get("closed")
     return RendezvousStatus(
         observed_generation=int(status.get("observedGeneration", 0)),
-        state=State(status.get("state", State.WAITING)),
+        state=_parse_state(status.get("state")),
         round=int(status.get("round", 0)),
-        ranks=tuple(status.get("ranks") or ()),
-        slots=tuple(status.get("slots") or ()),
-        domains=tuple(status.get("domains") or ()),
+        ranks=_lines(status.get("ranks")),
+        slots=_lines(status.get("slots")),
+        incarnations=tuple(status.get("incarnations") or ()),
+        domains=_lines(status.get("domains")),
         bootstrap_store=BootstrapStore(store["member"], store["address"], int(store["port"])) if store else None,
         forming=_parse_forming(forming) if forming else None,
         standby=int(status.get("standby", 0)),
-        spares=tuple(status.get("spares") or ()),
-        surplus=tuple(status.get("surplus") or ()),
+        spares=_lines(status.get("spares")),
+        surplus=_lines(status.get("surplus")),
         opened_after=int(status.get("openedAfter", 0)),
         recent_losses=parse_losses(status.get("recentLosses")),
         quarantined=parse_quarantined(status.get("quarantined")),
+        refused=tuple(RefusedMember(r["member"], r.get("message", "")) for r in status.get("refused") or ()),
         closed=_parse_closed(closed) if closed else None,
         heartbeat_seconds=int(status.get("heartbeatSeconds", 0)),
         conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
@@ -115,27 +124,39 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
     )
 
 
+def _lines(texts: Iterable[str] | None) -> tuple[str, ...]:
+    return tuple(map(one_line, texts or ()))
+
+
+def _parse_state(text: Any) -> State:
+    """The word is for people and made anew by each decision: one that a newer operator has written hinders nobody."""
+    try:
+        return State(text)
+    except ValueError:
+        return State.WAITING
+
+
 def _parse_forming(forming: Mapping[str, Any]) -> Forming:
     deadline = forming.get("deadline")
     return Forming(
         round=int(forming["round"]),
-        reason=forming["reason"],
-        message=forming.get("message", ""),
+        reason=one_line(forming["reason"]),
+        message=one_line(forming.get("message", "")),
         interrupts=bool(forming.get("interrupts", False)),
         since=parse_time(forming["since"]),
         deadline=parse_time(deadline) if deadline else None,
         arrived=int(forming.get("arrived", 0)),
         required=int(forming.get("required", 1)),
-        waiting_for=tuple(forming.get("waitingFor") or ()),
+        waiting_for=_lines(forming.get("waitingFor")),
     )
 
 
 def _parse_closed(closed: Mapping[str, Any]) -> Closed:
     return Closed(
-        by=closed.get("by", ""),
+        by=one_line(closed.get("by", "")),
         at=parse_time(closed["at"]),
-        reason=closed["reason"],
-        message=closed.get("message", ""),
+        reason=one_line(closed["reason"]),
+        message=one_line(closed.get("message", "")),
         reopens_on_join=bool(closed.get("reopensOnJoin", False)),
         interrupts=bool(closed.get("interrupts", False)),
     )
@@ -145,8 +166,8 @@ def _parse_condition(condition: Mapping[str, Any]) -> Condition:
     return Condition(
         type=condition["type"],
         status=condition["status"],
-        reason=condition["reason"],
-        message=condition.get("message", ""),
+        reason=one_line(condition["reason"]),
+        message=one_line(condition.get("message", "")),
         last_transition_time=parse_time(condition["lastTransitionTime"]),
         observed_generation=int(condition.get("observedGeneration", 0)),
     )
@@ -155,12 +176,12 @@ def _parse_condition(condition: Mapping[str, Any]) -> Condition:
 def _parse_past_round(past: Mapping[str, Any]) -> PastRound:
     return PastRound(
         round=int(past["round"]),
-        reason=past["reason"],
-        message=past.get("message", ""),
+        reason=one_line(past["reason"]),
+        message=one_line(past.get("message", "")),
         world_size=int(past["worldSize"]),
-        joined=tuple(past.get("joined") or ()),
+        joined=_lines(past.get("joined")),
         joined_count=int(past.get("joinedCount", 0)),
-        left=tuple(past.get("left") or ()),
+        left=_lines(past.get("left")),
         left_count=int(past.get("leftCount", 0)),
         moved_ranks=int(past.get("movedRanks", 0)),
         formed_at=parse_time(past["formedAt"]),
@@ -183,6 +204,8 @@ def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
         "history": [_past_round_to_json(r) for r in status.history],
     }
     out |= {key: value for key, value in _only_if_used(status).items() if value}
+    if status.incarnations:
+        out["incarnations"] = list(status.incarnations)
     if status.domains:
         out["domains"] = list(status.domains)
     if status.bootstrap_store is not None:
@@ -203,6 +226,7 @@ def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
         "openedAfter": status.opened_after,
         "recentLosses": losses_to_json(status.recent_losses),
         "quarantined": quarantined_to_json(status.quarantined),
+        "refused": [{"member": one.member, "message": one.message} for one in status.refused],
     }
 
 

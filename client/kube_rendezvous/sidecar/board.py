@@ -31,6 +31,12 @@ class Board:
         with self._changed:
             return self._newest
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the sidecar ends."""
+        with self._changed:
+            return self._over
+
     def publish(self, change: Callable[[Publication], Publication]) -> None:
         """Say something new.
 

@@ -17,12 +17,14 @@ import ipaddress
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from socket import AF_INET6
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from kube_rendezvous.bounded_connections import BoundedHTTPServer, has_left
 from kube_rendezvous.sidecar.board import Board
 from kube_rendezvous.sidecar.publication import FINAL, Publication
 
@@ -30,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT_WAIT = 60.0
 _LONGEST_WAIT = 3600.0
-_MOST_WAITING = 64
+_LOOK_WHETHER_IT_IS_THERE = 1.0
 _POLL_SECONDS = 0.1  # after which it sees that it was closed
 
 
@@ -47,14 +49,13 @@ class HttpEndpoint:
     """
 
     def __init__(self, host: str, port: int, board: Board, leave: Callable[[bool], bool]) -> None:
-        class Server(ThreadingHTTPServer):
-            address_family = AF_INET6 if ":" in host else ThreadingHTTPServer.address_family
-            daemon_threads = True
+        class Server(BoundedHTTPServer):
+            address_family = AF_INET6 if ":" in host else BoundedHTTPServer.address_family
 
         class Handler(_Handler):
             pass
 
-        Handler.board, Handler.leave, Handler.waiting = board, staticmethod(leave), threading.Semaphore(_MOST_WAITING)
+        Handler.board, Handler.leave = board, staticmethod(leave)
         self._server = Server((host, port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="http", daemon=True).start()
 
@@ -76,7 +77,6 @@ class _RequestError(Exception):
 class _Handler(BaseHTTPRequestHandler):
     board: Board
     leave: Callable[[bool], bool]
-    waiting: threading.Semaphore
 
     protocol_version = "HTTP/1.1"
     server_version = "kube-rendezvous"
@@ -130,14 +130,16 @@ class _Handler(BaseHTTPRequestHandler):
             news = changed is None or said.sequence != changed
             return news and (after is None or said.stands_after(after) or said.state in FINAL)
 
-        # Each who waits holds a thread.
-        if not self.waiting.acquire(blocking=False):
-            self._send(503, {"message": f"{_MOST_WAITING} requests wait already"})
-            return
-        try:
-            said = self.board.wait_for(is_it, seconds)
-        finally:
-            self.waiting.release()
+        end = time.monotonic() + seconds
+        said = None
+        while said is None:
+            # Who waits holds a thread and a connection: not for longer than the client is there.
+            said = self.board.wait_for(is_it, min(_LOOK_WHETHER_IT_IS_THERE, end - time.monotonic()))
+            if said is None and (time.monotonic() >= end or self.board.is_over):
+                break
+            if said is None and has_left(self.connection):
+                self.close_connection = True
+                return
         if said is None:
             self._send(204, None)
         else:

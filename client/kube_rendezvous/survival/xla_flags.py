@@ -7,10 +7,8 @@ _DISABLED, _COMBINER = "--xla_disable_hlo_passes=", "cpu-all-reduce-combiner"
 def with_separate_all_reduces(flags: str) -> str:
     """XLA_FLAGS of a process that comes out of every step whose peers are lost.
 
-    XLA for CPU puts the all-reduces of a step together. When the first part of such a one fails, it begins the other
-    parts all the same; and gloo, which reads no further where the answer to the first part has come in, never sees that
-    the peer has ended its connection: the other parts wait for ever, and nothing frees them. One by one, the first that
-    fails ends the step.
+    XLA for CPU puts the all-reduces of a step together, and a step with such a one does not always end when a peer is
+    lost (jax 0.10.2). One by one, the first that fails ends it.
 
     Args:
         flags: the user's. The name of a file of flags is left as it is.

@@ -60,8 +60,9 @@ def leftover_of_another(seen: Observation) -> Iterable[Finding]:
     if rendezvous.being_deleted:
         yield Finding(
             BEING_DELETED,
-            f"{seen.name} is being deleted and only a finalizer keeps it.",
-            f"See which: `{seen.kubectl} get rdzv {seen.name} -o jsonpath='{{.metadata.finalizers}}'`",
+            f"{seen.name} is being deleted and held by {listed(rendezvous.finalizers) or 'something'} (a finalizer). "
+            "Nodes that come wait until it is gone.",
+            f"Let whoever set it let go; or do so by hand: `{seen.kubectl} edit rdzv {seen.name}`",
         )
     strangers = [m.name for m in seen.members if m.rendezvous_uid != rendezvous.uid]
     if strangers:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources import Member
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
@@ -21,10 +22,11 @@ def draining_nodes(seen: Observation) -> Iterable[Finding]:
             continue
         if node.draining == CORDONED:
             text = f"Node {name} is cordoned (somebody drains it, or is about to): {listed(pods)} run there."
-            step = f"When its work is done: `kubectl uncordon {name}`; pods that are evicted need a place elsewhere"
+            uncordon = f"`kubectl uncordon {shell_word(name)}`"
+            step = f"When its work is done: {uncordon}; pods that are evicted need a place elsewhere"
         else:
             text = f"Node {name} has to be left ({node.draining}): its pods must go ({listed(pods)})."
-            step = f"Let replacements start elsewhere; see the node: `kubectl describe node {name}`"
+            step = f"Let replacements start elsewhere; see the node: `kubectl describe node {shell_word(name)}`"
         yield Finding(DRAINING, text, step, (name, *pods), harmless=node.draining == CORDONED)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources import LateJoiners, Member
 from kube_rendezvous_operator.core.formation import WorldSizes
 from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
@@ -146,4 +147,4 @@ def _take_in(seen: Observation) -> str:
 
 def _look_at(seen: Observation, name: str) -> str:
     pod = next((m.pod_name for m in seen.members if m.name == name and m.pod_name), "")
-    return f"`{seen.kubectl} logs {pod} --tail=50`" if pod else f"`{seen.kubectl} describe rdzvm {name}`"
+    return f"`{seen.kubectl} logs {shell_word(pod)} --tail=50`" if pod else f"`{seen.kubectl} describe rdzvm {name}`"

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
+from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources.names import CLIENT_MANAGER
 from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.near_names import looks_like
 from kubectl_rendezvous.observation import Hold, Observation, SeenPod
-from kubectl_rendezvous.wording import listed
 
 MISTYPED_LABEL = "NameMistypedInLabel"
 MISTYPED_RUN_ID = "NameMistypedInRunId"
@@ -103,7 +103,7 @@ def _correct_run_id(seen: Observation, pod_name: str, wrong: str) -> str:
     namespace = seen.rendezvous.namespace
     made = [o.rendezvous.name for o in seen.others if o.rendezvous.name == wrong]
     made = made if made and _nobody_meant(seen, wrong) else []
-    commands = [f"`kubectl -n {namespace} delete pod {pod_name}`"] if pod_name else ["start the node again"]
+    commands = [f"`kubectl -n {namespace} delete pod {shell_word(pod_name)}`"] if pod_name else ["start the node again"]
     if made:
-        commands.append(f"`kubectl -n {namespace} delete rdzv {listed(made)}`")
+        commands.append(f"`kubectl -n {namespace} delete rdzv {shell_word(made[0])}`")
     return f"Write --rdzv-id={seen.name} where the node is started (the pod template), then {' and '.join(commands)}"

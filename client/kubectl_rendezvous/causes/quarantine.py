@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources import Member
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import TRUST_ANNOTATION
@@ -26,12 +27,14 @@ def quarantined_places(seen: Observation) -> Iterable[Finding]:
         waiting = f" {listed(held)} {verb(len(held), 'wait')} there in vain." if held else ""
         trusted = ",".join(sorted({*seen.rendezvous.trusted_places, place.place}))
         kind, _, name = place.place.partition("/")
-        look = f"see what is wrong with the node: `kubectl describe node {name}`; " if kind == "node" else ""
+        look = (
+            f"see what is wrong with the node: `kubectl describe node {shell_word(name)}`; " if kind == "node" else ""
+        )
         yield Finding(
             QUARANTINED,
             f"The {kind} {name} is quarantined since {ago}{because}{lost}.{waiting}",
             f"{look}when it is mended, lift it: `{seen.kubectl} annotate rdzv {seen.name} --overwrite "
-            f"{TRUST_ANNOTATION}={trusted}`",
+            f"{shell_word(f'{TRUST_ANNOTATION}={trusted}')}`",
             (place.place, *held),
         )
 

@@ -1,4 +1,4 @@
-"""The chart's CRD templates: the files of `crds/`, kept at uninstall and behind a value."""
+"""The chart's CRD templates: the files of `crds/` behind a value, with labels and annotations, kept at uninstall."""
 
 from pathlib import Path
 
@@ -9,7 +9,17 @@ CHART = TOP / "deploy" / "helm" / "kube-rendezvous"
 _HEAD = "{{- if .Values.crds.install }}\n"
 _FOOT = "{{- end }}\n"
 _META = "\nmetadata:\n"
-_KEEP = "  annotations:\n    helm.sh/resource-policy: keep\n"
+_MARKS = """\
+  {{- $keep := ternary (dict "helm.sh/resource-policy" "keep") dict .Values.crds.keep }}
+  {{- with mergeOverwrite dict .Values.commonAnnotations .Values.crds.annotations $keep }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.commonLabels }}
+  labels:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+"""
 
 
 def crd_templates() -> dict[Path, str]:
@@ -24,7 +34,7 @@ def crd_templates() -> dict[Path, str]:
 
 
 def crd_template(crd: str) -> str:
-    """One CustomResourceDefinition as a template that renders to the same, with the annotation that keeps it.
+    """One CustomResourceDefinition as a template that renders to the same, but for labels and annotations.
 
     Raises:
         ValueError: see `crd_templates`.
@@ -32,4 +42,4 @@ def crd_template(crd: str) -> str:
     if crd.count(_META) != 1 or f"{_META}  annotations:" in crd:
         raise ValueError("a CRD file must have one top-level `metadata:`, without annotations")
     escaped = crd.replace("{{", '{{ "{{" }}')
-    return _HEAD + escaped.replace(_META, _META + _KEEP) + _FOOT
+    return _HEAD + escaped.replace(_META, _META + _MARKS) + _FOOT

@@ -2,9 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from kube_rendezvous.resources import BootstrapStore, Forming, Member, Ranking, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources import (
+    BootstrapStore,
+    Forming,
+    Member,
+    Ranking,
+    RefusedMember,
+    Rendezvous,
+    RendezvousStatus,
+)
 from kube_rendezvous_operator.core.closing import Closing, settle_closing
 from kube_rendezvous_operator.core.conditions import (
     STALLED,
@@ -16,12 +24,26 @@ from kube_rendezvous_operator.core.conditions import (
     state_of,
 )
 from kube_rendezvous_operator.core.failure_policy import Blame, exhausted, settle_blame
-from kube_rendezvous_operator.core.formation import GROWTH, Crowd, Formation, WorldSizes, plan_formation, sort_crowd
-from kube_rendezvous_operator.core.heartbeat import heartbeat_interval
+from kube_rendezvous_operator.core.formation import (
+    GROWTH,
+    REJOIN_SECONDS,
+    Crowd,
+    Formation,
+    WorldSizes,
+    plan_formation,
+    sort_crowd,
+)
+from kube_rendezvous_operator.core.heartbeat import (
+    ALL_FOR_ITSELF,
+    HeartbeatBudget,
+    heartbeat_interval,
+    seconds_until_it_may_shrink,
+    wants_to_shrink,
+)
 from kube_rendezvous_operator.core.held_up_pods import held_up_pods
 from kube_rendezvous_operator.core.history import record_round
 from kube_rendezvous_operator.core.impossible import seconds_of_grace, shortage
-from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS, Liveness, Loss, judge
+from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
 from kube_rendezvous_operator.core.location import located
 from kube_rendezvous_operator.core.observation import (
     Announcement,
@@ -31,7 +53,9 @@ from kube_rendezvous_operator.core.observation import (
     Severity,
 )
 from kube_rendezvous_operator.core.owners import size_mismatch, unread_owners
+from kube_rendezvous_operator.core.plausible_times import plausible
 from kube_rendezvous_operator.core.ranking import assign_ranks
+from kube_rendezvous_operator.core.refusal import REFUSED
 from kube_rendezvous_operator.core.slots import shared_slots, with_unique_slots
 from kube_rendezvous_operator.core.standby import settle_standby
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, OwnerRef, Surroundings
@@ -44,7 +68,7 @@ def decide(
     rendezvous: Rendezvous,
     members: Sequence[ObservedMember],
     now: datetime,
-    members_in_cluster: int = 0,
+    budget: HeartbeatBudget = ALL_FOR_ITSELF,
     surroundings: Surroundings = NOTHING_KNOWN,
 ) -> Decision:
     """Decide what to write for one Rendezvous.
@@ -54,14 +78,14 @@ def decide(
             between two decisions, so that an operator may die at any point.
         members: every observed Member that names the Rendezvous, in any order.
         now: wall clock, UTC.
-        members_in_cluster: how many members share the API server, over all rendezvous.
+        budget: of heartbeats, as the other rendezvous leave it.
         surroundings: pods and nodes, as far as they are known.
     """
-    before = rendezvous.status
+    before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
+    rendezvous = replace(rendezvous, status=before)
     members = with_unique_slots(located(members, surroundings), surroundings, before)
-    interval = heartbeat_interval(
-        rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, max(members_in_cluster, len(members))
-    )
+    number = sum(m.member.rendezvous_uid == rendezvous.uid and not m.deleted for m in members)
+    interval = heartbeat_interval(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, number, budget)
     # Until a shorter interval is published, nobody can keep to it.
     liveness = judge(rendezvous, members, max(interval, before.heartbeat_seconds), surroundings)
     ranked = set(before.ranks)
@@ -78,7 +102,7 @@ def decide(
             closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
             formation = Formation(None)
 
-    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, now)
+    status = _new_status(rendezvous, closing, formation, crowd, blame, topology, interval, liveness.refused, now)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
     notices = (
         topology_blindness(rendezvous.spec.ranking, surroundings),
@@ -89,16 +113,21 @@ def decide(
     conditions = set_conditions(status, rendezvous.generation, now, impossible, notices)
     status = replace(status, conditions=conditions)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
+    beside = tuple(_expulsions_beside(before, liveness))
     newly_closed = closing.closed is not None and (
         before.closed is None or before.closed.reason != closing.closed.reason
     )
     told_before = before.forming is not None and before.forming.interrupts
     return Decision(
         status=status,
-        expel_first=() if newly_closed else expulsions,
-        expel_after=expulsions if newly_closed else (),
+        expel_first=expulsions if formation.chosen and not newly_closed else (),
+        expel_after=() if formation.chosen and not newly_closed else expulsions,
+        expel_beside=beside,
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
-        wake_after=_wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),
+        wake_after=_earliest(
+            _wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),
+            _shrinks_in(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, interval, number, budget),
+        ),
         verdict=describe(status),
         doubtful_losses=tuple(
             loss.name
@@ -136,6 +165,7 @@ def _new_status(
     blame: Blame,
     topology: Topology,
     interval: int,
+    refused: tuple[RefusedMember, ...],
     now: datetime,
 ) -> RendezvousStatus:
     before = rendezvous.status
@@ -148,6 +178,7 @@ def _new_status(
         opened_after=before.round if closing.reopened else before.opened_after,
         recent_losses=blame.losses,
         quarantined=blame.quarantined,
+        refused=refused,
     )
     if formation.forming is not None and formation.chosen:
         status = _publish(status, formation.forming, formation.chosen, topology, now)
@@ -188,6 +219,7 @@ def _publish(
         round=forming.round,
         ranks=ranks,
         slots=tuple(m.slot for m in members),
+        incarnations=tuple(m.incarnation for m in members),
         domains=topology.domains(members),
         bootstrap_store=BootstrapStore(first.name, first.address, first.port),
         forming=None,
@@ -198,20 +230,27 @@ def _publish(
 def _expulsions(
     before: RendezvousStatus, liveness: Liveness, crowd: Crowd, formation: Formation
 ) -> Iterable[Expulsion]:
-    """Whose Member object goes: the lost, and members of the old round that a new one was published without.
+    """Whose Member object goes: the lost with a rank, and those of the old round that a new one was published without.
 
     One of those that has arrived in time is a spare from now on and keeps its object: only of one that may still
     run its old workers must nobody believe that it waits.
     """
     for loss in liveness.losses:
-        if loss.member is not None and not loss.gone:
+        if loss.member is not None and not loss.gone and loss.name in before.ranks:
             yield Expulsion(loss.member, loss.reason, loss.doubtful)
-    for stranger in liveness.strangers:
-        yield Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=True)
     if formation.chosen:
         departing = [d.member for d in liveness.departing if d.member is not None and d.name in before.ranks]
         for member in (*crowd.running, *(m for m in departing if m.after_round < before.round)):
             yield Expulsion(member, NOT_ARRIVED, doubtful=False)
+
+
+def _expulsions_beside(before: RendezvousStatus, liveness: Liveness) -> Iterable[Expulsion]:
+    """Whose object goes without anybody's waiting for it."""
+    for loss in liveness.losses:
+        if loss.member is not None and not loss.gone and loss.name not in before.ranks:
+            yield Expulsion(loss.member, loss.reason, loss.doubtful)
+    yield from (Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=False) for stranger in liveness.strangers)
+    yield from (Expulsion(namesake, NAME_TAKEN, doubtful=False) for namesake in liveness.namesakes)
 
 
 def _announcements(
@@ -231,6 +270,9 @@ def _announcements(
         store = after.bootstrap_store
         text = f"Round {after.round} stands with {nodes(after.world_size)}, rank 0 is {store.member}"
         yield Announcement(Severity.NORMAL, "RoundFormed", f"{text} ({after.history[0].reason})")
+    for one in after.refused:
+        if one not in before.refused:
+            yield Announcement(Severity.WARNING, REFUSED, one.message)
     for place in blame.news:
         yield Announcement(Severity.WARNING, "Quarantined", place.message)
     stalled = newly_true(STALLED, before.conditions, after.conditions)
@@ -247,6 +289,18 @@ def _news(before: RendezvousStatus, liveness: Liveness) -> Iterable[Loss]:
     told = before.forming is not None and before.forming.interrupts
     yield from (loss for loss in liveness.losses if loss.name in before.ranks and (loss.member or not told))
     yield from (loss for loss in liveness.departing if loss.name in before.ranks and not told)
+
+
+def _shrinks_in(wished: int, published: int, interval: int, number: int, budget: HeartbeatBudget) -> float | None:
+    """Seconds until the interval may become shorter, if it wants to."""
+    if number == 0 or not wants_to_shrink(wished, interval, number, budget):
+        return None
+    held = budget if interval == published else replace(budget, held_for=0.0)
+    return max(0.1, seconds_until_it_may_shrink(interval, held))
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _wake_after(status: RendezvousStatus, liveness: Liveness, pods_known: bool, now: datetime) -> float | None:

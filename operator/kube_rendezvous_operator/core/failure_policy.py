@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources import Closed, Forming, Member, Rendezvous, RendezvousStatus, Reopen
 from kube_rendezvous.resources.failure_policy import QuarantinedPlace, RecentLoss, places_at
 from kube_rendezvous.resources.names import TRUST_ANNOTATION
@@ -135,5 +136,6 @@ def _sentence(place: str, count: int, window: int, rendezvous: Rendezvous) -> st
     trusted = ",".join(sorted({*rendezvous.trusted_places, place}))
     return (
         f"{place} lost {count} members within {window} s and is left out; when it is mended: kubectl -n "
-        f"{rendezvous.namespace} annotate rdzv {rendezvous.name} --overwrite {TRUST_ANNOTATION}={trusted}"
+        f"{rendezvous.namespace} annotate rdzv {rendezvous.name} --overwrite "
+        f"{shell_word(f'{TRUST_ANNOTATION}={trusted}')}"
     )[:1024]

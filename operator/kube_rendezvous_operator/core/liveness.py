@@ -1,17 +1,19 @@
 """Who is lost.
 
-Design section 4: lost = left, superseded by a newer incarnation in the same pod and slot, silent for three heartbeat
-intervals by the operator's own clock, gone altogether, or lost with its pod (`pod_liveness`). One that left in order to
-prepare for another round has merely stepped aside: it departs, and its pod is nobody to be waited for.
+Design section 4: lost = left, superseded by a newer incarnation in the same pod and slot (`places`), silent for three
+heartbeat intervals by the operator's own clock, gone altogether, or lost with its pod (`pod_liveness`). One that left
+in order to prepare for another round has merely stepped aside: it departs, and its pod is nobody to be waited for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kube_rendezvous.resources import Member, Rendezvous
+from kube_rendezvous.resources import Member, RefusedMember, Rendezvous
 from kube_rendezvous_operator.core.heartbeat import proof_needed, silence_limit, suspicion_limit
 from kube_rendezvous_operator.core.observation import ObservedMember
+from kube_rendezvous_operator.core.places import Places, settle_places
 from kube_rendezvous_operator.core.pod_liveness import judge_pod
+from kube_rendezvous_operator.core.refusal import refusals
 from kube_rendezvous_operator.core.surroundings import NOTHING_KNOWN, Surroundings
 
 LEFT = "MemberLeft"
@@ -20,6 +22,7 @@ SUPERSEDED = "MemberSuperseded"
 SILENT = "HeartbeatLost"
 DELETED = "MemberDeleted"
 OTHER_RENDEZVOUS = "OtherRendezvous"
+NAME_TAKEN = "NameTaken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,11 @@ class Liveness:
         departing: members of this Rendezvous that still live but have to go, or have stepped aside: no new round takes
             them, and nobody waits for their pods.
         strangers: Members that name this Rendezvous but belong to another object of that name.
+        namesakes: Members under the name of one that has a rank, but of another UID: that one is gone, and nobody may
+            take its place by its name.
         suspects: of the living, those whose silence must be proven to be theirs.
         next_silence: seconds until the silence of one of the living means something; None: nobody lives.
+        refused: members that live but share the place of another that does.
     """
 
     alive: Mapping[str, Member]
@@ -59,7 +65,9 @@ class Liveness:
     departing: tuple[Loss, ...]
     strangers: tuple[Member, ...]
     suspects: tuple[str, ...]
+    namesakes: tuple[Member, ...]
     next_silence: float | None
+    refused: tuple[RefusedMember, ...] = ()
 
     @property
     def present(self) -> Iterable[Member]:
@@ -82,25 +90,35 @@ def judge(
         interval_seconds: the heartbeat interval in force.
         surroundings: pods and nodes, as far as they are known.
     """
-    own = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
-    newest = _newest_in_place(m.member for m in own if not m.deleted)
+    of_this = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
+    holders = dict(zip(rendezvous.status.ranks, rendezvous.status.incarnations, strict=False))
+    own = [m for m in of_this if holders.get(m.member.name, m.member.incarnation) == m.member.incarnation]
+    namesakes = tuple(m.member for m in of_this if m not in own and not m.deleted) if len(own) < len(of_this) else ()
+    verdicts = {m.member.name: judge_pod(m.member, surroundings) for m in own}
+    places = settle_places(
+        (m for m in own if (v := verdicts[m.member.name]) is None or v.departing),
+        frozenset(rendezvous.status.ranks),
+        interval_seconds,
+    )
     alive: dict[str, Member] = {}
     losses: list[Loss] = []
     departing: list[Loss] = []
     suspects: list[str] = []
-    next_silence: float | None = None
+    next_silence = places.decided_in
     for observed in own:
-        loss = _loss(observed, newest, interval_seconds)
+        loss = _loss(observed, places, interval_seconds)
         if loss is not None:
             losses.append(loss)
             continue
-        verdict = judge_pod(observed.member, surroundings)
+        verdict = verdicts[observed.member.name]
         if verdict is not None and not verdict.departing:
             losses.append(Loss(observed.member.name, verdict.reason, verdict.message, observed.member))
             continue
         if verdict is None and observed.member.preparing:
             text = f"{observed.member.name} has stepped aside until its node is ready again"
             departing.append(Loss(observed.member.name, PREPARING, text, observed.member))
+        elif observed.member.name in places.undecided or observed.member.name in places.refused:
+            pass  # it lives, but has no place
         elif verdict is None:
             alive[observed.member.name] = observed.member
         else:
@@ -110,14 +128,25 @@ def judge(
             suspects.append(observed.member.name)
         else:
             next_silence = remaining if next_silence is None else min(next_silence, remaining)
-    known = alive.keys() | {loss.name for loss in (*losses, *departing)}
+    known = (
+        alive.keys() | places.undecided.keys() | places.refused.keys() | {loss.name for loss in (*losses, *departing)}
+    )
     losses.extend(
         Loss(name, DELETED, f"{name}: its RendezvousMember object is gone", None, gone=True, doubtful=True)
         for name in rendezvous.status.ranks
         if name not in known
     )
     strangers = tuple(m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted)
-    return Liveness(alive, tuple(losses), tuple(departing), strangers, tuple(suspects), next_silence)
+    return Liveness(
+        alive,
+        tuple(losses),
+        tuple(departing),
+        strangers,
+        tuple(suspects),
+        namesakes,
+        next_silence,
+        refusals(places.refused),
+    )
 
 
 def _patience(observed: ObservedMember, interval_seconds: int) -> float:
@@ -129,37 +158,18 @@ def _patience(observed: ObservedMember, interval_seconds: int) -> float:
     return max(left, silence_limit(interval_seconds) - observed.silence)
 
 
-def _loss(observed: ObservedMember, newest: Mapping[tuple[str, str], Member], interval_seconds: int) -> Loss | None:
+def _loss(observed: ObservedMember, places: Places, interval_seconds: int) -> Loss | None:
     member = observed.member
     if member.leaving and not member.preparing:
         return Loss(member.name, LEFT, f"{member.name} left", member, gone=observed.deleted)
     if observed.deleted:
         return Loss(member.name, DELETED, f"{member.name}: its RendezvousMember object was deleted", member, gone=True)
-    heir = newest.get((member.pod_uid, member.slot), member)
-    if heir.name != member.name:
+    heir = places.heirs.get(member.name)
+    if heir is not None:
         text = f"{member.name} was replaced by {heir.name}, which runs in the same pod and slot"
-        return Loss(member.name, SUPERSEDED, text, member)
+        return Loss(member.name, SUPERSEDED, text, member, doubtful=member.name in places.doubtful)
     limit, proven = silence_limit(interval_seconds), observed.proven_silence
     if observed.silence >= limit and (proven is None or proven >= proof_needed(interval_seconds)):
         text = f"{member.name} has sent no heartbeat for {observed.silence:.0f} s (limit {limit:.0f} s)"
         return Loss(member.name, SILENT, text, member, doubtful=True)
     return None
-
-
-def _newest_in_place(members: Iterable[Member]) -> dict[tuple[str, str], Member]:
-    """The newest incarnation for each (pod, slot). Outside a pod nobody is superseded: no place is certain there."""
-    newest: dict[tuple[str, str], Member] = {}
-    for member in members:
-        if not member.pod_uid or member.leaving:
-            continue
-        place = (member.pod_uid, member.slot)
-        current = newest.get(place)
-        if current is None or _age(member) > _age(current):
-            newest[place] = member
-    return newest
-
-
-def _age(member: Member) -> tuple[float, str, str]:
-    # Creation times have whole seconds; within one, the later heartbeat decides: one pod has one clock,
-    # and the older incarnation sends none any more.
-    return member.created.timestamp(), member.renew_time, member.name

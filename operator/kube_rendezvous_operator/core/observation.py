@@ -19,6 +19,7 @@ class ObservedMember:
         deleted: the object is gone and this is its last version: its farewell still counts.
         proven_silence: how much of the silence came after a consistent read had proven that the API server serves: what
             was before may have been the API server's own. None: all of it.
+        first_renewed: its heartbeat time when the observer first saw it; "": not known.
         known_for: seconds since the observer first saw the object, by the same clock as the silence.
     """
 
@@ -26,6 +27,7 @@ class ObservedMember:
     silence: float = 0.0
     deleted: bool = False
     proven_silence: float | None = None
+    first_renewed: str = ""
     known_for: float = 0.0
 
 
@@ -49,8 +51,7 @@ class Announcement:
 class Expulsion:
     """A Member object to delete, and why.
 
-    ``doubtful``: the verdict rests on something that was *not* observed (a heartbeat), or that may be older
-    than another thing that was (a Rendezvous of the same name): look again before acting on it.
+    ``doubtful``: the verdict rests on something that was *not* observed (a heartbeat): look again before acting on it.
     """
 
     member: Member
@@ -64,9 +65,12 @@ class Decision:
 
     Args:
         status: the whole new status; equal to the old one if there is nothing to write.
-        expel_first: Members to delete before the status write, so that a crash between the two leaves nothing
-            ambiguous.
-        expel_after: Members to delete after it: they carry the request to close that the status write records.
+        expel_first: Members to delete before the status write that publishes a round without them, so that a crash
+            between the two leaves nothing ambiguous.
+        expel_after: Members with a rank to delete after it: the survivors are told first, and what they carry (a
+            request to close) is recorded first.
+        expel_beside: Members to delete when there is time: nothing in the status rests on them, and whoever makes many
+            of them must not hold up a round.
         announcements: Events to post when the status has been written.
         wake_after: seconds until the answer may change by time alone; None: never.
         verdict: one sentence for people; worth a log line when it changes.
@@ -82,6 +86,7 @@ class Decision:
     status: RendezvousStatus
     expel_first: tuple[Expulsion, ...] = ()
     expel_after: tuple[Expulsion, ...] = ()
+    expel_beside: tuple[Expulsion, ...] = ()
     announcements: tuple[Announcement, ...] = ()
     wake_after: float | None = None
     verdict: str = ""
@@ -93,5 +98,5 @@ class Decision:
     @property
     def doubtful(self) -> bool:
         """Whether a consistent read must confirm the decision before anything is written."""
-        expulsions = (*self.expel_first, *self.expel_after)
+        expulsions = (*self.expel_first, *self.expel_after, *self.expel_beside)
         return self.doubtful_closing or bool(self.doubtful_losses) or any(e.doubtful for e in expulsions)

@@ -11,9 +11,10 @@ same node's clock.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from kube_rendezvous.resources import Member
+from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_operator.core.surroundings import ObservedContainer, ObservedPod, Surroundings
 
 POD_DELETED = "PodDeleted"
@@ -123,10 +124,9 @@ def _was_silent_by(member: Member, moment: datetime) -> bool:
 
 def _renewed(member: Member) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(member.renew_time)
+        return parse_time(member.renew_time)
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def on_their_way(surroundings: Surroundings, members: Iterable[Member], now: datetime) -> tuple[ObservedPod, ...]:

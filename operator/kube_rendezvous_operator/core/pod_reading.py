@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line
 from kube_rendezvous.resources.names import NAME_LABEL as NAME_LABEL
 from kube_rendezvous.resources.slots import guessed_slot, slot_in_group
 from kube_rendezvous.resources.timestamps import parse_time
@@ -25,6 +26,10 @@ _RESTARTING = "AllContainersRestarting"
 """Condition of a pod all of whose containers a restart rule starts anew (Kubernetes 1.36 and newer)."""
 
 _JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
+
+_LONGEST_INDEX = 10  # digits of the completions of a Job
+_LONGEST_TEXT = 512
+"""Of what a pod says of itself: enough to see what to do."""
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
@@ -85,7 +90,8 @@ def owner_of(meta: Mapping[str, Any]) -> OwnerRef | None:
 
 def _completion_index(meta: Mapping[str, Any]) -> str:
     key = "batch.kubernetes.io/job-completion-index"
-    return str((meta.get("labels") or {}).get(key) or (meta.get("annotations") or {}).get(key) or "")
+    index = str((meta.get("labels") or {}).get(key) or (meta.get("annotations") or {}).get(key) or "")
+    return index if index.isdecimal() and len(index) <= _LONGEST_INDEX else ""
 
 
 def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -144,12 +150,12 @@ def read_hindrance(
     """
     gates = ", ".join(gate["name"] for gate in spec.get("schedulingGates") or ())
     if gates:
-        return Hindrance.GATED, f"SchedulingGated: {gates}"
+        return Hindrance.GATED, f"SchedulingGated: {gates}"[:_LONGEST_TEXT]
     scheduled = conditions.get("PodScheduled") or {}
     # The condition of a gate outlives the gate, until the scheduler has a node.
     if scheduled.get("status") == "False" and scheduled.get("reason") != "SchedulingGated":
         said_of_it = scheduled.get("message") or scheduled.get("reason") or "not scheduled"
-        return Hindrance.UNSCHEDULABLE, f"Pending: {said_of_it}"
+        return Hindrance.UNSCHEDULABLE, one_line(f"Pending: {said_of_it}")[:_LONGEST_TEXT]
     if "running" in (container.get("state") or {}):
         return None, ""
     for one in (*(status.get("initContainerStatuses") or ()), container):
@@ -174,8 +180,11 @@ def _holdup(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
 def said(part: Mapping[str, Any]) -> str:
     """Reason and message of a condition or a container state, in one line."""
     reason, message = str(part.get("reason") or ""), str(part.get("message") or "")
-    return f"{reason}: {message}" if reason and message else reason or message
+    return one_line(f"{reason}: {message}" if reason and message else reason or message)[:_LONGEST_TEXT]
 
 
 def _time(text: str | None) -> datetime | None:
-    return parse_time(text) if text else None
+    try:
+        return parse_time(text) if text else None
+    except ValueError:
+        return None

@@ -5,7 +5,9 @@ hangs while the operator is away. Nothing that matters is kept in memory.
 """
 
 import asyncio
+import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,11 +16,14 @@ from typing import Any
 import kopf
 from kopf._core.engines.peering import Identity
 
-from kube_rendezvous.cluster import Connection
-from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION
-from kube_rendezvous_operator.core import OwnerRef, Surroundings
+from kube_rendezvous.cluster import Backoff, Connection
+from kube_rendezvous.printable_text import printable
+from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION, Member
+from kube_rendezvous_operator.core import Expulsion, OwnerRef, Surroundings
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
+from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
+from kube_rendezvous_operator.shell.kopf_session import log_in
 from kube_rendezvous_operator.shell.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Measurements
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
@@ -28,6 +33,7 @@ from kube_rendezvous_operator.shell.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.sweeper import TOO_MANY, Sweeper
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.workers import Workers
 
@@ -36,6 +42,9 @@ _log = logging.getLogger(__name__)
 SETTLE_SECONDS = 5.0
 """How long the first decisions wait for pods and nodes to be listed: a round that is formed without them may be smaller
 than it need be, and its ranks do not follow the topology."""
+
+_LONGEST_KOPF_PAUSE = 5.0
+_KOPF_IS_WELL_AFTER = 30.0
 
 KOPF_PULSE = "kopf's event loop"
 _POLL_SECONDS = 0.01
@@ -78,10 +87,12 @@ class Operator:
         self._namespaces = tuple(namespaces)
         self._permit_leader = permit
         self._pulses = pulses
-        self._queue: WakeQueue[Key] = WakeQueue()
+        # One worker is always left for the other namespaces, and these take turns.
+        self._queue: WakeQueue[Key] = WakeQueue(group=lambda key: key[0], most_of_a_group=max(1, workers - 1))
         self._rendezvous = RendezvousCache()
         self._members: dict[str | None, MemberCache] = {
-            scope: MemberCache(connection, scope, self._queue.wake, measure) for scope in self._namespaces or (None,)
+            scope: MemberCache(connection, scope, self._queue.wake, measure, self._sweep_surplus)
+            for scope in self._namespaces or (None,)
         }
         self._pods: dict[str | None, PodCache] = {
             scope: PodCache(connection, scope, self._queue.wake, measure) for scope in self._members
@@ -89,19 +100,31 @@ class Operator:
         self._nodes = NodeCache(connection, self._wake_all, measure)
         self._owners = OwnerReader(connection)
         self._events = EventPoster(connection)
+        self._sweeper = Sweeper(
+            connection,
+            lambda key, members: self._members_of(key[0]).forget(key, members),
+            self._queue.wake,
+            self._events.post,
+            permit,
+        )
         reconciler = Reconciler(
             connection,
             self._rendezvous,
             self._members_of,
             self._surroundings_of,
             self._events.post,
+            self._sweeper.sweep,
             self._permit,
             RoundMeasurement(measure, self._queue.asked_at),
-            self._read_owners,
+            HeartbeatBudgets(self._counts),
+            read_owners=self._read_owners,
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()
         self._at_work = threading.Event()
+        self._informed = False
+        self._kopf_began = math.inf
+        self._kopf_complaint = ""
         self.registry = kopf.OperatorRegistry()
         self._register()
 
@@ -114,17 +137,26 @@ class Operator:
         """
         mine = {task for task in asyncio.all_tasks() if not task.done()}
         beating = asyncio.create_task(self._beat())
-        tasks = await kopf.spawn_tasks(
-            registry=self.registry,
-            identity=_NO_PEER,
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=stop,
-        )
-        own_signals()
+        backoff = Backoff(first=0.5, limit=_LONGEST_KOPF_PAUSE)
         try:
-            await kopf.run_tasks(tasks, ignored=[*mine, beating])
+            while not stop.is_set():
+                self._kopf_began = time.monotonic()
+                tasks = await kopf.spawn_tasks(
+                    registry=self.registry,
+                    identity=_NO_PEER,
+                    standalone=True,
+                    clusterwide=not self._namespaces,
+                    namespaces=self._namespaces,
+                    stop_flag=stop,
+                )
+                own_signals()
+                try:
+                    await kopf.run_tasks(tasks, ignored=[*mine, beating])
+                    return
+                except Exception as error:
+                    if time.monotonic() - self._kopf_began > _KOPF_IS_WELL_AFTER:
+                        backoff.reset()
+                    await self._rest_from(error, backoff.next_delay(), stop)
         finally:
             beating.cancel()
             self._pulses.end(KOPF_PULSE)
@@ -135,7 +167,7 @@ class Operator:
         self._halted.set()
         for informer in self._informers:
             informer.stop(0.0)
-        stops: list[Callable[[float], None]] = [self._workers.stop, self._events.stop]
+        stops: list[Callable[[float], None]] = [self._workers.stop, self._sweeper.stop, self._events.stop]
         for stop in (*stops, *(informer.stop for informer in self._informers)):
             stop(max(0.0, end - time.monotonic()))
 
@@ -148,6 +180,18 @@ class Operator:
             if not cache.synced.is_set()
         ]
         return missing or ([] if self._at_work.is_set() else ["the workers are not started yet"])
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with the loops of this operator, each as a sentence."""
+        threads = (
+            *(informer.thread for informer in self._informers),
+            self._events.thread,
+            self._sweeper.thread,
+            *self._workers.threads,
+        )
+        said = [thread.complaint for thread in threads]
+        return [complaint for complaint in (*said, self._kopf_complaint) if complaint]
 
     def members_by_state(self) -> Mapping[str, int]:
         """How many members there are."""
@@ -168,11 +212,17 @@ class Operator:
     def _members_of(self, namespace: str) -> MemberCache:
         return self._members[namespace if self._namespaces else None]
 
+    def _sweep_surplus(self, key: Key, member: Member) -> None:
+        self._sweeper.sweep(key, [Expulsion(member, TOO_MANY, doubtful=False)])
+
+    def _counts(self) -> dict[Key, int]:
+        return {key: count for cache in self._members.values() for key, count in cache.counts().items()}
+
     def _surroundings_of(self, key: Key) -> Surroundings:
         pods = self._pods_of(key)
         return Surroundings(
             pods.pods(key),
-            pods.gone(),
+            pods.gone(key[0]),
             self._nodes.nodes(),
             nodes_refused=self._nodes.refused,
             owner_refs=pods.owners(key),
@@ -190,7 +240,7 @@ class Operator:
             self._queue.wake(key)
 
     def _register(self) -> None:
-        kopf.on.login(registry=self.registry)(kopf.login_via_client)
+        kopf.on.login(registry=self.registry)(log_in)
         kopf.on.startup(registry=self.registry)(self._start)
         kopf.on.event(GROUP, VERSION, RENDEZVOUS_PLURAL, registry=self.registry)(self._seen)
 
@@ -200,8 +250,12 @@ class Operator:
         settings.peering.standalone = True
         settings.networking.error_backoffs = _EndlessBackoffs()
         settings.watching.server_timeout = 300
-        for informer in self._informers:
-            informer.start()
+        if self._at_work.is_set():
+            return  # kopf begins again; all else has gone on
+        if not self._informed:
+            self._informed = True
+            for informer in self._informers:
+                informer.start()
         # Nothing is decided before the Members are known: with none known, everybody would look lost.
         for scope, cache in self._members.items():
             while not await _wait(cache.synced, _SAY_AFTER_SECONDS):
@@ -213,15 +267,26 @@ class Operator:
         end = time.monotonic() + SETTLE_SECONDS
         for optional in (*self._pods.values(), self._nodes):
             await _wait(optional.settled, end - time.monotonic())
-        if not self._halted.is_set():
+        if not self._halted.is_set() and not self._at_work.is_set():
             self._events.start()
+            self._sweeper.start()
             self._workers.start()
             self._at_work.set()
 
     async def _beat(self) -> None:
         while True:
             self._pulses.beat(KOPF_PULSE)
+            if time.monotonic() - self._kopf_began > _KOPF_IS_WELL_AFTER:
+                self._kopf_complaint = ""
             await asyncio.sleep(1.0)
+
+    async def _rest_from(self, error: Exception, pause: float, stop: asyncio.Event) -> None:
+        """Something ended kopf: the rounds go on without it, and it begins again."""
+        self._kopf_began = math.inf
+        self._kopf_complaint = f"{KOPF_PULSE} has failed and is started again: {printable(repr(error))[:200]}"
+        _log.error("%s; tried again in %.1f s", self._kopf_complaint, pause)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
 
     async def _seen(self, event: Any, **_: Any) -> None:
         """Every event of a Rendezvous: remember the object, and look at it."""
@@ -235,9 +300,9 @@ class Operator:
             return
         try:
             news = self._rendezvous.put(raw)
-        except (KeyError, ValueError, TypeError) as error:
-            text = "Rendezvous %s/%s cannot be read and is ignored: %r"
-            _log.error(text, *key, error, extra=about_rendezvous(key))
+        except Exception as error:  # whatever is in one object: the next version of it is looked at again
+            text = "Rendezvous %s/%s cannot be read and is ignored until it changes: %s"
+            _log.error(text, *key, printable(repr(error))[:300], extra=about_rendezvous(key))
             return
         if news:
             self._queue.wake(key)

@@ -9,17 +9,18 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous_operator.core import ObservedNode, ObservedPod, OwnerRef
 from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, read_node, read_pod
 from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key
+from kube_rendezvous_operator.shell.slim_objects import slim_object
 
 _log = logging.getLogger(__name__)
 
-_GONE_REMEMBERED = 10_000
+_GONE_REMEMBERED = 10_000  # of each namespace: nobody makes us forget those of another
 _OWNERS_REMEMBERED = 8  # of one rendezvous: who starts a job anew under another name leaves the old name behind
 _KEYS_REMEMBERED = 1000
 _GONE_NODES_REMEMBERED = 1000  # a node is some kilobytes of labels, and an autoscaler makes new names every day
@@ -50,11 +51,18 @@ class _OptionalInformer:
             name=name,
             retry_limit=30.0,
             on_restart=report,
+            paged=True,
+            slim=slim_object,
         )
 
     def start(self) -> None:
         """Begin to watch."""
         self._watcher.start()
+
+    @property
+    def thread(self) -> KeptThread:
+        """That watches."""
+        return self._watcher.thread
 
     def stop(self, timeout: float = 2.0) -> None:
         """End the watch; wait for its thread so many seconds at the most. May be called again."""
@@ -103,7 +111,7 @@ class PodCache(_OptionalInformer):
         self._wake = wake
         self._by_key: dict[Key, dict[str, ObservedPod]] = {}
         self._key_of: dict[str, Key] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone: dict[str, OrderedDict[str, None]] = {}
         self._owners: OrderedDict[Key, OrderedDict[OwnerRef, None]] = OrderedDict()
         self._changes: dict[Key, int] = {}
         self._change = 0
@@ -123,9 +131,9 @@ class PodCache(_OptionalInformer):
         with self._lock:
             return self._changes.get(key, 0)
 
-    def gone(self) -> Container[str]:
-        """UIDs of pods whose end was seen; a live view."""
-        return self._gone.keys()
+    def gone(self, namespace: str) -> Container[str]:
+        """UIDs of pods of a namespace whose end was seen; a live view."""
+        return self._gone.get(namespace, {}).keys()
 
     def relisted(self, objects: list[Object]) -> None:
         """See `WatchListener`."""
@@ -199,10 +207,12 @@ class PodCache(_OptionalInformer):
                 self._changes.pop(forgotten, None)
 
     def _bury(self, uid: str) -> Key:
-        self._gone[uid] = None
-        if len(self._gone) > _GONE_REMEMBERED:
-            self._gone.popitem(last=False)
-        return self._forget(uid)
+        key = self._forget(uid)
+        gone = self._gone.setdefault(key[0], OrderedDict())
+        gone[uid] = None
+        if len(gone) > _GONE_REMEMBERED:
+            gone.popitem(last=False)
+        return key
 
 
 class NodeCache(_OptionalInformer):

@@ -5,9 +5,10 @@ import os
 import queue
 import socket
 import threading
+from collections import Counter
 from datetime import UTC, datetime
 
-from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster import ApiFailureError, Connection, KeptThread
 from kube_rendezvous.resources import API_VERSION, RENDEZVOUS_KIND, Rendezvous
 from kube_rendezvous.resources.timestamps import format_time
 from kube_rendezvous_operator.core import Announcement
@@ -17,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 _COMPONENT = "kube-rendezvous-operator"
 _BACKLOG = 1000
+_BACKLOG_OF_A_NAMESPACE = 200
+_LONGEST_TURN = 60.0
 
 
 class EventPoster:
@@ -26,31 +29,49 @@ class EventPoster:
         self._connection = connection
         self._instance = os.environ.get("POD_NAME") or socket.gethostname()
         self._waiting: queue.Queue[tuple[Rendezvous, Announcement, datetime] | None] = queue.Queue(_BACKLOG)
-        self._thread = threading.Thread(target=self._run, name="event-poster", daemon=True)
+        self._lock = threading.Lock()
+        self._of_namespace: Counter[str] = Counter()
+        self.thread = KeptThread("event-poster", self._run)
+        """Posts what waits."""
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """Post what waits, ``timeout`` seconds at the most, and end."""
+        self.thread.end()
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
             return
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self.thread.join(timeout)
 
     def post(self, rendezvous: Rendezvous, announcement: Announcement) -> None:
-        """Queue an Event about a Rendezvous; drop it if very many wait."""
+        """Queue an Event about a Rendezvous; drop it if very many wait, or many of its namespace."""
+        with self._lock:
+            room = self._of_namespace[rendezvous.namespace] < _BACKLOG_OF_A_NAMESPACE
+            self._of_namespace[rendezvous.namespace] += room
         try:
-            self._waiting.put_nowait((rendezvous, announcement, datetime.now(UTC)))
+            if room:
+                self._waiting.put_nowait((rendezvous, announcement, datetime.now(UTC)))
         except queue.Full:
+            self._one_less(rendezvous.namespace)
+            room = False
+        if not room:
             _log.warning("Too many Events wait; dropped: %s", announcement.message)
+
+    def _one_less(self, namespace: str) -> None:
+        with self._lock:
+            self._of_namespace[namespace] -= 1
+            if self._of_namespace[namespace] <= 0:
+                del self._of_namespace[namespace]
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
+            self.thread.turn(within=_LONGEST_TURN)
             rendezvous, announcement, moment = item
+            self._one_less(rendezvous.namespace)
             try:
                 self._connection.request(
                     "POST",
@@ -60,6 +81,7 @@ class EventPoster:
             except ApiFailureError as failure:
                 extra = about_rendezvous((rendezvous.namespace, rendezvous.name))
                 _log.warning("An Event could not be posted (%s): %s", failure, announcement.message, extra=extra)
+            self.thread.turn()
 
     def _event(self, rendezvous: Rendezvous, announcement: Announcement, moment: datetime) -> dict[str, object]:
         return {

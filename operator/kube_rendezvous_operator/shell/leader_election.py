@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.resources.timestamps import format_time
 from kube_rendezvous_operator.shell.lease_protocol import LeaseProtocol, LeaseRecord, Pause, Read, Write
 from kube_rendezvous_operator.shell.log_reference import reference
@@ -69,7 +69,8 @@ class LeaderElection:
         self._timeout = min(_LONGEST_REQUEST, max(1.0, lease_seconds / 3))
         self.reached = threading.Event()
         """Set when the API server has answered for the first time."""
-        self._thread = threading.Thread(target=self._run, name="leader-election", daemon=True)
+        self.thread = KeptThread("leader-election", self._run)
+        """Reads and renews the Lease."""
 
     @property
     def leading(self) -> bool:
@@ -92,7 +93,7 @@ class LeaderElection:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float = 1.0) -> None:
         """Lead no more from now on; give the Lease back and end, ``timeout`` seconds at the most.
@@ -100,9 +101,8 @@ class LeaderElection:
         To be called when nothing that was permitted is under way any more.
         """
         self.end_term()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-        release = None if self._thread.is_alive() else self._lease.release()
+        self.thread.join(timeout)
+        release = None if self.thread.is_alive() else self._lease.release()
         if release is None:
             return
         try:
@@ -114,6 +114,7 @@ class LeaderElection:
     def end_term(self) -> None:
         """Permit nothing from now on; the Lease stays ours until `stop`."""
         self._stop.set()
+        self.thread.end()
 
     def _run(self) -> None:
         _log.info(
@@ -123,6 +124,7 @@ class LeaderElection:
         )
         while not self._stop.is_set() and not self._lease.lost:
             self._pulses.beat(PULSE)
+            self.thread.turn()
             step = self._lease.next_step(boot_clock())
             if isinstance(step, Pause):
                 self._stop.wait(min(step.seconds, _LONGEST_PAUSE))

@@ -8,22 +8,30 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster import ApiFailureError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Member, parse_member
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_operator.core import ObservedMember
 from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
+from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource
 
 _log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """Namespace and name of a Rendezvous."""
+
+MOST_MEMBERS = 10_000
+"""Of one Rendezvous. What it could ever need, and no more than the operator has memory for."""
+
+MOST_MEMBERS_OF_A_POD = 64
+"""One for each handler in it, and their ghosts."""
 
 
 @dataclass(slots=True)
@@ -34,15 +42,20 @@ class _Entry:
         added: when the object was first seen, on the monotonic clock: a list that was asked for earlier, and is missing
             it, says nothing about it.
         heard: when its last heartbeat was received.
+        first_renewed: the heartbeat time with which it was first seen.
         proven: when, in this silence, a consistent read proved that the API server serves; None: not yet.
+        deleted: it is over with the Member; the object itself may be kept by somebody's finalizer.
+        gone: the object does not exist any more.
         buried: we deleted the object, and events of its last days may still come: they must not raise it.
     """
 
     member: Member
     added: float
     heard: float
+    first_renewed: str = ""
     proven: float | None = None
     deleted: bool = False
+    gone: bool = False
     buried: bool = False
 
     def hear(self, now: float | None = None) -> None:
@@ -58,6 +71,7 @@ class MemberCache:
         namespace: what to watch.
         wake: called with the key of a Rendezvous whose members changed in more than their heartbeat.
         measure: told of restarted watches.
+        too_many: told of each Member that is one too many: it is not looked at, and should be deleted.
     """
 
     def __init__(
@@ -66,11 +80,15 @@ class MemberCache:
         namespace: str | None,
         wake: Callable[[Key], None],
         measure: Measurements | None = None,
+        too_many: Callable[[Key, Member], None] = lambda _, __: None,
     ) -> None:
         self._wake = wake
+        self._too_many = too_many
+        self._of_pod: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._by_key: dict[Key, dict[str, _Entry]] = {}
         self._key_of: dict[tuple[str, str], Key] = {}
+        self._displaced: list[Key] = []
         self._malformed: set[str] = set()
         self._cut_since: float | None = None
         self._said_trouble = False
@@ -82,20 +100,34 @@ class MemberCache:
             self,
             name=f"members-{namespace or 'all'}",
             on_restart=partial((measure or Unmeasured()).watch_restarted, MEMBER_PLURAL),
+            paged=True,
+            slim=slim_custom_resource,
         )
 
     def start(self) -> None:
         """Begin to watch."""
         self._watcher.start()
 
+    @property
+    def thread(self) -> KeptThread:
+        """That watches."""
+        return self._watcher.thread
+
     def stop(self, timeout: float = 2.0) -> None:
         """End the watch; wait for its thread so many seconds at the most. May be called again."""
         self._watcher.stop(timeout)
 
     def __len__(self) -> int:
-        """How many Members there are."""
+        """How many Members live."""
+        return sum(self.counts().values())
+
+    def counts(self) -> dict[Key, int]:
+        """How many Members live, by Rendezvous."""
         with self._lock:
-            return len(self._key_of)
+            return {
+                key: sum(not entry.deleted and not entry.buried for entry in entries.values())
+                for key, entries in self._by_key.items()
+            }
 
     def observed(self, key: Key) -> list[ObservedMember]:
         """All Members that name this Rendezvous, with their silence in seconds."""
@@ -107,6 +139,7 @@ class MemberCache:
                     max(0.0, now - entry.heard),
                     entry.deleted,
                     0.0 if entry.proven is None else max(0.001, now - entry.proven),
+                    entry.first_renewed,
                     max(0.0, now - entry.added),
                 )
                 for entry in self._by_key.get(key, {}).values()
@@ -133,7 +166,10 @@ class MemberCache:
             there = {member.name for member in map(self._take, objects) if member is not None}
             for name, entry in self._by_key.get(key, {}).items():
                 if name not in there and entry.added <= asked:
-                    entry.deleted = True
+                    entry.deleted = entry.gone = True
+            displaced, self._displaced = self._displaced, []
+        for other in displaced:
+            self._wake(other)
 
     def prove(self, key: Key, names: Iterable[str], since: float) -> None:
         """The API server served a consistent read: from ``since`` on the silence of these Members is their own."""
@@ -144,10 +180,15 @@ class MemberCache:
                 if entry is not None and entry.proven is None and entry.heard < since:
                     entry.proven = since
 
-    def doubt(self) -> None:
-        """The API server does not answer: whatever silence was counted may have been its own."""
+    def doubt(self, key: Key) -> None:
+        """The API server does not tell of these Members: whatever silence of theirs was counted may have been its own.
+
+        Of theirs only: a list that somebody has made long must not give others' dead another life.
+        """
         with self._lock:
-            self._hear_everybody()
+            now = time.monotonic()
+            for entry in self._by_key.get(key, {}).values():
+                entry.hear(now)
 
     def count_anew(self, key: Key) -> None:
         """A shorter heartbeat interval was published: until now nobody could keep to it."""
@@ -155,15 +196,18 @@ class MemberCache:
             for entry in self._by_key.get(key, {}).values():
                 entry.hear()
 
-    def forget(self, key: Key, names: Iterable[str]) -> None:
-        """The farewell of these Members has been recorded, or we have deleted them ourselves: see them no more."""
+    def forget(self, key: Key, members: Iterable[Member]) -> None:
+        """The farewell of these Members has been recorded, or we have deleted them ourselves: see them no more.
+
+        Another one that has taken the name of one of them meanwhile stays.
+        """
         with self._lock:
-            for name in names:
-                entry = self._by_key.get(key, {}).get(name)
-                if entry is not None:
+            for member in members:
+                entry = self._by_key.get(key, {}).get(member.name)
+                if entry is not None and entry.member.uid == member.uid:
                     entry.buried = True
-                    if entry.deleted:
-                        self._drop(key, name)
+                    if entry.gone:
+                        self._drop(key, member.name)
 
     # WatchListener
 
@@ -178,6 +222,7 @@ class MemberCache:
             for place, key in list(self._key_of.items()):
                 if place not in there and self._by_key[key][place[1]].added <= self._watcher.list_began:
                     self._mark_deleted(key, place[1])
+            self._displaced.clear()
             keys = list(self._by_key)
         self.synced.set()
         for key in keys:
@@ -189,6 +234,9 @@ class MemberCache:
             before = self._entry_of(obj)
             old = before.member if before is not None else None
             member = self._take(obj)
+            displaced, self._displaced = self._displaced, []
+        for key in displaced:
+            self._wake(key)
         if member is not None and (old is None or _more_than_heartbeat(old, member)):
             self._wake((member.namespace, member.rendezvous))
 
@@ -240,14 +288,46 @@ class MemberCache:
         entries = self._by_key.setdefault(key, {})
         known = entries.get(member.name)
         if known is None or known.member.uid != member.uid:
+            if self._is_one_too_many(member, entries, known):
+                if not entries:
+                    del self._by_key[key]
+                if not member.being_deleted:
+                    self._too_many(key, member)
+                return None
+            if known is not None:
+                self._count_pod(known.member, -1)
+            self._count_pod(member, 1)
+            self._bury_the_earlier_one(member, key)
             now = time.monotonic()
-            entries[member.name] = _Entry(member, added=now, heard=now)
+            entries[member.name] = _Entry(
+                member, added=now, heard=now, first_renewed=member.renew_time, deleted=member.being_deleted
+            )
             self._key_of[(member.namespace, member.name)] = key
         elif int(member.resource_version) > int(known.member.resource_version):
             if member.renew_time != known.member.renew_time:
                 known.hear()
             known.member = member
+            known.deleted = known.deleted or member.being_deleted
         return member
+
+    def _is_one_too_many(self, member: Member, entries: dict[str, _Entry], known: _Entry | None) -> bool:
+        pod = (member.namespace, member.pod_uid)
+        many = len(entries) >= MOST_MEMBERS and known is None
+        return many or bool(member.pod_uid and self._of_pod[pod] >= MOST_MEMBERS_OF_A_POD)
+
+    def _count_pod(self, member: Member, change: int) -> None:
+        pod = (member.namespace, member.pod_uid)
+        if member.pod_uid:
+            self._of_pod[pod] += change
+            if self._of_pod[pod] <= 0:
+                del self._of_pod[pod]
+
+    def _bury_the_earlier_one(self, member: Member, key: Key) -> None:
+        """A name is free only when its holder is gone: one that held it in another Rendezvous is."""
+        earlier = self._key_of.get((member.namespace, member.name), key)
+        if earlier != key:
+            self._mark_deleted(earlier, member.name)
+            self._displaced.append(earlier)
 
     def _entry_of(self, obj: Object) -> _Entry | None:
         meta = obj["metadata"]
@@ -257,14 +337,15 @@ class MemberCache:
 
     def _mark_deleted(self, key: Key, name: str) -> None:
         entry = self._by_key[key][name]
-        entry.deleted = True
+        entry.deleted = entry.gone = True
         if entry.buried:
             self._drop(key, name)
 
     def _drop(self, key: Key, name: str) -> None:
         entries = self._by_key[key]
-        del entries[name]
-        self._key_of.pop((key[0], name), None)
+        self._count_pod(entries.pop(name).member, -1)
+        if self._key_of.get((key[0], name)) == key:
+            del self._key_of[(key[0], name)]
         if not entries:
             del self._by_key[key]
 

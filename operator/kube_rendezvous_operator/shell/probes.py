@@ -8,9 +8,11 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from socket import AF_INET, AF_INET6
 from socketserver import TCPServer
+
+from kube_rendezvous.bounded_connections import BoundedHTTPServer
 
 _log = logging.getLogger(__name__)
 
@@ -66,10 +68,8 @@ class Probes:
         host, _, port = address.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
 
-        class Server(ThreadingHTTPServer):
+        class Server(BoundedHTTPServer):
             address_family = AF_INET6 if ":" in host else AF_INET
-            daemon_threads = True
-            request_queue_size = 32
 
             def server_bind(self) -> None:
                 TCPServer.server_bind(self)  # HTTPServer's own asks the DNS for the host's name, which may take long

@@ -1,4 +1,4 @@
-"""One reconcile: snapshot, decide, confirm what is doubtful, delete Members, one fenced status write, announce.
+"""One reconcile: snapshot, decide, confirm what is doubtful, one fenced status write, delete Members, announce.
 
 Every write is fenced: a status write by the resourceVersion of the Rendezvous it was decided on, a delete by the
 Member's UID and resourceVersion. So a stale snapshot, a second operator or a crash in between can delay but never
@@ -7,13 +7,23 @@ corrupt: whoever decided on something old is refused and looks again.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, status_to_json
+from kube_rendezvous.cluster.watch_protocol import MalformedAnswerError, Object, WatchProtocol
+from kube_rendezvous.resources import (
+    API_VERSION,
+    MEMBER_PLURAL,
+    RENDEZVOUS_KIND,
+    RENDEZVOUS_PLURAL,
+    Member,
+    Rendezvous,
+    RendezvousStatus,
+    status_to_json,
+)
 from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous_operator.core import (
     Announcement,
@@ -26,11 +36,15 @@ from kube_rendezvous_operator.core import (
 )
 from kube_rendezvous_operator.core.liveness import LEFT
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
+from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
 from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource
+from kube_rendezvous_operator.shell.steady_clock import SteadyClock
+from kube_rendezvous_operator.shell.sweeper import RENDEZVOUS_GONE
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +53,7 @@ class Verdict(NamedTuple):
     """A decision and the farewells it has seen: only these are recorded by carrying it out."""
 
     decision: Decision
-    gone: tuple[str, ...]
+    gone: tuple[Member, ...]
 
 
 class OvertakenError(Exception):
@@ -55,8 +69,11 @@ class Reconciler:
         members: finds the cache that covers a namespace.
         surroundings: what is known of the pods and nodes of a Rendezvous.
         announce: posts an Event.
+        sweep: deletes Members when there is time.
         permit: called before every write; raises if this process must not write (any more).
         rounds: told what became of rounds.
+        budgets: of heartbeats.
+        now: the time, UTC; none: a clock of its own that does not jump.
         read_owners: reads what made pods, so that the surroundings have it.
     """
 
@@ -67,8 +84,11 @@ class Reconciler:
         members: Callable[[str], MemberCache],
         surroundings: Callable[[Key], Surroundings],
         announce: Callable[[Rendezvous, Announcement], None],
+        sweep: Callable[[Key, Iterable[Expulsion]], None],
         permit: Callable[[], None] = lambda: None,
         rounds: RoundMeasurement | None = None,
+        budgets: HeartbeatBudgets | None = None,
+        now: Callable[[], datetime] | None = None,
         read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
     ) -> None:
         self._connection = connection
@@ -76,9 +96,12 @@ class Reconciler:
         self._members = members
         self._surroundings = surroundings
         self._announce = announce
+        self._sweep = sweep
         self._permit = permit
         self._read_owners = read_owners
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
+        self._now = now or SteadyClock().now
+        self._budgets = budgets or HeartbeatBudgets(dict)
         self._verdicts: dict[Key, str] = {}
         self._written: dict[Key, float] = {}
         self.decide_seconds = 0.0
@@ -109,6 +132,7 @@ class Reconciler:
         for expulsion in verdict.decision.expel_first:
             self._expel(key, expulsion)
         wake_after = self._write(key, known, verdict)
+        self._sweep(key, verdict.decision.expel_beside)
         for expulsion in verdict.decision.expel_after:
             self._expel(key, expulsion)
         return wake_after
@@ -117,14 +141,15 @@ class Reconciler:
         began = time.perf_counter()
         members = self._members(key[0])
         observed = members.observed(key)
-        decision = decide(rendezvous, observed, datetime.now(UTC), len(members), self._surroundings(key))
+        budget = self._budgets.budget(key, rendezvous.status.heartbeat_seconds)
+        decision = decide(rendezvous, observed, self._now(), budget, self._surroundings(key))
         if decision.owners_to_read:
             self._read_owners(key, decision.owners_to_read)
-            decision = decide(rendezvous, observed, datetime.now(UTC), len(members), self._surroundings(key))
+            decision = decide(rendezvous, observed, self._now(), budget, self._surroundings(key))
             if decision.owners_to_read:
                 raise OvertakenError  # the pods have changed meanwhile, and may have another owner
         self.decide_seconds = time.perf_counter() - began
-        return Verdict(decision, tuple(m.member.name for m in observed if m.deleted))
+        return Verdict(decision, tuple(m.member for m in observed if m.deleted))
 
     def _prove(self, key: Key, decision: Decision) -> None:
         """Find out whose silence it is, the members' or the API server's: does it serve a consistent read promptly?"""
@@ -140,22 +165,36 @@ class Reconciler:
         """
         promptly = float(decision.status.heartbeat_seconds)
         began = time.monotonic()
+        selector = {"fieldSelector": f"spec.rendezvous={key[1]}"}
+        protocol = WatchProtocol(selector, paged=True, slim=slim_custom_resource)
+        listed: list[Object] | None = None
         try:
-            listed = self._connection.request(
-                "GET",
-                collection_path(MEMBER_PLURAL, key[0]),
-                query={"fieldSelector": f"spec.rendezvous={key[1]}"},
-                timeout=max(promptly, ANSWER_SECONDS),
-            )
+            while listed is None:
+                request = protocol.next_request()
+                sizes: list[int] = []
+                answer = self._connection.request(
+                    "GET",
+                    collection_path(MEMBER_PLURAL, key[0]),
+                    query=request.query,
+                    timeout=max(promptly, ANSWER_SECONDS),
+                    told_size=sizes.append,
+                )
+                listed = protocol.listed(answer, sum(sizes))
         except ApiFailureError:
-            self._members(key[0]).doubt()
+            self._members(key[0]).doubt(key)
             raise
-        self._members(key[0]).refresh(key, listed.get("items") or (), began)
+        except MalformedAnswerError as error:
+            self._members(key[0]).doubt(key)
+            raise ApiUnavailableError("GET rendezvousmembers", 0, "", str(error)) from error
+        self._members(key[0]).refresh(key, listed, began)
         if time.monotonic() - began > promptly:
-            self._members(key[0]).doubt()
+            self._members(key[0]).doubt(key)
 
     def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Verdict]:
-        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new."""
+        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new.
+
+        Whatever is doubtful then is as sure as it can be: this was the second look at it, or a consistent first one.
+        """
         try:
             raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
         except ApiFailureError as failure:
@@ -168,12 +207,7 @@ class Reconciler:
         known = self._rendezvous.get(key)
         if known is None:
             raise OvertakenError
-        verdict = self._decide(key, known.rendezvous)
-        doubted = {e.member.uid for e in (*first.expel_first, *first.expel_after)}
-        again = (*verdict.decision.expel_first, *verdict.decision.expel_after)
-        if any(e.doubtful and e.member.uid not in doubted for e in again):
-            raise OvertakenError  # a doubt that was not among those just confirmed: confirm it, too
-        return known, verdict
+        return known, self._decide(key, known.rendezvous)
 
     def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict) -> float | None:
         decision, gone = verdict
@@ -184,7 +218,7 @@ class Reconciler:
         rest = self._written.get(key, 0.0) + PROGRESS_EVERY_SECONDS - time.monotonic()
         if rest > 0 and only_progress(before, after):
             return min(rest, decision.wake_after) if decision.wake_after is not None else rest
-        body = {**known.raw, "status": status_to_json(after)}
+        body = _status_body(known.rendezvous, after)
         self._permit()
         try:
             answer = self._connection.request("PUT", object_path(RENDEZVOUS_PLURAL, *key) + "/status", body=body)
@@ -235,7 +269,7 @@ class Reconciler:
             if failure.status != 404:
                 raise
         # Not known to the cache any more: what its loss means is in the decision that is being carried out.
-        self._members(key[0]).forget(key, [member.name])
+        self._members(key[0]).forget(key, [member])
 
     def _refresh(self, key: Key) -> None:
         raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
@@ -257,9 +291,23 @@ class Reconciler:
         self._verdicts.pop(key, None)
         self._written.pop(key, None)
         self._rounds.forget(key)
-        for observed in self._members(key[0]).observed(key):
-            member: Member = observed.member
-            if observed.deleted:
-                self._members(key[0]).forget(key, [member.name])
-            else:
-                self._expel(key, Expulsion(member, "RendezvousGone", doubtful=False))
+        self._budgets.forget(key)
+        observed = self._members(key[0]).observed(key)
+        self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])
+        left = [seen.member for seen in observed if not seen.deleted]
+        self._sweep(key, [Expulsion(member, RENDEZVOUS_GONE, doubtful=False) for member in left])
+
+
+def _status_body(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
+    """What a PUT of the status needs: the API server takes all else from the object itself."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": RENDEZVOUS_KIND,
+        "metadata": {
+            "namespace": rendezvous.namespace,
+            "name": rendezvous.name,
+            "uid": rendezvous.uid,
+            "resourceVersion": rendezvous.resource_version,
+        },
+        "status": status_to_json(status),
+    }

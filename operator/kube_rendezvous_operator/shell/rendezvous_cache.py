@@ -13,9 +13,8 @@ _GONE_REMEMBERED = 1000
 
 @dataclass(frozen=True, slots=True)
 class KnownRendezvous:
-    """One object: as it came, for writing it back, and as the core sees it."""
+    """One object as the core sees it: nothing is kept of what people may write into it without a bound."""
 
-    raw: dict[str, Any]
     rendezvous: Rendezvous
 
 
@@ -49,7 +48,7 @@ class RendezvousCache:
                 newer = int(rendezvous.resource_version) - int(known.rendezvous.resource_version)
                 if newer <= 0:
                     return False
-            self._known[key] = KnownRendezvous(raw, rendezvous)
+            self._known[key] = KnownRendezvous(rendezvous)
             return True
 
     def remove(self, key: Key, uid: str | None = None) -> bool:

@@ -185,11 +185,16 @@ class Service:
 
     def _pages(self) -> Mapping[str, Callable[[], Answer]]:
         return {
-            "/livez": probe(self._pulses.stuck, lambda: "alive"),
+            "/livez": probe(self._complaints, lambda: "alive"),
             "/readyz": probe(self._unready, self._role),
             "/startupz": probe(sticky(self._unready), lambda: "started"),
             "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE, self._metrics.text()),
         }
+
+    def _complaints(self) -> list[str]:
+        """Each loop and each thread that does not go on."""
+        election = self._election.thread.complaint if self._election is not None else ""
+        return [*self._pulses.stuck(), *self._operator.complaints, *filter(None, (election,))]
 
     def _unready(self) -> list[str]:
         if self._operating or self._election is None:

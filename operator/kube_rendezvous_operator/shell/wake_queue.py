@@ -3,7 +3,8 @@
 import heapq
 import threading
 import time
-from collections.abc import Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -13,14 +14,26 @@ _OVERTAKEN_KEPT = 64
 until the late wake-up is due, which may be hours away."""
 
 
+_LONGEST_WAIT = 3600.0
+"""Seconds after which a waiting thread looks at the clock again, however far off the next wake-up is."""
+
+
 class WakeQueue(Generic[Key]):
     """A queue of keys with due times, in the manner of client-go's workqueue. Thread-safe.
 
     A key that is woken while it is being handled becomes due again when it is done. Of several wake-ups the earliest
-    counts.
+    counts. Of the keys that are due, groups of them take turns: one group with very many waits, the others do not.
+
+    Args:
+        group: of a key; none: each is one of its own, and what is due first comes first.
+        most_of_a_group: how many keys of one group may be handled at once; None: any number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, group: Callable[[Key], Hashable] | None = None, most_of_a_group: int | None = None) -> None:
+        self._group: Callable[[Key], Hashable] = group or (lambda key: key)
+        self._most = most_of_a_group
+        self._ready: OrderedDict[Hashable, OrderedDict[Key, None]] = OrderedDict()
+        self._busy: Counter[Hashable] = Counter()
         self._changed = threading.Condition()
         self._due: dict[Key, float] = {}
         self._asked: dict[Key, float] = {}
@@ -45,15 +58,17 @@ class WakeQueue(Generic[Key]):
                 key, pause = self._next()
                 if key is not None:
                     self._handled.add(key)
+                    self._busy[self._group(key)] += 1
                     self._taken[key] = self._asked.pop(key, time.monotonic())
                     return key
-                self._changed.wait(pause)
+                self._changed.wait(pause if pause is None else min(pause, _LONGEST_WAIT))
             return None
 
     def done(self, key: Key, rest: float = 0.0) -> None:
         """The key was handled; do not hand it out again for ``rest`` seconds."""
         with self._changed:
             self._handled.discard(key)
+            self._less_busy(self._group(key))
             self._taken.pop(key, None)
             self._forget_rests_that_are_over()
             self._not_before.pop(key, None)  # so that a new rest stands behind the others
@@ -76,6 +91,11 @@ class WakeQueue(Generic[Key]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _less_busy(self, group: Hashable) -> None:
+        self._busy[group] -= 1
+        if self._busy[group] <= 0:
+            del self._busy[group]
 
     def _plan(self, key: Key, due: float) -> None:
         due = max(due, self._not_before.get(key, 0.0))
@@ -103,16 +123,28 @@ class WakeQueue(Generic[Key]):
 
     def _next(self) -> tuple[Key | None, float | None]:
         """A due key, or how long until there may be one."""
-        while self._heap:
-            due, _, key = self._heap[0]
-            if self._due.get(key) != due or key in self._handled:
-                heapq.heappop(self._heap)  # overtaken by an earlier wake-up, or to be planned again by `done`
+        pause = self._sort_out_what_is_due()
+        for group, keys in self._ready.items():
+            if self._most is not None and self._busy[group] >= self._most:
                 continue
-            pause = due - time.monotonic()
-            if pause > 0:
-                return None, pause
-            heapq.heappop(self._heap)
+            key, _ = keys.popitem(last=False)
+            self._ready.move_to_end(group)
+            if not keys:
+                del self._ready[group]
             del self._due[key]
             self._not_before.pop(key, None)
             return key, None
-        return None, None
+        return None, pause
+
+    def _sort_out_what_is_due(self) -> float | None:
+        """Move it from the heap to its group; return how long until there will be more, None if nothing will be."""
+        while self._heap:
+            due, _, key = self._heap[0]
+            if self._due.get(key) == due and key not in self._handled:
+                pause = due - time.monotonic()
+                if pause > 0:
+                    return pause
+                self._ready.setdefault(self._group(key), OrderedDict())[key] = None
+            # Otherwise overtaken by an earlier wake-up, or to be planned again by `done`.
+            heapq.heappop(self._heap)
+        return None

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from kube_rendezvous.cluster import ApiFailureError, Backoff
+from kube_rendezvous.cluster import ApiFailureError, Backoff, KeptThread
 from kube_rendezvous_operator.shell.leader_election import NotLeadingError
 from kube_rendezvous_operator.shell.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Measurements, Unmeasured
@@ -45,22 +45,21 @@ class Workers:
         self._queue = queue
         self._reconciler = reconciler
         self._backoffs: dict[Key, Backoff] = {}
-        self._threads = [
-            threading.Thread(target=self._run, name=f"reconcile-{number}", daemon=True) for number in range(count)
-        ]
+        self.threads = [KeptThread(f"reconcile-{number}", self._run) for number in range(count)]
 
     def start(self) -> None:
         """Start the threads."""
-        for thread in self._threads:
+        for thread in self.threads:
             thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """End after what is under way, ``timeout`` seconds at the most."""
         self._queue.close()
         end = time.monotonic() + timeout
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, end - time.monotonic()))
+        for thread in self.threads:
+            thread.end()
+        for thread in self.threads:
+            thread.join(end - time.monotonic())
 
     def _run(self) -> None:
         while (key := self._queue.take()) is not None:
@@ -72,9 +71,13 @@ class Workers:
                 self._handle(key)
                 rest = min(_LONGEST_REST, _REST_PER_DECISION * self._reconciler.decide_seconds)
             finally:
-                self._measure.reconciled(time.perf_counter() - began)
                 self._pulses.end(name)
                 self._queue.done(key, rest)
+            self._measure.reconciled(time.perf_counter() - began)
+            self._thread_of(name).turn()
+
+    def _thread_of(self, name: str) -> KeptThread:
+        return next(thread for thread in self.threads if thread.name == name)
 
     def _handle(self, key: Key) -> None:
         try:

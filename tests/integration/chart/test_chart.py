@@ -39,9 +39,14 @@ def test_the_plain_manifests_are_what_the_chart_renders(helm: Path) -> None:
         ("operator.port=80", "minimum"),
         ("image.repository=", "minLength"),
         ("image.pullPolicy=Sometimes", "value must be one of"),
+        ("image.digest=latest", "does not match pattern"),
+        ("image.pullSecrets[0].key=x", "anyOf"),
+        ("operator.env.HTTPS_PROXY=x", "got object, want array"),
+        ("podDisruptionBudget.maxUnavailable=true", "got boolean"),
         ("watchNamespaces={Upper}", "does not match pattern"),
         ("watchNamespaces=a", "got string, want array"),
         ("crds.install=7", "got number, want boolean"),
+        ("networkPolicy.apiServerAddresses={10.96.0.1}", "does not match pattern"),
         ("metrics.serviceMonitor.interval=often", "does not match pattern"),
     ],
 )
@@ -58,9 +63,10 @@ def test_a_wrong_value_is_refused(helm: Path, value: str, says: str) -> None:
         ["watchNamespaces={default}", "topology.enabled=false"],
         ["replicaCount=1", "operator.priorityClassName=system-cluster-critical", "crds.install=false"],
         ["trainers.namespaces={default}", "trainers.rendezvousNames={my-run}", "trainers.createRendezvous=false"],
+        ["networkPolicy.apiServerAddresses={10.96.0.1/32,fd00::1/128}", "trainers.namespaces={default}"],
         [r"memberGuard.exemptUsers={system:serviceaccount:a:b}", r"memberGuard.exemptExpressions={1 == 2}"],
     ],
-    ids=["default", "namespaced", "one-replica", "trainers", "exemptions"],
+    ids=["default", "namespaced", "one-replica", "trainers", "network policy", "exemptions"],
 )
 def test_the_api_server_takes_what_is_rendered(helm: Path, kubectl: Kubectl, values: list[str]) -> None:
     options = [part for value in values for part in ("--set", value)]

@@ -4,6 +4,7 @@ Nothing runs here: the objects are checked by the API server and not stored.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,14 +23,14 @@ from integration.examples.foreign_apis import (
     DownloadError,
     definitions,
 )
+from integration.openshift import become_openshift, try_pod
 from rendezvous_local.binaries import find_go
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.crds import apply_crds
 
 EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
-NAMES = sorted(
-    file.parent.name for file in EXAMPLES.glob("*/kustomization.yaml") if file.parent.name not in ("trainer",)
-)
+SHARED = ("trainer", "openshift")
+NAMES = sorted(file.parent.name for file in EXAMPLES.glob("*/kustomization.yaml") if file.parent.name not in SHARED)
 FOREIGN = {
     "jobset": (JOBSET,),
     "kubeflow-pytorchjob": (TRAINING_OPERATOR,),
@@ -46,6 +47,15 @@ def restricted(kubectl: Kubectl, namespace: str) -> str:
     levels = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn")]
     labelled = kubectl("label", "namespace", namespace, *levels)
     assert labelled.returncode == 0, labelled.stderr
+    return namespace
+
+
+@pytest.fixture
+def openshift(cluster: Cluster, kubectl: Kubectl, namespace: str) -> str:
+    """A namespace that takes only pods that OpenShift's restricted-v2 takes."""
+    if cluster.control_plane is None:
+        pytest.skip("installs an admission policy: unset KUBECONFIG")
+    become_openshift(kubectl, namespace)
     return namespace
 
 
@@ -95,6 +105,29 @@ def test_the_runtime_of_a_train_job_is_sent_before_it(kubectl: Kubectl) -> None:
     rendered = kubectl("kustomize", str(EXAMPLES / "kubeflow-trainjob")).stdout
     kinds = [one["kind"] for one in yaml.safe_load_all(rendered) if one]
     assert kinds.index("ClusterTrainingRuntime") < kinds.index("TrainJob")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_openshift_takes_the_pods_of_an_example_with_its_component(
+    kubectl: Kubectl, openshift: str, tmp_path: Path, name: str
+) -> None:
+    resources, components = (os.path.relpath(EXAMPLES / part, tmp_path) for part in (name, "openshift"))
+    (tmp_path / "kustomization.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "kustomize.config.k8s.io/v1beta1",
+                "kind": "Kustomization",
+                "resources": [resources],
+                "components": [components],
+            }
+        )
+    )
+    built = kubectl("kustomize", str(tmp_path))
+    assert built.returncode == 0, built.stderr
+    templates = [template for one in yaml.safe_load_all(built.stdout) for template in _pod_templates(one)]
+    assert templates
+    for template in templates:
+        assert try_pod(kubectl, openshift, template["spec"], template["metadata"]) == ""
 
 
 def _pod_templates(part: Any) -> Iterator[dict[str, Any]]:

@@ -51,6 +51,15 @@ class Run:
         """Change fields of its spec."""
         self._connection.request("PATCH", self._path, body={"spec": spec}, content_type=MERGE_PATCH)
 
+    def hold(self, *finalizers: str) -> None:
+        """Give it these finalizers; none: let it go."""
+        body = {"metadata": {"finalizers": list(finalizers)}}
+        try:
+            self._connection.request("PATCH", self._path, body=body, content_type=MERGE_PATCH)
+        except ApiFailureError as failure:
+            if failure.status != 404:
+                raise
+
     def delete(self) -> None:
         """Delete it."""
         self._connection.request("DELETE", self._path)

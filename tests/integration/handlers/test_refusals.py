@@ -47,7 +47,7 @@ def test_without_the_right_to_list_rendezvous_the_missing_right_is_named(
     node: MakeNode, account: Account, namespace: str
 ) -> None:
     text = refusal(node(kubeconfig=account()), RendezvousConnectionError)
-    assert f"We may not get rendezvous.rendezvous.dev in namespace '{namespace}'" in text
+    assert f"We may not list rendezvous.rendezvous.dev in namespace '{namespace}'" in text
     assert (
         f"kubectl -n {namespace} create role rendezvous-rendezvous --verb=get,list,watch "
         "--resource=rendezvous.rendezvous.dev" in text
@@ -179,8 +179,8 @@ def test_a_context_that_is_not_in_the_kubeconfig_is_named(kubeconfig_with: Calla
 @pytest.mark.parametrize(
     ("run_id", "endpoint", "sentence"),
     [
-        pytest.param("none", "", "needs --rdzv-id: the name of a Rendezvous object", id="torchrun's default id"),
-        pytest.param("My_Run", "", "for example --rdzv-id=my-run", id="not a name"),
+        pytest.param("none", "", "needs the name of a Rendezvous object: --rdzv-id", id="torchrun's default id"),
+        pytest.param("My_Run", "", "for example my-run", id="not a name"),
         pytest.param("run", "host:29400", "is not a namespace", id="an endpoint as for c10d"),
     ],
 )

@@ -21,13 +21,14 @@ class Worker:
         folder: into which the trainer writes.
         node: name of the node.
         local_rank: on the node.
+        trace: of the processes that had this place before, and what is forgotten of them; None for a new place.
     """
 
-    def __init__(self, folder: Path, node: str, local_rank: int = 0) -> None:
+    def __init__(self, folder: Path, node: str, local_rank: int = 0, trace: Trace | None = None) -> None:
         self.name = f"{node}.{local_rank}"
         self.log = folder / f"{node}.log"
         self._folder = folder
-        self.trace = Trace(folder / f"{self.name}.steps")
+        self.trace = trace or Trace(folder / f"{self.name}.steps")
 
     @property
     def pid(self) -> int:
@@ -93,6 +94,7 @@ class SurvivingNode(WrappedNode):
         workers: how many.
         options: of `kube-rendezvous run`.
         trainer_options: of `ddp_trainer`.
+        successor_of: the node that had this name before.
     """
 
     def __init__(
@@ -105,8 +107,10 @@ class SurvivingNode(WrappedNode):
         workers: int = 2,
         options: Sequence[str] = (),
         trainer_options: Sequence[str] = (),
+        successor_of: "SurvivingNode | None" = None,
     ) -> None:
-        self.workers = [Worker(folder, name, local_rank) for local_rank in range(workers)]
+        traces = [worker.trace for worker in successor_of.workers] if successor_of else [None] * workers
+        self.workers = [Worker(folder, name, local_rank, trace) for local_rank, trace in enumerate(traces)]
         command = [*trainer, str(folder), name, *trainer_options]
         super().__init__(
             name,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_NAMED = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -136,5 +138,10 @@ def wrong_samples(lines: Sequence[Line], samples: int, batch: int) -> list[str]:
     for epoch in whole:
         repeated, left_out = (sorted(each.elements()) for each in (took[epoch] - once, once - took[epoch]))
         if repeated or left_out:
-            found.append(f"epoch {epoch}: repeated {repeated}, left out {left_out}")
+            found.append(f"epoch {epoch}: repeated {_some(repeated)}, left out {_some(left_out)}")
     return found
+
+
+def _some(samples: list[int]) -> str:
+    more = f" and {len(samples) - _NAMED} more" if len(samples) > _NAMED else ""
+    return f"{samples[:_NAMED]}{more}"

@@ -144,7 +144,13 @@ class Client:
         name = f"{self.label}-{self._incarnation}"
         home = self.home
         self._world.create_member(
-            name, rendezvous.uid, port=1 + self.place, pod_uid=home.pod_uid, slot=home.slot, node_name=home.node
+            name,
+            rendezvous.uid,
+            port=1 + self.place,
+            pod_uid=home.pod_uid,
+            slot=home.slot,
+            node_name=home.node,
+            holds_place=bool(home.pod_uid),
         )
         self._world.say(f"{name} joins")
         self.me = replace(self.me.joined(name, rendezvous), made_by_client=bool(rendezvous.managed_by))

@@ -27,6 +27,7 @@ class Fault(StrEnum):
     QUARANTINE_FORGOTTEN = "quarantine forgotten at operator restart"
     STANDBY_IGNORED = "bound of standby ignored"
     DOMAIN_SPLIT = "domain split"
+    INTERVAL_SHRINKS_AT_ONCE = "heartbeat interval shrinks at once"
     MAX_ROUNDS_IGNORED = "maxRounds ignored"
 
 

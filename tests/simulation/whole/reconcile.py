@@ -3,13 +3,15 @@
 It is a generator: at each `yield` anything else may happen, a crash included.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
 from kube_rendezvous_operator.core import Decision, Expulsion, decide, only_progress
-from kube_rendezvous_operator.core.liveness import LEFT
+from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget
+from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
 from simulation.whole.invariants import Invariants
 from simulation.whole.members_seen import MembersSeen
@@ -40,6 +42,7 @@ class Reconciling:
         self.known: Rendezvous | None = None
         self.decided = Decided(world.now)
         self._looked_once = False
+        self._interval_seen = (-1, 0.0)
         self._gone: set[str] = set()
         self._written = -PROGRESS_EVERY_SECONDS
 
@@ -61,7 +64,7 @@ class Reconciling:
             decision, gone = self._decide(known)
         if decision.doubtful and Fault.NO_SECOND_LOOK not in self._world.faults:
             yield
-            known, (decision, gone) = yield from self._confirm(decision)
+            known, (decision, gone) = yield from self._confirm()
         for expulsion in decision.expel_first:
             yield
             self._expel(expulsion, known)
@@ -70,6 +73,9 @@ class Reconciling:
         for expulsion in decision.expel_after:
             yield
             self._expel(expulsion, known)
+        for expulsion in decision.expel_beside:
+            yield
+            self._sweep(expulsion, known)
         return wake_after
 
     def _decide(self, known: Rendezvous) -> tuple[Decision, tuple[str, ...]]:
@@ -85,13 +91,21 @@ class Reconciling:
         )
         shown = blind(faults, known, at_start=not self._looked_once)
         self._looked_once = True
-        decision = decide(
-            shown, observed, self._world.now, len(self.members.entries), blind_around(faults, surroundings)
-        )
+        decision = decide(shown, observed, self._world.now, self._budget(known), blind_around(faults, surroundings))
         if self._world.faults:
             by_name = {o.member.name: o.member for o in observed}
             decision = replace(decision, status=spoil(self._world.faults, known.status, decision.status, by_name))
         return decision, tuple(o.member.name for o in observed if o.deleted)
+
+    def _budget(self, known: Rendezvous) -> HeartbeatBudget:
+        """As `shell/heartbeat_budgets`; the neighbours leave what the world says."""
+        published = known.status.heartbeat_seconds
+        if self._interval_seen[0] != published:
+            self._interval_seen = (published, self._world.seconds)
+        held_for = self._world.seconds - self._interval_seen[1]
+        if Fault.INTERVAL_SHRINKS_AT_ONCE in self._world.faults:
+            held_for = math.inf
+        return HeartbeatBudget(self._world.heartbeats_left, held_for)
 
     def _read_members(self) -> None:
         try:
@@ -100,7 +114,7 @@ class Reconciling:
             self.members.hear_everybody()
             raise
 
-    def _confirm(self, first: Decision) -> Any:
+    def _confirm(self) -> Any:
         self._refresh()
         if self.known is None:
             raise OvertakenError
@@ -109,12 +123,7 @@ class Reconciling:
         known = self.known
         if known is None:
             raise OvertakenError
-        decision, gone = self._decide(known)
-        doubted = {e.member.uid for e in (*first.expel_first, *first.expel_after)}
-        again = (*decision.expel_first, *decision.expel_after)
-        if any(e.doubtful and e.member.uid not in doubted for e in again):
-            raise OvertakenError
-        return known, (decision, gone)
+        return known, self._decide(known)
 
     def _write(self, known: Rendezvous, decision: Decision, gone: tuple[str, ...]) -> float | None:
         before, after = known.status, decision.status
@@ -174,6 +183,19 @@ class Reconciling:
         except NotFoundError:
             pass
         self.members.forget([member.name])
+
+    def _sweep(self, expulsion: Expulsion, decided_on: Rendezvous) -> None:
+        """What the sweeper does beside: nobody waits for it, and nobody is held up when it fails."""
+        if expulsion.reason == OTHER_RENDEZVOUS and Fault.DELETE_WITHOUT_PRECONDITION not in self._world.faults:
+            try:
+                if self._world.read_rendezvous().uid == expulsion.member.rendezvous_uid:
+                    return
+            except NotFoundError:
+                pass
+        try:
+            self._expel(expulsion, decided_on)
+        except OvertakenError:
+            self.wake(1.0)
 
     def _clean_up(self) -> Iterator[None]:
         for observed in self.members.observed():

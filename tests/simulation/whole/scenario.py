@@ -228,10 +228,10 @@ def wished_spec(rng: random.Random, many: int) -> RendezvousSpec:
     )
 
 
-def fails(seed: int, faults: frozenset[Fault] = frozenset()) -> str:
+def fails(seed: int, faults: frozenset[Fault] = frozenset(), schedule: type[Scenario] = Scenario) -> str:
     """What is wrong in the scenario of this seed; "" if nothing is."""
     try:
-        Scenario(seed, faults).run()
+        schedule(seed, faults).run()
     except BrokenError as broken:
         return str(broken)
     return ""

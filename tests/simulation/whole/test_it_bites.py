@@ -5,7 +5,8 @@ import re
 import pytest
 
 from simulation.whole.planted_faults import Fault
-from simulation.whole.scenario import fails
+from simulation.whole.scenario import Scenario, fails
+from simulation.whole.shrinking_intervals import ShrinkingIntervals
 
 SEEDS = 600
 
@@ -28,11 +29,13 @@ FOUND_AS = {
     Fault.STANDBY_IGNORED: "standby.max allows",
     Fault.DOMAIN_SPLIT: "a domain is split|ranks moved|survived and lost rank",
     Fault.MAX_ROUNDS_IGNORED: "more than maxRounds",
+    Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
 }
 
 
 @pytest.mark.parametrize("fault", Fault)
 def test_a_planted_fault_is_found(fault: Fault) -> None:
-    found = next((text for seed in range(SEEDS) if (text := fails(seed, frozenset([fault])))), "")
+    schedule = ShrinkingIntervals if fault is Fault.INTERVAL_SHRINKS_AT_ONCE else Scenario
+    found = next((text for seed in range(SEEDS) if (text := fails(seed, frozenset([fault]), schedule))), "")
     assert found, f"{fault}: {SEEDS} scenarios did not find it"
     assert re.search(FOUND_AS[fault], found), f"{fault} was found as something else: {found}"

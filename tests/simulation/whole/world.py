@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kube_rendezvous.resources import Member, Rendezvous, RendezvousSpec, RendezvousStatus
 from kube_rendezvous.resources.names import CLIENT_MANAGER
 from kube_rendezvous.resources.timestamps import format_time
+from kube_rendezvous_operator.core.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from simulation.whole.planted_faults import Fault
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class World:
         self.seconds = 0.0
         self.away = False
         self.calm = False
+        self.heartbeats_left = float(MAX_HEARTBEATS_PER_SECOND)
         self.rendezvous: Rendezvous | None = None
         self.members: dict[str, Member] = {}
         self.gone: dict[str, tuple[float, Member]] = {}

@@ -35,7 +35,16 @@ def test_an_answer_that_is_no_status_object_is_kept_as_text_within_bounds() -> N
 
 @pytest.mark.parametrize(
     ("headers", "seconds"),
-    [({}, 0.0), ({"Retry-After": "3"}, 3.0), ({"Retry-After": ""}, 0.0), ({"Retry-After": "Wed, 21 Oct"}, 0.0)],
+    [
+        ({}, 0.0),
+        ({"Retry-After": "3"}, 3.0),
+        ({"Retry-After": ""}, 0.0),
+        ({"Retry-After": "Wed, 21 Oct"}, 0.0),
+        ({"Retry-After": "-3"}, 0.0),
+        ({"Retry-After": "nan"}, 0.0),
+        ({"Retry-After": "3600"}, 5.0),
+        ({"Retry-After": "1e12"}, 5.0),
+    ],
 )
 def test_the_pause_that_the_server_asks_for_is_read(headers: dict[str, Any], seconds: float) -> None:
     assert failure_of(WHAT, 429, {}, headers).retry_after == seconds

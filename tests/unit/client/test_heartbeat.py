@@ -1,11 +1,12 @@
 """The thread that renews a Member."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous.cluster import ApiUnavailableError, kept_thread
 from kube_rendezvous.membership.heartbeat import Heartbeat
 
 LIMIT_SECONDS = 5.0
@@ -87,3 +88,37 @@ def test_a_stopped_one_ends_at_once_and_is_not_started_again(beat: Beat) -> None
 
 def test_one_that_was_never_started_can_be_stopped() -> None:
     Heartbeat(NAME, lambda: 60.0, lambda _: None).stop()
+
+
+def test_nothing_that_a_renewal_raises_ends_it_for_good(beat: Beat) -> None:
+    renewals = Renewals()
+    failures: list[Exception] = [ValueError("no JSON"), KeyError("metadata"), OverflowError()]
+
+    def renew(limit: float) -> None:
+        if failures:
+            raise failures.pop()
+        renewals.renew(limit)
+
+    heartbeat = Heartbeat(NAME, lambda: 0.01, renew)
+    heartbeat.start()
+    renewals.until(2)
+    assert heartbeat.complaint == ""
+    heartbeat.stop()
+
+
+def test_a_renewal_that_hangs_is_complained_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def renew(_: float) -> None:
+        hangs.set()
+        assert go_on.wait(LIMIT_SECONDS)
+
+    heartbeat = Heartbeat(NAME, lambda: 0.01, renew)
+    heartbeat.start()
+    assert hangs.wait(LIMIT_SECONDS)
+    now = time.monotonic()
+    monkeypatch.setattr(kept_thread.time, "monotonic", lambda: now + 60)
+    assert heartbeat.complaint == f"{NAME} has done nothing for 60 s"
+    monkeypatch.undo()
+    go_on.set()
+    heartbeat.stop()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.membership.standing import (
+    BeingDeleted,
     ClosedForUs,
     MustCreate,
     MustJoin,
@@ -54,7 +55,22 @@ def closed(reopens: bool = False, **spec: Any) -> Rendezvous:
             None, Standpoint("b", UID, made_by_client=True), MustCreate(by_client=True), id="a client's is gone"
         ),
         pytest.param(
-            replace(stands("a b"), being_deleted=True), JOINED, MustCreate(by_client=False), id="it is being deleted"
+            replace(stands("a b"), being_deleted=True), JOINED, BeingDeleted("it is being deleted"), id="it goes"
+        ),
+        pytest.param(
+            replace(stands("a b"), being_deleted=True, finalizers=("a.example/x", "b.example/y")),
+            Standpoint(),
+            BeingDeleted(
+                "it is being deleted and held by the finalizer a.example/x and b.example/y: whoever set that has to "
+                "let it go, or you do: `kubectl -n default edit rdzv run`"
+            ),
+            id="it goes, and finalizers hold it",
+        ),
+        pytest.param(
+            replace(closed(), being_deleted=True),
+            RUNNING,
+            BeingDeleted("it is being deleted"),
+            id="closed, and it goes",
         ),
         pytest.param(closed(), JOINED, ClosedForUs("closed by a: done"), id="closed"),
         pytest.param(closed(), Standpoint(), ClosedForUs("closed by a: done"), id="closed before the join"),
@@ -124,8 +140,20 @@ def closed(reopens: bool = False, **spec: Any) -> Rendezvous:
         pytest.param(
             rendezvous(replace(round_of("a b"), bootstrap_store=None)),
             JOINED,
-            Waiting("round 3 stands with 2 nodes without us; standing by for the next one", spare=True),
+            Waiting("the operator has not taken notice yet that this node joined again after round 3"),
             id="a round without a store is none to go to",
+        ),
+        pytest.param(
+            stands("a b"),
+            BACK,
+            Waiting("the operator has not taken notice yet that this node joined again after round 3"),
+            id="it came back, and no operator is there: no spare, whose time-out does not run",
+        ),
+        pytest.param(
+            stands("a b", status={"forming": gathering(arrived=1, required=2)}),
+            BACK,
+            Waiting("1 of 2 required nodes wait for round 4 (Growth)"),
+            id="it came back while newcomers gather",
         ),
     ],
 )

@@ -96,7 +96,7 @@ def test_bad_settings_are_torchs_errors_too() -> None:
     )
     with pytest.raises(torch_rendezvous.RendezvousConnectionError, match="no kubeconfig at /not/there"):
         torchrun.create_torch_handler(params)
-    with pytest.raises(ValueError, match="needs --rdzv-id"):
+    with pytest.raises(ValueError, match="needs the name of a Rendezvous object: --rdzv-id"):
         torchrun.create_torch_handler(torch_rendezvous.RendezvousParameters("kubernetes", "", "none", 1, 1))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kube_rendezvous.cluster.paging import FIRST_PAGE
 from kube_rendezvous.cluster.watch_protocol import (
     WATCH_SECONDS,
     Changed,
@@ -92,3 +93,43 @@ def test_a_watch_that_is_refused_as_expired_means_that_everything_is_listed_agai
     listed.expired()
     assert listed.must_list
     assert listed.next_request() == ListRequest(SELECTOR)
+
+
+def page(version: str, rest: str, *names: str) -> dict[str, Any]:
+    metadata = {"resourceVersion": version} | ({"continue": rest} if rest else {})
+    return {"metadata": metadata, "items": [thing(name, "1") for name in names]}
+
+
+def test_a_paged_list_is_asked_for_until_its_end_and_told_whole() -> None:
+    protocol = WatchProtocol(SELECTOR, paged=True)
+    first = protocol.next_request()
+    assert first == ListRequest({**SELECTOR, "limit": str(FIRST_PAGE)})
+    assert protocol.listed(page("10", "more", "a", "b")) is None
+    assert protocol.must_list
+    second = protocol.next_request()
+    assert second.query["continue"] == "more"
+    assert protocol.listed(page("10", "", "c")) == [thing("a", "1"), thing("b", "1"), thing("c", "1")]
+    assert version_of(protocol.next_request()) == "10"
+
+
+def test_a_list_that_expired_half_way_begins_anew() -> None:
+    protocol = WatchProtocol(paged=True)
+    protocol.listed(page("10", "more", "a"))
+    protocol.expired()
+    assert "continue" not in protocol.next_request().query
+    assert protocol.listed(page("20", "", "b")) == [thing("b", "1")]
+
+
+def test_of_large_objects_few_are_asked_for_at_once_and_of_small_ones_many() -> None:
+    protocol = WatchProtocol(paged=True)
+    protocol.listed(page("10", "more", "a", "b"), 2 << 20)
+    assert protocol.next_request().query["limit"] == "8"
+    for _ in range(5):
+        protocol.listed(page("10", "more", "a", "b"), 2000)
+    assert protocol.next_request().query["limit"] == "2000"
+
+
+def test_what_is_not_wanted_of_an_object_is_dropped_as_soon_as_it_is_read() -> None:
+    protocol = WatchProtocol(slim=lambda obj: {"metadata": {"name": obj["metadata"]["name"]}})
+    assert protocol.listed(page("10", "", "a")) == [{"metadata": {"name": "a"}}]
+    assert protocol.line(line("MODIFIED", thing("b", "11"))) == Changed({"metadata": {"name": "b"}})

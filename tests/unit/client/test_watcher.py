@@ -74,10 +74,10 @@ def watch() -> Iterator[Watch]:
     """``watch(lists, streams)``: a watcher at work on that script."""
     started: list[Watcher] = []
 
-    def start(lists: list[Any], streams: list[Any], listener: Listener | None = None) -> Any:
-        connection = ScriptedConnection({("GET", PATH): lists}, streams)
+    def start(lists: list[Any], streams: list[Any], listener: Listener | None = None, short: float = 0.0) -> Any:
+        connection: Any = ScriptedConnection({("GET", PATH): lists}, streams)
         listener = listener or Listener()
-        watcher = Watcher(connection, PATH, {}, listener, name="test-watch", retry_limit=0.01)  # type: ignore[arg-type]
+        watcher = Watcher(connection, PATH, {}, listener, name="test-watch", retry_limit=0.01, short=short)
         started.append(watcher)
         watcher.start()
         return listener, connection, watcher
@@ -130,13 +130,21 @@ def test_a_list_that_fails_is_tried_again(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"no json", b"{}", b'{"type": "ADDED", "object": {}}'])
-def test_a_line_that_makes_no_sense_ends_neither_the_thread_nor_what_is_known(
-    watch: Watch, garbage: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.ERROR, "kube_rendezvous"):
-        listener, _, _ = watch([listing("10", "a"), listing("20", "b")], [ScriptedStream([garbage]), stays_open()])
-        listener.until("listed a", "connected", "troubled 0", "listed b", "connected")
-    assert f"The watch of {PATH} met something unexpected; it starts anew" in caplog.text
+def test_a_line_that_makes_no_sense_ends_neither_the_thread_nor_what_is_known(watch: Watch, garbage: bytes) -> None:
+    listener, _, _ = watch([listing("10", "a"), listing("20", "b")], [ScriptedStream([garbage]), stays_open()])
+    listener.until("listed a", "connected", "troubled 200", "listed b", "connected")
+
+
+@pytest.mark.parametrize("garbage", [{}, {"metadata": {}}, {"metadata": None, "items": []}, {"metadata": "x"}])
+def test_a_list_that_makes_no_sense_is_asked_for_again(watch: Watch, garbage: Any) -> None:
+    listener, _, _ = watch([garbage, listing("10", "a")], [stays_open()])
+    listener.until("troubled 200", "listed a", "connected")
+
+
+def test_a_watch_that_ends_as_soon_as_it_begins_is_a_trouble_and_followed_by_a_pause(watch: Watch) -> None:
+    ends = [ScriptedStream([]), ScriptedStream([line("ADDED", "b", "11")])]
+    listener, _, _ = watch([listing("10", "a")], [*ends, stays_open()], short=LIMIT_SECONDS)
+    listener.until("listed a", "connected", "troubled 200", "connected", "changed b", "troubled 200", "connected")
 
 
 def test_a_listener_that_raises_is_told_everything_again(watch: Watch) -> None:
@@ -208,6 +216,7 @@ def test_why_it_begins_anew_is_reported(lists: list[Any], streams: list[Any], re
         listener,
         name="test-watch",
         retry_limit=0.01,
+        short=0.0,
         on_restart=reported.append,
     )
     watcher.start()
@@ -216,3 +225,33 @@ def test_why_it_begins_anew_is_reported(lists: list[Any], streams: list[Any], re
         threading.Event().wait(0.005)
     watcher.stop()
     assert reported == reasons
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        pytest.param(b"<html>", id="a page"),
+        pytest.param(line("MODIFIED", "a", "2")[:20], id="a half line"),
+        pytest.param(b'{"type": "MODIFIED", "object": {}}', id="no object"),
+        pytest.param(b"[]", id="no event"),
+    ],
+)
+def test_a_line_that_is_no_event_breaks_the_watch_and_everything_is_listed_again(
+    watch: Watch, half: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        listener, _, _ = watch(
+            [listing("1", "a"), listing("6", "a")], [stays_open(line("MODIFIED", "a", "5"), half), stays_open()]
+        )
+        listener.until("listed a", "connected", "changed a", "troubled 200", "listed a", "connected")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("answer", [{"kind": "Status"}, {"metadata": {}}, {"metadata": {"resourceVersion": 5}}])
+def test_a_list_that_is_none_is_asked_for_again(
+    watch: Watch, answer: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        listener, _, _ = watch([answer, listing("1", "a")], [stays_open()])
+        listener.until("troubled 200", "listed a", "connected")
+    assert caplog.messages == []

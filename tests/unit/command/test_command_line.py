@@ -24,6 +24,28 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 class TestOptions:
+    def test_a_variable_that_is_probably_an_options_mistyped_is_said(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name in ("JOIN_TIMOUT", "NAMESPCE"):
+            monkeypatch.setenv(f"KUBE_RENDEZVOUS_{name}", "5")
+        parse(["run", "--name", "my-run", "--nnodes", "2", "--", "python"])
+        assert capsys.readouterr().err.splitlines() == [
+            "kube-rendezvous: the variable KUBE_RENDEZVOUS_JOIN_TIMOUT is ignored: did you mean "
+            "KUBE_RENDEZVOUS_JOIN_TIMEOUT?",
+            "kube-rendezvous: the variable KUBE_RENDEZVOUS_NAMESPCE is ignored: did you mean "
+            "KUBE_RENDEZVOUS_NAMESPACE?",
+        ]
+
+    def test_the_variables_of_a_service_and_other_words_are_nobodys_mistake(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        service = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8080_TCP_ADDR")
+        for name in (*service, *(f"NAME_{word}" for word in service), "ENGINE", "TEAM_LETTERBOX"):
+            monkeypatch.setenv(f"KUBE_RENDEZVOUS_{name}", "x")
+        parse(["run", "--name", "my-run", "--nnodes", "2", "--", "python"])
+        assert capsys.readouterr().err == ""
+
     def test_the_command_after_the_dashes_keeps_its_own_options(self) -> None:
         options = parse(["run", "--name", "my-run", "--nnodes", "2:4", "--", "python", "--", "--name", "x"])
         assert options.trainer == ["python", "--", "--name", "x"]

@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from kube_rendezvous.bounded_connections import MOST_CONNECTIONS
 from kube_rendezvous.sidecar.board import Board
 from kube_rendezvous.sidecar.http_endpoint import HttpEndpoint, _is_loopback
 from kube_rendezvous.sidecar.publication import Publication, SidecarState
@@ -94,3 +97,38 @@ def test_this_pod_may_post(address: str) -> None:
 @pytest.mark.parametrize("address", ["10.0.0.7", "0.0.0.0", "::", "fd00::7", "::ffff:10.0.0.7", "", "localhost"])
 def test_nobody_else_may(address: str) -> None:
     assert not _is_loopback(address)
+
+
+@pytest.fixture
+def crowd(endpoint: tuple[str, int]) -> Iterator[list[socket.socket]]:
+    """As many connections as there may be, each of which waits for a round that does not come."""
+    family = socket.AF_INET6 if ":" in endpoint[0] else socket.AF_INET
+    waiting = []
+    for _ in range(MOST_CONNECTIONS):
+        one = socket.socket(family, socket.SOCK_STREAM)
+        one.connect(endpoint)
+        one.sendall(b"GET /v1/round?after=9&timeout=3600 HTTP/1.1\r\nHost: x\r\n\r\n")
+        waiting.append(one)
+    yield waiting
+    for one in waiting:
+        one.close()
+
+
+def test_however_many_wait_a_probe_and_a_question_are_answered(
+    endpoint: tuple[str, int], crowd: list[socket.socket]
+) -> None:
+    assert ask(endpoint, "/livez")[0] == 200
+    assert ask(endpoint, "/v1/round")[0] == 200
+
+
+def test_who_has_left_holds_no_thread(endpoint: tuple[str, int], crowd: list[socket.socket]) -> None:
+    for one in crowd:
+        one.close()
+    end = time.monotonic() + 30
+    while _threads_that_serve() > 3 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert _threads_that_serve() <= 3
+
+
+def _threads_that_serve() -> int:
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())

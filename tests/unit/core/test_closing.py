@@ -53,7 +53,7 @@ def test_the_member_that_closes_is_deleted_only_after_its_request_is_on_record()
 
 def test_later_leavers_are_deleted_while_it_is_closed_and_change_nothing() -> None:
     decision = decide(closed_by_member(), [seen("b", **FAREWELL), seen("c")], NOW)
-    assert [e.member.name for e in decision.expel_first] == ["b"]
+    assert [e.member.name for e in (*decision.expel_after, *decision.expel_beside)] == ["b"]
     assert (decision.status.closed, decision.announcements) == (closed_by_member().status.closed, ())
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kube_rendezvous_operator.core import ObservedMember, Severity, decide
+from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget
 from unit.core.builders import NOW, OTHER_UID, at, crowd, outcome, rendezvous, seen, stands, then, told
 
 
@@ -76,13 +77,21 @@ def test_an_arrived_member_for_which_there_is_no_place_keeps_its_object_as_a_spa
     [
         pytest.param(seen("b", silence=15), "HeartbeatLost", True, id="silence is not proof"),
         pytest.param(seen("b", leaving=True), "MemberLeft", False, id="a farewell is"),
-        pytest.param(seen("b", rendezvous_uid=OTHER_UID), "OtherRendezvous", True, id="ours may be the older object"),
+        pytest.param(seen("b", rendezvous_uid=OTHER_UID), "OtherRendezvous", False, id="nothing rests on a stranger"),
     ],
 )
-def test_a_lost_member_and_a_stranger_lose_their_objects(observed: ObservedMember, reason: str, doubtful: bool) -> None:
+def test_a_lost_member_without_a_rank_and_a_stranger_lose_their_objects_when_there_is_time(
+    observed: ObservedMember, reason: str, doubtful: bool
+) -> None:
     decision = decide(rendezvous(), [*crowd("a"), observed], NOW)
-    assert [(e.member.name, e.reason, e.doubtful) for e in decision.expel_first] == [("b", reason, doubtful)]
+    assert [(e.member.name, e.reason, e.doubtful) for e in decision.expel_beside] == [("b", reason, doubtful)]
     assert decision.doubtful is doubtful
+
+
+def test_a_lost_member_with_a_rank_is_deleted_after_the_survivors_are_told() -> None:
+    decision = decide(stands("a b c"), [*crowd("a b"), seen("c", leaving=True)], NOW)
+    assert [(e.member.name, e.reason) for e in decision.expel_after] == [("c", "MemberLeft")]
+    assert (decision.expel_first, decision.expel_beside) == ((), ())
 
 
 def test_a_stranger_has_no_place_in_a_round() -> None:
@@ -113,11 +122,23 @@ def test_nobody_is_told_to_restart_without_a_reason_in_the_status() -> None:
 def test_a_shorter_heartbeat_interval_makes_nobody_lost_who_has_not_yet_been_told_of_it() -> None:
     before = stands("a b", max_nodes=2, status={"heartbeat_seconds": 30}, heartbeat_seconds=5)
     decision = decide(before, crowd("a b", silence=29), NOW)
-    assert (decision.status.heartbeat_seconds, decision.status.forming, decision.expel_first) == (5, None, ())
+    assert (decision.status.heartbeat_seconds, decision.status.forming, decision.expel_first) == (15, None, ())
 
 
-def test_the_interval_counts_the_members_of_all_rendezvous() -> None:
-    assert decide(rendezvous(), crowd("a"), NOW, members_in_cluster=900).status.heartbeat_seconds == 10
+def test_members_of_other_rendezvous_at_most_double_the_interval() -> None:
+    assert decide(rendezvous(), crowd("a"), NOW, HeartbeatBudget(share=0.1)).status.heartbeat_seconds == 10
+    assert decide(rendezvous(), crowd("a"), NOW, HeartbeatBudget(share=0.0)).status.heartbeat_seconds == 10
+
+
+def test_strangers_make_nobodys_interval_longer() -> None:
+    strangers = [seen(f"x{number}", rendezvous_uid=OTHER_UID) for number in range(900)]
+    assert decide(rendezvous(), [seen("a"), *strangers], NOW).status.heartbeat_seconds == 5
+
+
+def test_one_that_may_shrink_later_is_looked_at_then() -> None:
+    before = stands("a b", status={"heartbeat_seconds": 30}, heartbeat_seconds=5)
+    decision = decide(before, crowd("a b"), NOW, HeartbeatBudget(held_for=50.0))
+    assert (decision.status.heartbeat_seconds, decision.wake_after) == (30, 10.0)
 
 
 # Announcements ----------------------------------------------------------------------------------------------------

@@ -35,18 +35,21 @@ def test_a_ranked_name_without_an_object_is_lost_but_doubtful() -> None:
     ]
 
 
+LOCK: dict[str, Any] = {"pod_uid": "p", "holds_place": True}
+
+
 @pytest.mark.parametrize(
     ("older", "newer", "superseded"),
     [
-        pytest.param({"pod_uid": "p"}, {"pod_uid": "p"}, True, id="same pod, no slot"),
-        pytest.param({"pod_uid": "p", "slot": "1"}, {"pod_uid": "p", "slot": "1"}, True, id="same pod and slot"),
-        pytest.param({"pod_uid": "p", "slot": "1"}, {"pod_uid": "p", "slot": "2"}, False, id="another slot"),
-        pytest.param({"pod_uid": "p"}, {"pod_uid": "q"}, False, id="another pod"),
-        pytest.param({"slot": "1"}, {"slot": "1"}, False, id="outside a pod no place is certain"),
-        pytest.param({"pod_uid": "p"}, {"pod_uid": "p", "leaving": True}, False, id="the newer one leaves"),
-        pytest.param(
-            {"pod_uid": "p"}, {"pod_uid": "p", "rendezvous_uid": OTHER_UID}, False, id="of another rendezvous"
-        ),
+        pytest.param(LOCK, LOCK, True, id="same pod, no slot"),
+        pytest.param(LOCK | {"slot": "1"}, LOCK | {"slot": "1"}, True, id="same pod and slot"),
+        pytest.param(LOCK | {"slot": "1"}, LOCK | {"slot": "2"}, False, id="another slot"),
+        pytest.param(LOCK, LOCK | {"pod_uid": "q"}, False, id="another pod"),
+        pytest.param(LOCK | {"pod_uid": ""}, LOCK | {"pod_uid": ""}, False, id="outside a pod no place is certain"),
+        pytest.param(LOCK, LOCK | {"leaving": True}, False, id="the newer one leaves"),
+        pytest.param(LOCK, LOCK | {"rendezvous_uid": OTHER_UID}, False, id="of another rendezvous"),
+        pytest.param({"pod_uid": "p"}, LOCK, False, id="the older one never had the lock"),
+        pytest.param(LOCK, {"pod_uid": "p"}, False, id="the newer one did not get the lock"),
     ],
 )
 def test_an_older_incarnation_in_the_same_pod_and_slot_is_superseded(
@@ -63,8 +66,8 @@ def test_a_deleted_incarnation_supersedes_nobody() -> None:
 
 
 def test_within_one_second_the_later_heartbeat_tells_which_incarnation_is_newer() -> None:
-    first = seen("z", pod_uid="p", renew_time="2026-03-01T12:00:00.100000Z")
-    second = seen("a", pod_uid="p", renew_time="2026-03-01T12:00:00.700000Z")
+    first = seen("z", renew_time="2026-03-01T12:00:00.100000Z", **LOCK)
+    second = seen("a", renew_time="2026-03-01T12:00:00.700000Z", **LOCK)
     assert set(judge(rendezvous(), [first, second], 5).alive) == {"a"}
 
 
@@ -108,3 +111,20 @@ def test_the_next_look_is_when_proof_is_wanted_and_then_when_it_is_complete() ->
     assert judge(rendezvous(), [silent], 5).next_silence == pytest.approx(2)
     proven = replace(seen("a", silence=14), proven_silence=2.0)
     assert judge(rendezvous(), [proven], 5).next_silence == pytest.approx(3)
+
+
+def test_nobody_has_the_rank_of_a_lost_member_by_taking_its_name() -> None:
+    before = stands("a b", status={"incarnations": ("uid-of-a", "uid-of-b")})
+    liveness = judge(before, [seen("a"), seen("b", uid="another")], 5)
+    assert set(liveness.alive) == {"a"}
+    assert [(loss.name, loss.reason) for loss in liveness.losses] == [("b", "MemberDeleted")]
+    assert [member.uid for member in liveness.namesakes] == ["another"]
+
+
+def test_in_a_status_of_an_earlier_version_names_are_all_there_is() -> None:
+    assert set(judge(stands("a b"), [seen("a"), seen("b", uid="another")], 5).alive) == {"a", "b"}
+
+
+def test_a_namesake_whose_end_was_seen_is_nobody() -> None:
+    before = stands("a b", status={"incarnations": ("uid-of-a", "uid-of-b")})
+    assert judge(before, [seen("a"), seen("b", uid="another", deleted=True)], 5).namesakes == ()

@@ -263,7 +263,7 @@ def test_the_loss_of_a_departing_member_needs_no_second_telling() -> None:
     made = decide(before, joined("a b c"), at(9), surroundings=surroundings)
     assert made.status.forming is not None
     assert (made.status.forming.reason, made.status.forming.since) == ("PodTerminating", NOW)
-    assert [(e.member.name, e.reason) for e in made.expel_first] == [("c", "PodDeleted")]
+    assert [(e.member.name, e.reason) for e in made.expel_after] == [("c", "PodDeleted")]
 
 
 def test_a_replacement_on_its_way_is_waited_for_while_the_leaver_saves_its_checkpoint() -> None:

@@ -161,7 +161,7 @@ def test_the_old_member_of_a_restarted_container_is_replaced_by_the_new_one() ->
     new = seen("new", pod_uid="p", renew_time=format_time(at(7)), created=at(7))
     liveness = judge(rendezvous(), [old, new], 5, around(pod(container=running(5))))
     assert set(liveness.alive) == {"new"}
-    assert [(loss.name, loss.reason) for loss in liveness.losses] == [("old", "MemberSuperseded")]
+    assert [(loss.name, loss.reason) for loss in liveness.losses] == [("old", "ContainerRestarted")]
 
 
 @pytest.mark.parametrize("renew_time", ["", "yesterday"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import Forming, PastRound, Ranking
 from kube_rendezvous_operator.core import ObservedNode
 from kubectl_rendezvous.arguments import build_parser
@@ -16,7 +17,7 @@ from kubectl_rendezvous.pod_reading import read_node, read_pod
 from kubectl_rendezvous.story import tell
 from kubectl_rendezvous.tables import Table, aligned, list_table, rank_table
 from kubectl_rendezvous.timeline import seconds_lost, summary
-from kubectl_rendezvous.wording import printable, span
+from kubectl_rendezvous.wording import span
 from unit.kubectl.observations import NOW, ago, gathering, member, members, observe, pod, rendezvous, standing
 
 
@@ -49,7 +50,7 @@ def test_a_span_of_time_has_two_units(seconds: float, text: str) -> None:
 
 
 def test_what_would_steer_a_terminal_is_not_printed() -> None:
-    assert printable("a\x1b[31mb\x07\u202ec\n\td") == "a�[31mb��c\n\td"
+    assert printable("a\x1b[31mb\x07\u202ec\n\td") == "a�[31mb��c��d"
 
 
 def kube_pod(status: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -119,6 +120,10 @@ def test_a_gated_pod_is_held_by_its_gates() -> None:
         ({"command": ["torchrun", "--rdzv_id", "one"]}, ("one",)),
         ({"args": ["sh", "-c", "exec torchrun --rdzv-id 'one' train.py"]}, ("one",)),
         ({"env": [{"name": "PET_RDZV_ID", "value": "one"}]}, ("one",)),
+        ({"args": ["accelerate", "--rdzv_conf", "join_timeout=60,name=one"]}, ("one",)),
+        ({"args": ["--rdzv-id=other", "--rdzv-conf=name=one,namespace=team-a"]}, ("one",)),
+        ({"env": [{"name": "PET_RDZV_CONF", "value": "name=one"}]}, ("one",)),
+        ({"args": ["--rdzv-id=one", "--rdzv-conf=create=never"]}, ("one",)),
         ({"args": ["--rdzv-id=$(NAME)"]}, ()),
         ({}, ()),
     ],

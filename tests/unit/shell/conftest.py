@@ -5,7 +5,7 @@ import time
 import pytest
 
 from unit.shell.fake_clock import Clock
-from unit.shell.objects import KEY, raw_member, raw_rendezvous
+from unit.shell.objects import raw_member, raw_rendezvous
 from unit.shell.scripted_shell import Shell
 
 
@@ -29,7 +29,5 @@ def standing(shell: Shell, clock: Clock) -> Shell:
     assert shell.status.ranks == ("a", "b")
     clock.now += 1.5
     shell.announced.clear()
-    known = shell.rendezvous.get(KEY)
-    assert known is not None
-    shell.serve(known.raw, raw_member("a", 1), raw_member("b", 2))
+    shell.serve(shell.raw, raw_member("a", 1), raw_member("b", 2))
     return shell

@@ -7,10 +7,11 @@ from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError
 from kube_rendezvous.resources import RendezvousStatus
 from kube_rendezvous_operator.core import NOTHING_KNOWN
 from kube_rendezvous_operator.shell.measurements import Unmeasured
-from kube_rendezvous_operator.shell.member_cache import MemberCache
+from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.sweeper import Sweeper
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import KEY
 
@@ -42,16 +43,26 @@ class Shell:
         self.connection = ScriptedConnection()
         self.rendezvous = RendezvousCache()
         self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
+        self.raw: dict[str, Any] = {}
         self.announced: list[str] = []
         self.permit: Callable[[], None] = lambda: None
         self.measured = Measured()
         self.asked_at: float | None = None
+        self.woken: list[tuple[Key, float]] = []
+        self.sweeper = Sweeper(
+            self.connection,  # type: ignore[arg-type]
+            self.members.forget,
+            lambda key, after: self.woken.append((key, after)),
+            lambda _, announcement: self.announced.append(announcement.reason),
+            lambda: self.permit(),
+        )
         self.reconciler = Reconciler(
             self.connection,  # type: ignore[arg-type]
             self.rendezvous,
             lambda _: self.members,
             lambda _: NOTHING_KNOWN,
             lambda _, announcement: self.announced.append(announcement.reason),
+            self.sweeper.sweep,
             lambda: self.permit(),
             RoundMeasurement(self.measured, lambda _: self.asked_at),
         )
@@ -66,18 +77,24 @@ class Shell:
         """What consistent reads see."""
         self.answer("GET", "/rendezvousmembers", {"metadata": {"resourceVersion": "99"}, "items": list(members)})
         self.answer("GET", "/rendezvous/run", rendezvous)
+        if isinstance(rendezvous, dict):
+            self.raw = rendezvous
 
     def know(self, rendezvous: dict[str, Any] | None, *members: dict[str, Any]) -> None:
         """What the caches know; consistent reads see the same."""
         if rendezvous is not None:
             self.rendezvous.put(rendezvous)
+            self.raw = rendezvous
         self.members.relisted(list(members))
         self.serve(rendezvous if rendezvous is not None else GONE, *members)
 
     def run(self) -> float | None:
-        """One reconcile; the requests of earlier ones are forgotten."""
+        """One reconcile, and what is swept beside; the requests of earlier ones are forgotten."""
         self.connection.asked.clear()
-        return self.reconciler.reconcile(KEY)
+        wake_after = self.reconciler.reconcile(KEY)
+        while self.sweeper.turn():
+            pass
+        return wake_after
 
     @property
     def asked(self) -> list[str]:
@@ -91,5 +108,8 @@ class Shell:
         return known.rendezvous.status
 
     def _store(self, asked: Asked) -> dict[str, Any]:
+        """As the API server: only the status is taken from what is written, and the fence is looked at elsewhere."""
         version = str(int(asked.body["metadata"]["resourceVersion"]) + 100)
-        return {**asked.body, "metadata": {**asked.body["metadata"], "resourceVersion": version}}
+        metadata = {**self.raw["metadata"], "resourceVersion": version}
+        self.raw = {**self.raw, "metadata": metadata, "status": asked.body["status"]}
+        return self.raw

@@ -93,26 +93,27 @@ def test_the_end_of_a_pod_is_remembered(pods: PodCache, woken: list[Key]) -> Non
     pods.relisted([pod("1"), pod("2")])
     woken.clear()
     pods.removed(ending("1"))
-    assert (set(pods.pods(RUN)), "1" in pods.gone(), "2" in pods.gone(), woken) == ({"2"}, True, False, [RUN])
+    assert (set(pods.pods(RUN)), "1" in pods.gone("team-a"), woken) == ({"2"}, True, [RUN])
+    assert "2" not in pods.gone("team-a")
 
 
 def test_the_end_of_an_unknown_pod_is_nothing(pods: PodCache, woken: list[Key]) -> None:
     pods.removed(ending("1"))
-    assert (woken, "1" in pods.gone()) == ([], False)
+    assert (woken, "1" in pods.gone("team-a")) == ([], False)
 
 
 def test_a_relist_finds_who_vanished_while_the_watch_was_cut(pods: PodCache, woken: list[Key]) -> None:
     pods.relisted([pod("1"), pod("2", "other")])
     woken.clear()
     pods.relisted([pod("2", "other")])
-    assert (pods.pods(RUN), "1" in pods.gone(), woken) == ({}, True, [RUN])
+    assert (pods.pods(RUN), "1" in pods.gone("team-a"), woken) == ({}, True, [RUN])
 
 
 def test_a_pod_that_loses_its_label_is_forgotten_but_not_gone(pods: PodCache, woken: list[Key]) -> None:
     pods.relisted([pod("1")])
     woken.clear()
     pods.removed(pod("1"))  # so the API server tells a watch by label: the object as it was, and not being deleted
-    assert (pods.pods(RUN), "1" in pods.gone(), woken) == ({}, False, [RUN])
+    assert (pods.pods(RUN), "1" in pods.gone("team-a"), woken) == ({}, False, [RUN])
 
 
 def test_a_pod_whose_label_is_changed_belongs_to_the_other_rendezvous(pods: PodCache, woken: list[Key]) -> None:
@@ -121,14 +122,14 @@ def test_a_pod_whose_label_is_changed_belongs_to_the_other_rendezvous(pods: PodC
     pods.changed(pod("1", "other"))
     assert (pods.pods(RUN), set(pods.pods(OTHER)), set(woken)) == ({}, {"1"}, {RUN, OTHER})
     pods.removed(ending("1"))
-    assert (pods.pods(RUN), pods.pods(OTHER), "1" in pods.gone()) == ({}, {}, True)
+    assert (pods.pods(RUN), pods.pods(OTHER), "1" in pods.gone("team-a")) == ({}, {}, True)
 
 
 def test_the_memory_of_gone_pods_is_bounded(pods: PodCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_cache, "_GONE_REMEMBERED", 3)
     pods.relisted([pod(str(n)) for n in range(5)])
     pods.relisted([])
-    assert [uid for uid in "01234" if uid in pods.gone()] == ["2", "3", "4"]
+    assert [uid for uid in "01234" if uid in pods.gone("team-a")] == ["2", "3", "4"]
 
 
 # Nodes ------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from kube_rendezvous.resources import Rendezvous, parse_rendezvous
 from kube_rendezvous_operator.core import Announcement, Severity
 from kube_rendezvous_operator.shell import event_poster
 from kube_rendezvous_operator.shell.event_poster import EventPoster
-from unit.scripted_connection import Answer, ScriptedConnection
+from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import UID, raw_rendezvous
 
 FORMED = Announcement(Severity.NORMAL, "RoundFormed", "Round 1 stands")
@@ -106,3 +109,38 @@ def test_when_very_many_wait_the_newest_are_dropped_and_nobody_is_held_up(
         for _ in range(3):
             poster.post(rendezvous, LOST)
     assert caplog.messages == ["Too many Events wait; dropped: b is silent"]
+
+
+def test_nothing_that_posting_raises_ends_the_thread(
+    poster: EventPoster, connection: ScriptedConnection, rendezvous: Rendezvous, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[Exception] = [ValueError("no JSON"), KeyError("x")]
+
+    def answer(_: Asked) -> dict[str, Any]:
+        if failures:
+            raise failures.pop()
+        return {}
+
+    connection.answers[("POST", "/events")] = [answer]
+    poster.start()
+    for announcement in (FORMED, LOST, FORMED):
+        poster.post(rendezvous, announcement)
+    end = time.monotonic() + 10
+    while len(connection.asked) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    poster.stop()
+    assert posted(connection) == ["RoundFormed", "HeartbeatLost", "RoundFormed"]
+    assert poster.thread.complaint == ""
+
+
+def test_one_namespace_does_not_take_the_room_of_the_others(
+    connection: ScriptedConnection, rendezvous: Rendezvous, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_poster, "_BACKLOG_OF_A_NAMESPACE", 2)
+    poster = EventPoster(connection)  # type: ignore[arg-type]
+    for _ in range(5):
+        poster.post(rendezvous, LOST)
+    poster.post(replace(rendezvous, namespace="another"), FORMED)
+    poster.start()
+    poster.stop()
+    assert posted(connection) == ["HeartbeatLost", "HeartbeatLost", "RoundFormed"]

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous.resources import parse_member
 from kube_rendezvous_operator.core import ObservedMember
+from kube_rendezvous_operator.shell import member_cache
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
 from unit.scripted_connection import ScriptedConnection
 from unit.shell.fake_clock import Clock
@@ -121,9 +123,11 @@ def test_a_watch_that_goes_on_without_trouble_does_not_end_a_silence(watched: Wa
 
 
 def test_a_doubted_silence_counts_anew(watched: Watched, clock: Clock) -> None:
+    watched.cache.changed(raw_member("c", rendezvous="other"))
     clock.now += 4
-    watched.cache.doubt()
+    watched.cache.doubt(KEY)
     assert watched.silence() == watched.silence("b") == 0
+    assert watched.cache.observed(("ns", "other"))[0].silence == 4, "but not that of others"
 
 
 def test_a_silence_is_proven_from_the_first_consistent_read_on_until_the_next_heartbeat(
@@ -166,13 +170,13 @@ def test_a_deleted_member_is_shown_with_its_farewell_until_that_is_recorded(watc
     seen = watched.seen()["a"]
     assert seen.deleted
     assert seen.member.leaving, "its last version may be the first to hold its farewell"
-    watched.cache.forget(KEY, ["a"])
+    watched.cache.forget(KEY, [parse_member(raw_member("a"))])
     assert set(watched.seen()) == {"b"}
     assert len(watched.cache) == 1
 
 
 def test_a_member_that_we_deleted_does_not_rise_by_an_event_of_its_last_days(watched: Watched) -> None:
-    watched.cache.forget(KEY, ["a"])
+    watched.cache.forget(KEY, [parse_member(raw_member("a"))])
     assert set(watched.seen()) == {"b"}
     watched.cache.changed(raw_member("a", 2, renewed=1))
     assert set(watched.seen()) == {"b"}
@@ -182,7 +186,7 @@ def test_a_member_that_we_deleted_does_not_rise_by_an_event_of_its_last_days(wat
 
 
 def test_a_member_of_the_same_name_but_another_uid_is_another_one(watched: Watched, clock: Clock) -> None:
-    watched.cache.forget(KEY, ["a"])
+    watched.cache.forget(KEY, [parse_member(raw_member("a"))])
     clock.now += 4
     watched.cache.changed(raw_member("a", 9, uid="another"))
     assert watched.seen()["a"].member.uid == "another"
@@ -228,8 +232,8 @@ def test_a_malformed_member_that_is_gone_is_forgotten(
 def test_the_end_of_a_member_that_was_never_known_means_nothing(watched: Watched) -> None:
     watched.woken.clear()
     watched.cache.removed(raw_member("c"))
-    watched.cache.forget(KEY, ["c"])
-    watched.cache.forget(("ns", "unknown"), ["c"])
+    watched.cache.forget(KEY, [parse_member(raw_member("c"))])
+    watched.cache.forget(("ns", "unknown"), [parse_member(raw_member("c"))])
     assert watched.woken == []
     assert set(watched.seen()) == {"a", "b"}
 
@@ -245,3 +249,96 @@ def test_a_list_that_was_asked_for_before_a_member_came_says_nothing_about_it(wa
     assert not watched.seen()["late"].deleted
     watched.cache.refresh(KEY, [raw_member("a"), raw_member("b")], clock.now)
     assert watched.seen()["late"].deleted
+
+
+def test_a_new_member_under_a_forgotten_name_is_not_forgotten_with_it(watched: Watched) -> None:
+    old = watched.seen()["a"].member
+    watched.cache.changed(raw_member("a", 9, uid="another"))
+    watched.cache.forget(KEY, [old])
+    assert watched.seen()["a"].member.uid == "another"
+
+
+def test_who_takes_a_name_in_another_rendezvous_shows_that_its_holder_is_gone(watched: Watched) -> None:
+    assert watched.woken_by(raw_member("a", 9, uid="another", rendezvous="other")) == [KEY, ("ns", "other")]
+    assert watched.seen()["a"].deleted
+    watched.cache.forget(KEY, [watched.seen()["a"].member])
+    assert set(watched.seen()) == {"b"}
+    watched.cache.removed(raw_member("a", 10, uid="another", rendezvous="other"))
+    assert watched.cache.observed(("ns", "other"))[0].deleted
+
+
+GHOST = {"deletionTimestamp": "2026-03-01T12:00:09Z", "finalizers": ["example.com/keep"]}
+
+
+def ghost(name: str, version: int, **spec: Any) -> dict[str, Any]:
+    """A Member that was deleted, and is kept by a finalizer."""
+    obj = raw_member(name, version, **spec)
+    return {**obj, "metadata": {**obj["metadata"], **GHOST}}
+
+
+def test_a_member_that_only_a_finalizer_keeps_is_gone(watched: Watched) -> None:
+    assert watched.woken_by(ghost("a", 2)) == [KEY]
+    assert watched.seen()["a"].deleted
+    assert len(watched.cache) == 1, "nor does it count for the interval"
+    assert [m.name for m in watched.cache.everybody()[KEY]] == ["b"]
+
+
+def test_a_ghost_whose_farewell_is_recorded_wakes_nobody_however_it_beats(watched: Watched) -> None:
+    watched.cache.changed(ghost("a", 2))
+    watched.cache.forget(KEY, [watched.seen()["a"].member])
+    assert watched.woken_by(ghost("a", 3, renewed=3), ghost("a", 4, renewed=4)) == []
+    assert set(watched.seen()) == {"b"}
+    watched.cache.removed(ghost("a", 5))
+    watched.cache.changed(raw_member("a", 9, uid="another"))
+    assert not watched.seen()["a"].deleted, "the name is free again"
+
+
+def test_ghosts_that_are_there_at_the_start_have_never_lived(clock: Clock) -> None:
+    watched = Watched()
+    watched.cache.relisted([ghost("a", 2), raw_member("b")])
+    assert watched.seen()["a"].deleted
+    assert len(watched.cache) == 1
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three members of a rendezvous, two of a pod."""
+    monkeypatch.setattr(member_cache, "MOST_MEMBERS", 3)
+    monkeypatch.setattr(member_cache, "MOST_MEMBERS_OF_A_POD", 2)
+
+
+@pytest.mark.usefixtures("small", "clock")
+def test_what_is_more_than_a_rendezvous_may_have_is_not_kept_and_is_to_be_deleted() -> None:
+    surplus: list[str] = []
+    cache = MemberCache(
+        ScriptedConnection(),  # type: ignore[arg-type]
+        None,
+        lambda _: None,
+        too_many=lambda _, member: surplus.append(member.name),
+    )
+    cache.relisted([raw_member(name) for name in "abcd"])
+    assert (len(cache), surplus) == (3, ["d"])
+    cache.changed(raw_member("x", rendezvous="other"))
+    assert (len(cache), surplus) == (4, ["d"]), "others have their own"
+    cache.removed(raw_member("a", 9))
+    cache.forget(KEY, [parse_member(raw_member("a", 9))])
+    cache.changed(raw_member("e"))
+    assert (len(cache), surplus) == (4, ["d"])
+
+
+@pytest.mark.usefixtures("small", "clock")
+def test_nor_what_is_more_than_a_pod_may_have_in_all_rendezvous_of_its_namespace() -> None:
+    surplus: list[str] = []
+    cache = MemberCache(
+        ScriptedConnection(),  # type: ignore[arg-type]
+        None,
+        lambda _: None,
+        too_many=lambda _, member: surplus.append(member.name),
+    )
+    for name, rendezvous in (("a", "run"), ("b", "other"), ("c", "third")):
+        cache.changed(raw_member(name, podUID="p", rendezvous=rendezvous))
+    assert surplus == ["c"]
+    cache.removed(raw_member("a", 9, podUID="p"))
+    cache.forget(KEY, [parse_member(raw_member("a", 9))])
+    cache.changed(raw_member("d", podUID="p", rendezvous="third"))
+    assert surplus == ["c"]

@@ -22,11 +22,9 @@ def test_before_silence_is_held_against_a_member_a_consistent_read_must_show_it_
     assert standing.asked == ["GET rendezvousmembers"], "is it the API server that is silent?"
     clock.now += 5
     standing.members.changed(raw_member("a", 6, renewed=25))
-    known = standing.rendezvous.get(KEY)
-    assert known is not None
-    standing.serve(known.raw, raw_member("a", 6, renewed=25), raw_member("b", 2))
+    standing.serve(standing.raw, raw_member("a", 6, renewed=25), raw_member("b", 2))
     standing.run()
-    assert standing.asked == ["GET run", "GET rendezvousmembers", "DELETE b", "PUT status"]
+    assert standing.asked == ["GET run", "GET rendezvousmembers", "PUT status", "DELETE b"]
     assert standing.announced == ["HeartbeatLost"]
 
 
@@ -36,9 +34,7 @@ def test_a_heartbeat_that_the_watch_had_not_brought_yet_saves_its_member(standin
     standing.run()
     clock.now += 5
     standing.members.changed(raw_member("a", 6, renewed=25))
-    known = standing.rendezvous.get(KEY)
-    assert known is not None
-    standing.serve(known.raw, raw_member("a", 6, renewed=25), raw_member("b", 7, renewed=25))
+    standing.serve(standing.raw, raw_member("a", 6, renewed=25), raw_member("b", 7, renewed=25))
     standing.run()
     assert standing.asked == ["GET run", "GET rendezvousmembers"]
     assert standing.status.forming is None

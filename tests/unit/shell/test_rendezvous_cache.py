@@ -1,5 +1,7 @@
 """The newest version of each Rendezvous: it never goes back, and what is gone stays gone."""
 
+import pickle
+
 import pytest
 
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
@@ -32,10 +34,15 @@ def test_an_event_that_is_not_newer_than_our_own_writes_answer_changes_nothing(
     assert version_in(cache) == "5"
 
 
-def test_the_object_is_kept_as_it_came_for_writing_it_back(cache: RendezvousCache) -> None:
-    known = cache.get(KEY)
-    assert known is not None
-    assert known.raw == raw_rendezvous(5)
+def test_nothing_is_kept_of_what_people_may_write_into_it_without_a_bound(cache: RendezvousCache) -> None:
+    large = raw_rendezvous(6)
+    large["metadata"] |= {
+        "labels": {f"label-{number}": "x" * 63 for number in range(5000)},
+        "annotations": {"a": "x" * 200_000, "rendezvous.dev/trusted-places": "slot/3," * 40_000},
+        "managedFields": [{"manager": "x" * 100_000}],
+    }
+    assert cache.put(large)
+    assert len(pickle.dumps(cache.get(KEY))) < 5000
 
 
 def test_another_object_of_the_same_name_takes_its_place_whatever_its_version(cache: RendezvousCache) -> None:

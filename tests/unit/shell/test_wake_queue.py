@@ -219,3 +219,41 @@ def test_keys_that_are_not_woken_any_more_are_forgotten(
         assert queue.take() is key
         queue.done(key, rest)
     assert len(known) < 100
+
+
+@pytest.mark.parametrize("after", [1e10, 1e12, float("inf")])
+def test_a_wake_up_that_is_farther_off_than_a_thread_can_wait_ends_nobody(
+    queue: WakeQueue[str], taker: ThreadPoolExecutor, after: float
+) -> None:
+    queue.wake("a", after)
+    taken = taker.submit(queue.take)
+    queue.wake("b")
+    assert taken.result(LIMIT_SECONDS) == "b"
+    again = taker.submit(queue.take)
+    queue.wake("c", SHORT)
+    assert again.result(LIMIT_SECONDS) == "c"
+
+
+def test_groups_take_turns_so_that_one_with_very_many_keys_makes_no_other_wait() -> None:
+    queue: WakeQueue[str] = WakeQueue(group=lambda key: key[0])
+    for number in range(100):
+        queue.wake(f"noisy-{number}")
+    queue.wake("quiet")
+    first = queue.take()
+    assert first == "noisy-0"
+    queue.done(first)
+    assert queue.take() == "quiet"
+
+
+def test_one_group_never_has_all_hands(taker: ThreadPoolExecutor) -> None:
+    queue: WakeQueue[str] = WakeQueue(group=lambda key: key[0], most_of_a_group=2)
+    for number in range(5):
+        queue.wake(f"noisy-{number}")
+    assert [queue.take(), queue.take()] == ["noisy-0", "noisy-1"]
+    third = taker.submit(queue.take)
+    queue.wake("quiet")
+    assert third.result(LIMIT_SECONDS) == "quiet"
+    fourth = taker.submit(queue.take)
+    queue.done("noisy-0")
+    assert fourth.result(LIMIT_SECONDS) == "noisy-2"
+    queue.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key
 from kube_rendezvous_operator.shell.reconciler import OvertakenError
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
@@ -100,3 +101,30 @@ def test_what_can_change_by_nothing_but_an_event_is_left_alone(work: Work) -> No
     queue.wake(OTHER, 0.05)
     reconciles.until_asked(1, OTHER)
     assert reconciles.asked == [KEY, OTHER]
+
+
+class Breaks(Unmeasured):
+    """What counts the work fails as nobody expected, so often."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def reconciled(self, seconds: float) -> None:
+        if self.left:
+            self.left -= 1
+            raise OverflowError("timestamp too large to convert to C PyTime_t")
+
+
+def test_a_worker_that_was_ended_by_something_unexpected_shows_it_and_works_again() -> None:
+    queue: WakeQueue[Key] = WakeQueue()
+    reconciles = Reconciles()
+    workers = Workers(queue, reconciles, 1, Breaks(1))  # type: ignore[arg-type]
+    workers.start()
+    queue.wake(KEY)
+    reconciles.until_asked(1)
+    queue.wake(KEY)
+    reconciles.until_asked(2)
+    queue.wake(OTHER)
+    reconciles.until_asked(1, OTHER)
+    workers.stop()
+    assert [thread.complaint for thread in workers.threads] == [""]

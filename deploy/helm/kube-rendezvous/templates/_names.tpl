@@ -12,10 +12,14 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "kube-rendezvous.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{/* Objects without a namespace: several releases that serve some namespaces each must not share them. */}}
 {{- define "kube-rendezvous.clusterName" -}}
 {{- if .Values.watchNamespaces -}}
-{{- printf "%s-%s" .Release.Namespace (include "kube-rendezvous.fullname" .) -}}
+{{- printf "%s-%s" (include "kube-rendezvous.namespace" .) (include "kube-rendezvous.fullname" .) -}}
 {{- else -}}
 {{- include "kube-rendezvous.fullname" . -}}
 {{- end -}}
@@ -26,16 +30,12 @@
 {{- end -}}
 
 {{- define "kube-rendezvous.serviceAccountUser" -}}
-{{- printf "system:serviceaccount:%s:%s" .Release.Namespace (include "kube-rendezvous.serviceAccountName" .) -}}
+{{- printf "system:serviceaccount:%s:%s" (include "kube-rendezvous.namespace" .) (include "kube-rendezvous.serviceAccountName" .) -}}
 {{- end -}}
 
 {{/* Where `helm test` makes its Rendezvous: one that the operator serves. */}}
 {{- define "kube-rendezvous.testNamespace" -}}
-{{- if .Values.watchNamespaces -}}{{- first .Values.watchNamespaces -}}{{- else -}}{{- .Release.Namespace -}}{{- end -}}
-{{- end -}}
-
-{{- define "kube-rendezvous.image" -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- if .Values.watchNamespaces -}}{{- first .Values.watchNamespaces -}}{{- else -}}{{- include "kube-rendezvous.namespace" . -}}{{- end -}}
 {{- end -}}
 
 {{- define "kube-rendezvous.selector" -}}
@@ -50,4 +50,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* `labels:` and `annotations:` of an object. Takes a dict with root and, where there are any, labels and annotations
+     of that object's values, and own: labels that nobody can change. */}}
+{{- define "kube-rendezvous.labelsAndAnnotations" -}}
+{{- $values := .root.Values -}}
+{{- $chart := include "kube-rendezvous.labels" .root | fromYaml -}}
+labels:
+  {{- mergeOverwrite dict $values.commonLabels (default dict .labels) $chart (default dict .own) | toYaml | nindent 2 }}
+{{- with mergeOverwrite dict $values.commonAnnotations (default dict .annotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}

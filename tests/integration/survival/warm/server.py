@@ -75,7 +75,10 @@ class Server:
     def _start(self, client: socket.socket) -> Trainer | None:
         descriptors = array.array("i")
         room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * descriptors.itemsize)
-        packet, ancillary, _, _ = client.recvmsg(_LONGEST, room)
+        try:
+            packet, ancillary, _, _ = client.recvmsg(_LONGEST, room)
+        except ConnectionError:  # it was killed in the midst of its request
+            packet, ancillary = b"", []
         for _, _, payload in ancillary:
             descriptors.frombytes(payload)
         if not packet:
@@ -92,11 +95,14 @@ class Server:
         self._clients[client] = number, ends
         self._selector.register(client, selectors.EVENT_READ)
         self._selector.register(ends, selectors.EVENT_READ, client)
-        client.send(str(number).encode())
+        with contextlib.suppress(OSError):  # killed since its request: the next event says so
+            client.send(str(number).encode())
         return None
 
     def _client_is_gone(self, client: socket.socket) -> None:
         """Its launcher is, or wants the trainer to end."""
+        if client not in self._clients:  # the trainer's end was among the same events
+            return
         number, _ = self._clients[client]
         self._selector.unregister(client)
         os.kill(number, signal.SIGKILL)

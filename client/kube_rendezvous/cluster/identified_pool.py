@@ -1,0 +1,122 @@
+"""A pool of connections that carry one set of credentials, as it was read once.
+
+What lies in files may be rewritten while we run (tokens, certificates, the whole kubeconfig): then there is another
+set, with a pool of its own, because a connection keeps the certificate that it was opened with.
+"""
+
+import hashlib
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kube_rendezvous.cluster.failures import ApiUnavailableError
+
+# A peer that vanished without a word (a node lost its power) is noticed within 25 s although nothing is sent.
+_KEEPALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    *(
+        [
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+        ]
+        if hasattr(socket, "TCP_KEEPIDLE")
+        else []
+    ),
+]
+
+
+class NotTrustedError(ApiUnavailableError):
+    """TLS was not agreed upon: one side does not accept the other's certificate."""
+
+
+class Credentials:
+    """One set of credentials, with connections that carry it. Thread-safe.
+
+    Args:
+        configuration: a `kubernetes.client.Configuration`.
+    """
+
+    def __init__(self, configuration: Any) -> None:
+        from kubernetes import client
+
+        configuration.socket_options = _KEEPALIVE
+        configuration.connection_pool_maxsize = 64
+        self.host: str = configuration.host.rstrip("/")
+        self.fingerprint = _fingerprint(configuration)
+        self._api = client.ApiClient(configuration)
+        self.pool = self._api.rest_client.pool_manager
+        self._headers: dict[str, str] = {}
+        self._headers_until = 0.0
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        data: bytes | None,
+        headers: Mapping[str, str],
+        timeouts: tuple[float, float],
+        *,
+        stream: bool,
+    ) -> Any:
+        """Send one request and return the response, whatever its status.
+
+        Args:
+            url: from the root of the API server.
+            timeouts: seconds to wait for a connection, and for data.
+            stream: whether the body is left to be read.
+
+        Raises:
+            NotTrustedError: TLS failed.
+            ApiUnavailableError: there was no answer, or the credentials cannot be had now.
+        """
+        import urllib3
+
+        what = f"{method} {url}"
+        own = self._identify(what)
+        try:
+            return self.pool.request(
+                method,
+                f"{self.host}{url}",
+                body=data,
+                headers={"Accept": "application/json", "User-Agent": "kube-rendezvous", **own, **headers},
+                timeout=urllib3.Timeout(connect=timeouts[0], read=timeouts[1]),
+                retries=False,
+                preload_content=not stream,
+            )
+        except urllib3.exceptions.SSLError as error:
+            raise NotTrustedError(what, 0, "", f"{self.host}: {error}") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ApiUnavailableError(what, 0, "", f"{self.host}: {error}") from error
+
+    def _identify(self, what: str) -> dict[str, str]:
+        """The headers. The client re-reads a pod's rotating token, which costs a millisecond: once a second."""
+        now = time.monotonic()
+        if now >= self._headers_until:
+            headers: dict[str, str] = {}
+            try:
+                self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+            except Exception as error:  # the client's own, a plug-in's, OSError and more
+                raise ApiUnavailableError(what, 0, "", f"our credentials cannot be read now: {error}") from error
+            # Files end with a line feed, which no header may hold.
+            self._headers = {key: value.strip() for key, value in headers.items()}
+            self._headers_until = now + 1.0
+        return self._headers
+
+
+def _fingerprint(configuration: Any) -> str:
+    """The same for the same credentials, whichever files they were read from."""
+    found = hashlib.sha256()
+    for key in ("host", "proxy", "tls_server_name"):
+        found.update(f"{getattr(configuration, key, None)}\n".encode())
+    found.update(f"{configuration.api_key.get('BearerToken') or configuration.api_key.get('authorization')}\n".encode())
+    for file in (configuration.cert_file, configuration.key_file, configuration.ssl_ca_cert):
+        try:
+            found.update(Path(file).read_bytes() if file else b"")
+        except OSError:
+            found.update(b"unreadable")
+        found.update(b"\n")
+    return found.hexdigest()

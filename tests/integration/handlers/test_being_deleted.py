@@ -1,0 +1,127 @@
+"""A Rendezvous that is being deleted but held by a finalizer, and other things that undo what a node does."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from integration.handlers.eventually import eventually
+from integration.handlers.nodes import Node, await_round, meet
+from integration.handlers.runs import Run
+from kube_rendezvous.api import RendezvousTimeoutError
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+HOLD = "example.org/hold"
+JOIN_SECONDS = 4
+SOON_SECONDS = 15.0
+
+
+@pytest.fixture
+def held(run: Run) -> Iterator[Run]:
+    """The Rendezvous, which a finalizer will hold."""
+    run.create(minNodes=2)
+    run.hold(HOLD)
+    yield run
+    run.hold()
+
+
+def posts(one: Node) -> int:
+    return [request.method for request in one.requests].count("POST")
+
+
+def test_a_node_that_comes_waits_without_writing_says_what_holds_it_and_ends_by_its_time_out(
+    held: Run, node: Callable[..., Node], caplog: pytest.LogCaptureFixture
+) -> None:
+    held.delete()
+    one = node(join_timeout=JOIN_SECONDS)
+    with pytest.raises(RendezvousTimeoutError, match=f"it is being deleted and held by the finalizer {HOLD}"):
+        one.join().result(SOON_SECONDS)
+    said = [r for r in caplog.records if r.levelno == logging.WARNING and HOLD in r.getMessage()]
+    assert len(said) == 1
+    assert posts(one) == 0
+    assert len(one.requests) <= 4
+    assert held.members() == []
+
+
+def test_nodes_that_waited_for_its_end_make_it_again_and_meet(held: Run, node: Callable[..., Node]) -> None:
+    held.delete()
+    nodes = [node(), node()]
+    joins = [one.join() for one in nodes]
+    eventually(lambda: all(one.requests for one in nodes), "they look")
+    held.hold()
+    await_round(nodes, joins)
+    assert held.status.round == 1
+
+
+def test_a_member_that_comes_back_waits_as_one_that_comes(held: Run, node: Callable[..., Node]) -> None:
+    nodes = [node(join_timeout=JOIN_SECONDS), node(join_timeout=JOIN_SECONDS)]
+    meet(*nodes)
+    held.delete()
+    eventually(lambda: all(one.handler.rendezvous and one.handler.rendezvous.being_deleted for one in nodes), "seen")
+    assert not any(one.told for one in nodes), "what runs may finish"
+    asked = [len(one.requests) for one in nodes]
+    joins = [one.join() for one in nodes]
+    for join in joins:
+        with pytest.raises(RendezvousTimeoutError, match=HOLD):
+            join.result(SOON_SECONDS)
+    for one, before in zip(nodes, asked, strict=True):
+        assert len(one.requests) - before <= 3, "heartbeats alone"
+
+
+def test_to_close_it_ends_by_its_time_out(held: Run, node: Callable[..., Node]) -> None:
+    held.delete()
+    one = node(close_timeout=2)
+    with pytest.raises(RendezvousTimeoutError, match="no answer within 2 s; it is being deleted"):
+        one.begin(one.handler.set_closed).result(SOON_SECONDS)
+    assert posts(one) == 0
+
+
+def test_a_rendezvous_that_somebody_deletes_each_time_is_made_seldom_and_not_for_ever(
+    run: Run, node: Callable[..., Node]
+) -> None:
+    """As a GitOps tool does that prunes what is not in its repository."""
+    over = threading.Event()
+
+    def prune() -> None:
+        while not over.wait(0.01):
+            if run.get() is not None:
+                run.delete()
+
+    pruning = threading.Thread(target=prune)
+    pruning.start()
+    try:
+        one = node(join_timeout=JOIN_SECONDS)
+        began = time.monotonic()
+        with pytest.raises(RendezvousTimeoutError):
+            one.join().result(SOON_SECONDS)
+        assert len(one.requests) <= 4 + 2 * (time.monotonic() - began), one.requests
+    finally:
+        over.set()
+        pruning.join()
+
+
+def test_a_member_that_somebody_deletes_each_time_joins_seldom_and_not_for_ever(
+    run: Run, node: Callable[..., Node]
+) -> None:
+    run.create(minNodes=2, heartbeatSeconds=1)
+    over = threading.Event()
+
+    def clean() -> None:
+        while not over.wait(0.01):
+            for member in run.members():
+                run.delete_member(member.name)
+
+    cleaning = threading.Thread(target=clean)
+    cleaning.start()
+    try:
+        one = node(join_timeout=JOIN_SECONDS)
+        began = time.monotonic()
+        with pytest.raises(RendezvousTimeoutError):
+            one.join().result(SOON_SECONDS)
+        assert len(one.requests) <= 4 + 2 * (time.monotonic() - began), one.requests
+    finally:
+        over.set()
+        cleaning.join()

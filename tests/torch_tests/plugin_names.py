@@ -1,0 +1,10 @@
+"""Variables by which the command tells the processes of the tests what they need."""
+
+NAMESPACE = "TORCH_TESTS_NAMESPACE"
+"""Of the Rendezvous."""
+TEST = "TORCH_TESTS_TEST"
+"""A number of the test that runs."""
+FILES_RELEASE = "TORCH_TESTS_FILES_RELEASE"
+"""Of which release the test files are, as in ``2.6``; "": unknown."""
+REPORT = "TORCH_TESTS_REPORT"
+"""The file for how each test ended."""
