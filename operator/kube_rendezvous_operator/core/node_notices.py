@@ -10,6 +10,8 @@ A node whose maintenance is only planned stays where it is used; newcomers on it
 from collections.abc import Mapping
 from typing import Any
 
+from kube_rendezvous.printable_text import one_line
+
 _LEAVING_TAINTS = frozenset(
     {
         "node.kubernetes.io/out-of-service",
@@ -32,6 +34,8 @@ _LEAVING_CONDITIONS = ("GracefulNodeShutdownInProgress", "DrainInProgress", "Dra
 """KEP-5683, known to the API since Kubernetes 1.37; who sets them decides what they mean on this cluster."""
 
 _PLANNED = "MaintenancePlanned"
+
+_LONGEST_TEXT = 512
 
 
 def notice_to_leave(node: Mapping[str, Any]) -> str:
@@ -57,4 +61,4 @@ def _true_conditions(node: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _said(condition: Mapping[str, Any]) -> str:
     why = str(condition.get("message") or condition.get("reason") or "")
-    return f"{condition['type']}: {why}" if why else str(condition["type"])
+    return one_line(f"{condition['type']}: {why}" if why else str(condition["type"]))[:_LONGEST_TEXT]

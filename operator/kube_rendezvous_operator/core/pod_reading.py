@@ -27,6 +27,7 @@ _RESTARTING = "AllContainersRestarting"
 
 _JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
 
+_LONGEST_INDEX = 10  # digits of the completions of a Job
 _LONGEST_TEXT = 512
 """Of what a pod says of itself: enough to see what to do."""
 
@@ -91,7 +92,8 @@ def owner_of(meta: Mapping[str, Any]) -> OwnerRef | None:
 
 def _completion_index(meta: Mapping[str, Any]) -> str:
     key = "batch.kubernetes.io/job-completion-index"
-    return str((meta.get("labels") or {}).get(key) or (meta.get("annotations") or {}).get(key) or "")
+    index = str((meta.get("labels") or {}).get(key) or (meta.get("annotations") or {}).get(key) or "")
+    return index if index.isdecimal() and len(index) <= _LONGEST_INDEX else ""
 
 
 def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -129,8 +129,8 @@ class Operator:
             self._sweeper.sweep,
             self._permit,
             RoundMeasurement(measure, self._queue.asked_at),
-            self._read_owners,
             HeartbeatBudgets(self._counts),
+            read_owners=self._read_owners,
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()

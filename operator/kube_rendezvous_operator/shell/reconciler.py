@@ -72,9 +72,9 @@ class Reconciler:
         sweep: deletes Members when there is time.
         permit: called before every write; raises if this process must not write (any more).
         rounds: told what became of rounds.
-        read_owners: reads what made pods, so that the surroundings have it.
         budgets: of heartbeats.
         now: the time, UTC; none: a clock of its own that does not jump.
+        read_owners: reads what made pods, so that the surroundings have it.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class Reconciler:
         sweep: Callable[[Key, Iterable[Expulsion]], None],
         permit: Callable[[], None] = lambda: None,
         rounds: RoundMeasurement | None = None,
-        read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
         budgets: HeartbeatBudgets | None = None,
         now: Callable[[], datetime] | None = None,
+        read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
