@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e node image bench endurance memory soak soak-survivors simulate generate local lint format clean
+.PHONY: help attack demo test e2e node image bench endurance memory soak soak-survivors simulate generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,12 @@ soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make s
 SCHEDULES ?= 500
 soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live on: make soak-survivors SCHEDULES=500
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m survivor_soak --schedules $(SCHEDULES) $(ARGS)
+
+attack: $(INSTALLED) ## Try what a hostile neighbour or proxy can do, on a real API server (docs/security.md; 15 minutes)
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
+	@ATTACK=full $(BIN)/python -m pytest -s --timeout 1800 tests/integration/chart/test_trainer_attempts.py \
+	  tests/integration/handlers/test_floods.py tests/integration/handlers/test_hostile_objects.py \
+	  tests/integration/handlers/test_bad_proxy.py $(ARGS)
 
 SEEDS ?= 0:20000
 simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000
