@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e node image bench endurance memory soak soak-survivors simulate torch-tests generate local lint format clean
+.PHONY: help attack demo test e2e node image bench endurance memory soak soak-survivors simulate torch-tests generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,12 @@ soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live o
 
 torch-tests: $(INSTALLED) ## Run PyTorch's own tests of agents and launcher on this backend: make torch-tests TORCH_SOURCE=…
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)
+
+attack: $(INSTALLED) ## Try what a hostile neighbour or proxy can do, on a real API server (docs/security.md; 15 minutes)
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
+	@ATTACK=full $(BIN)/python -m pytest -s --timeout 1800 tests/integration/chart/test_trainer_attempts.py \
+	  tests/integration/handlers/test_floods.py tests/integration/handlers/test_hostile_objects.py \
+	  tests/integration/handlers/test_bad_proxy.py $(ARGS)
 
 SEEDS ?= 0:20000
 simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000

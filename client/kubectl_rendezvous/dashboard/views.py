@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import Forming, Member, PastRound
 from kubectl_rendezvous.causes import Finding
 from kubectl_rendezvous.causes.membership import why_not_in
@@ -12,7 +13,7 @@ from kubectl_rendezvous.heartbeats import limit_of, renewed_at
 from kubectl_rendezvous.observation import Hold, Observation, SeenRendezvous
 from kubectl_rendezvous.tables import state_of, verdict
 from kubectl_rendezvous.timeline import seconds_lost
-from kubectl_rendezvous.wording import as_sentence, printable
+from kubectl_rendezvous.wording import as_sentence
 
 View: TypeAlias = dict[str, Any]
 

@@ -63,7 +63,11 @@ def test_a_wrong_value_is_refused(helm: Path, value: str, says: str) -> None:
         ["watchNamespaces={default}", "topology.enabled=false"],
         ["replicaCount=1", "operator.priorityClassName=system-cluster-critical", "crds.install=false"],
         ["trainers.namespaces={default}", "trainers.rendezvousNames={my-run}", "trainers.createRendezvous=false"],
-        ["networkPolicy.apiServerAddresses={10.96.0.1/32,fd00::1/128}", "trainers.namespaces={default}"],
+        [
+            "networkPolicy.apiServerAddresses={10.96.0.1/32,fd00::1/128}",
+            "trainers.namespaces={default}",
+            "trainers.networkPolicy.enabled=true",
+        ],
         [r"memberGuard.exemptUsers={system:serviceaccount:a:b}", r"memberGuard.exemptExpressions={1 == 2}"],
     ],
     ids=["default", "namespaced", "one-replica", "trainers", "network policy", "exemptions"],

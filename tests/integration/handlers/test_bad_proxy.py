@@ -1,0 +1,91 @@
+"""Answers that are not the API server's: no thread ends, nobody is told without a cause, and all is well soon after."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from integration.handlers.bad_proxy import BadProxy, Mood
+from integration.handlers.eventually import eventually
+from integration.handlers.nodes import Node, meet
+from integration.handlers.runs import Run
+from rendezvous_local.cluster import Cluster
+from rendezvous_local.operator_process import OperatorProcess
+
+MakeNode = Callable[..., Node]
+pytestmark = pytest.mark.timeout(300)
+
+BAD_SECONDS = 12.0
+SETTLED_SECONDS = 15.0
+SLOW_MACHINE_SECONDS = 15.0
+BAD = [mood for mood in Mood if mood is not Mood.GOOD]
+
+
+@pytest.fixture(scope="module")
+def proxy(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BadProxy]:
+    if cluster.control_plane is None:
+        pytest.skip("needs a kubeconfig with a token: unset KUBECONFIG")
+    with BadProxy(cluster.kubeconfig, tmp_path_factory.mktemp("proxy")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def operator_behind(
+    proxy: BadProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[OperatorProcess, Path]]:
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    with OperatorProcess(proxy.kubeconfig, log=log) as operator:
+        yield operator, log
+
+
+@pytest.mark.parametrize("mood", BAD, ids=[mood.name.lower() for mood in BAD])
+def test_while_a_proxy_misbehaves_nobody_is_told_and_afterwards_all_is_well(
+    mood: Mood,
+    proxy: BadProxy,
+    operator_behind: tuple[OperatorProcess, Path],
+    run: Run,
+    node: MakeNode,
+) -> None:
+    operator, log = operator_behind
+    run.create(minNodes=2, heartbeatSeconds=1)
+    nodes = [node(kubeconfig=proxy.kubeconfig) for _ in range(2)]
+    meet(*nodes)
+    before = {thread.name for thread in threading.enumerate()}
+    told = []
+    proxy.set(mood)
+    end = time.monotonic() + BAD_SECONDS
+    while time.monotonic() < end:
+        told += [one.slot for one in nodes if one.told]
+        time.sleep(0.1)
+    assert proxy.answered_badly > 0
+    proxy.set(Mood.GOOD)
+    beats = {member.name: member.renew_time for member in run.members()}
+    settled = SETTLED_SECONDS + SLOW_MACHINE_SECONDS
+    eventually(lambda: all(m.renew_time != beats[m.name] for m in run.members()), "both beat again", settled)
+    eventually(lambda: operator.page("/livez") == "alive\n", "the operator is alive", settled)
+    assert not told
+    assert not any(one.told for one in nodes)
+    assert run.status.round == 1
+    assert {name for name in before if name.startswith("rendezvous-")} <= {t.name for t in threading.enumerate()}
+    assert operator.restarts == 0
+    assert "Traceback" not in log.read_text()
+    lost, other = nodes
+    lost.fall_silent()
+    eventually(lambda: other.told, "and a death is told", settled)
+
+
+@pytest.mark.parametrize("mood", BAD, ids=[mood.name.lower() for mood in BAD])
+def test_who_joins_through_it_joins_when_it_has_become_good(
+    mood: Mood, proxy: BadProxy, operator_behind: tuple[OperatorProcess, Path], run: Run, node: MakeNode
+) -> None:
+    run.create(minNodes=2)
+    nodes = [node(kubeconfig=proxy.kubeconfig) for _ in range(2)]
+    proxy.set(mood)
+    so_far = proxy.answered_badly
+    joins = [one.join() for one in nodes]
+    eventually(lambda: proxy.answered_badly >= so_far + 4, "they have tried more than once", 30)
+    assert not any(join.done() and join.exception() for join in joins), [join.exception() for join in joins]
+    proxy.set(Mood.GOOD)
+    assert sorted(join.result(SETTLED_SECONDS + SLOW_MACHINE_SECONDS).rank for join in joins) == [0, 1]
