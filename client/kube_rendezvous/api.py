@@ -3,8 +3,8 @@
 Code and tests that are written for ``torch.distributed.elastic.rendezvous`` work with this module when only
 their import line changes: names, signatures, defaults, error types and messages are those of torch 2.15.
 Beyond torch's own ``__all__`` it exports :class:`Store` and :func:`get_free_port`, and
-:data:`rendezvous_handler_registry` already knows the backend ``kubernetes``. Importing it loads a few modules
-of the standard library, neither torch nor kubernetes.
+:data:`rendezvous_handler_registry` already knows the backend ``kubernetes``, which registers itself. Importing
+it loads a few modules of the standard library, neither torch nor kubernetes.
 
 The interface and the texts of its errors come from PyTorch, ``torch/distributed/elastic/rendezvous/api.py``:
 Copyright (c) Facebook, Inc. and its affiliates, BSD-3-Clause.
@@ -316,13 +316,27 @@ class RendezvousHandlerRegistry:
         return handler
 
 
-def _create_kubernetes_handler(params: RendezvousParameters) -> RendezvousHandler:
-    # Imported here, because the Kubernetes client takes half a second that only those who use it should pay.
-    from kube_rendezvous.handler import create_handler
+class _InstalledBackends(RendezvousHandlerRegistry):
+    """Knows the backends that installed packages bring along, too: entry points of the group `BACKENDS`."""
 
-    return create_handler(params)
+    def register(self, backend: str, creator: RendezvousHandlerCreator) -> None:
+        self._find(backend)
+        super().register(backend, creator)
+
+    def create_handler(self, params: RendezvousParameters) -> RendezvousHandler:
+        self._find(params.backend)
+        return super().create_handler(params)
+
+    def _find(self, backend: str) -> None:
+        if backend and backend not in self._registry:
+            from importlib.metadata import entry_points  # a dozen milliseconds, for those who make a handler
+
+            for entry in entry_points(group=BACKENDS, name=backend):
+                self._registry[backend] = entry.load()
 
 
-#: The registry that launchers use; it knows the backend ``kubernetes``.
-rendezvous_handler_registry = RendezvousHandlerRegistry()
-rendezvous_handler_registry.register("kubernetes", _create_kubernetes_handler)
+#: Entry points of this group register a backend: its name, and what creates its handlers.
+BACKENDS = "kube_rendezvous.backends"
+
+#: The registry that launchers use; it knows the backend ``kubernetes``, and those of other packages.
+rendezvous_handler_registry: RendezvousHandlerRegistry = _InstalledBackends()

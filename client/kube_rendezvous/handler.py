@@ -8,8 +8,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
 
 from kube_rendezvous.api import (
     RendezvousClosedError,
@@ -34,38 +32,13 @@ from kube_rendezvous.membership.standing import ClosedForUs, Place, holds_a_plac
 from kube_rendezvous.resources import Rendezvous
 from kube_rendezvous.settings import HandlerSettings, read_settings
 from kube_rendezvous.settling import Settling
-from kube_rendezvous.store_choice import AddressOnlyStore
+from kube_rendezvous.store_choice import AddressOnlyStore, StoreOpener, default_store_opener
 
 BACKEND = "kubernetes"
 
 _log = logging.getLogger(__name__)
 
 _GOODBYE_SECONDS = 5.0
-
-
-class StoreOpener(Protocol):
-    """Opens the bootstrap store of a round."""
-
-    def __call__(
-        self,
-        place: Place,
-        listening: socket.socket | None,
-        *,
-        timeout: float,
-        given_up: Callable[[], bool],
-    ) -> Store | None:
-        """Open the store.
-
-        Args:
-            place: whose `store` says where it listens.
-            listening: for rank 0, which serves the store: the socket on which its clients already queue. The
-                opener owns it from now on. None for all others.
-            timeout: seconds for one operation on the store later on.
-            given_up: true when the round is not worth waiting for any more; ask it while waiting.
-
-        Returns:
-            The store, its keys private to this round; None if `given_up` became true first.
-        """
 
 
 def create_handler(
@@ -82,8 +55,6 @@ def create_handler(
         RendezvousConnectionError: there are no usable credentials.
     """
     if open_store is None:
-        from kube_rendezvous.store_choice import default_store_opener
-
         open_store = default_store_opener()
     settings = read_settings(params)
     try:

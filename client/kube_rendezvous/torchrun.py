@@ -1,12 +1,9 @@
-"""The border to torch: the only module that imports it. torch's classes outside, ours inside."""
+"""The border to torchrun: torch's classes outside, ours inside."""
 
 import contextlib
-import functools
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Iterator
 from typing import cast
 
 import torch.distributed as dist
@@ -14,12 +11,8 @@ from torch.distributed.elastic import rendezvous as torch_rendezvous
 from torch.distributed.elastic.events import NodeState, construct_and_record_rdzv_event
 
 from kube_rendezvous import api
-from kube_rendezvous.every_address import loopback_of
 from kube_rendezvous.handler import KubernetesRendezvousHandler, create_handler
-from kube_rendezvous.membership.standing import Place
-
-_FIRST_TRY_SECONDS = 5.0
-_LONGEST_TRY_SECONDS = 30.0
+from kube_rendezvous.tcp_store import open_tcp_store
 
 _TORCH_ERRORS: dict[type[api.RendezvousError], type[Exception]] = {
     api.RendezvousClosedError: torch_rendezvous.RendezvousClosedError,
@@ -166,50 +159,3 @@ def _torch_errors() -> Iterator[None]:
         yield
     except api.RendezvousError as error:
         raise _TORCH_ERRORS.get(type(error), torch_rendezvous.RendezvousError)(str(error)) from error
-
-
-def open_tcp_store(
-    place: Place, listening: socket.socket | None, *, timeout: float, given_up: Callable[[], bool]
-) -> api.Store | None:
-    """A `StoreOpener`: rank 0 serves a fresh TCPStore on its listening socket, the others connect to it."""
-    store = _serve(place, listening) if listening is not None else _connect(place, given_up)
-    if store is None:
-        return None
-    store.set_timeout(timedelta(seconds=timeout))
-    prefix = f"kube-rendezvous/{place.rendezvous_uid}/{place.round}"
-    return cast(api.Store, dist.PrefixStore(prefix, store))
-
-
-def _serve(place: Place, listening: socket.socket) -> dist.TCPStore:
-    # The server reaches itself by loopback: its address may be one that only others can use.
-    itself = loopback_of(listening)
-    serve = functools.partial(
-        dist.TCPStore,
-        host_name=itself,
-        port=place.store.port,
-        is_master=True,
-        wait_for_workers=False,
-        master_listen_fd=listening.detach(),
-    )
-    try:
-        return serve()
-    except NotImplementedError:  # torch 2.6: its server on libuv takes no socket, the older one does
-        return serve(use_libuv=False)
-
-
-def _connect(place: Place, given_up: Callable[[], bool]) -> dist.TCPStore | None:
-    """Connect in tries of limited length: a store whose host has just died must not hold us."""
-    seconds = _FIRST_TRY_SECONDS
-    while not given_up():
-        try:
-            return dist.TCPStore(
-                host_name=place.store.address,
-                port=place.store.port,
-                is_master=False,
-                wait_for_workers=False,
-                timeout=timedelta(seconds=seconds),
-            )
-        except (dist.DistError, RuntimeError):
-            seconds = min(_LONGEST_TRY_SECONDS, seconds * 2)
-            time.sleep(0.05)
-    return None

@@ -16,7 +16,7 @@ from kube_rendezvous.survival.abandonable import AbandonableStore, unless_given_
 from kube_rendezvous.survival.errors import RoundOverError
 from kube_rendezvous.survival.roster_exchange import GivenUp
 from kube_rendezvous.survival.worker_place import WorkerPlace
-from kube_rendezvous.torchrun import open_tcp_store
+from kube_rendezvous.tcp_store import open_tcp_store
 
 # How gloo and NCCL say that a round is broken, where they raise plain RuntimeErrors.
 _BROKEN = (

@@ -23,7 +23,7 @@ def test_without_torch_the_store_is_an_address(monkeypatch: pytest.MonkeyPatch) 
 
 def test_with_torch_the_store_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="torch's store can be chosen only where torch is installed")
-    from kube_rendezvous.torchrun import open_tcp_store
+    from kube_rendezvous.tcp_store import open_tcp_store
 
     assert default_store_opener() is open_tcp_store
 

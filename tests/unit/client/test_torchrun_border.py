@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous import api
+from kube_rendezvous import api, tcp_store
 from kube_rendezvous.membership.listening_socket import listen_for_the_store, port_of
 from kube_rendezvous.membership.standing import Place
 from kube_rendezvous.resources import BootstrapStore
@@ -118,18 +118,18 @@ def test_rank_0_serves_on_its_listening_socket_and_the_others_reach_it(
     served: tuple[socket.socket, int, str],
 ) -> None:
     listening, port, address = served
-    ours = torchrun.open_tcp_store(place(0, port, address), listening, timeout=5.0, given_up=lambda: False)
-    theirs = torchrun.open_tcp_store(place(1, port, address), None, timeout=5.0, given_up=lambda: False)
+    ours = tcp_store.open_tcp_store(place(0, port, address), listening, timeout=5.0, given_up=lambda: False)
+    theirs = tcp_store.open_tcp_store(place(1, port, address), None, timeout=5.0, given_up=lambda: False)
     ours.set("key", "value")
     assert theirs.get("key") == b"value"
     assert isinstance(ours, api.Store)
     assert theirs.timeout.total_seconds() == 5
-    other = torchrun.open_tcp_store(place(1, port, address, number=2), None, timeout=5.0, given_up=lambda: False)
+    other = tcp_store.open_tcp_store(place(1, port, address, number=2), None, timeout=5.0, given_up=lambda: False)
     assert not other.check(["key"]), "the keys of a round are its own"
 
 
 def test_a_store_that_nobody_serves_is_given_up_when_its_round_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torchrun, "_FIRST_TRY_SECONDS", 0.2)
+    monkeypatch.setattr(tcp_store, "_FIRST_TRY_SECONDS", 0.2)
     with listen_for_the_store() as listening:
         port = port_of(listening)
     asked: list[None] = []
@@ -138,5 +138,5 @@ def test_a_store_that_nobody_serves_is_given_up_when_its_round_is(monkeypatch: p
         asked.append(None)
         return len(asked) > 1
 
-    assert torchrun.open_tcp_store(place(1, port, "127.0.0.1"), None, timeout=5.0, given_up=given_up) is None
+    assert tcp_store.open_tcp_store(place(1, port, "127.0.0.1"), None, timeout=5.0, given_up=given_up) is None
     assert len(asked) == 2

@@ -1,0 +1,64 @@
+"""The bootstrap store of a round as torch's TCPStore: served by rank 0, its keys private to the round."""
+
+import functools
+import socket
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+
+import torch.distributed as dist
+
+from kube_rendezvous.api import Store
+from kube_rendezvous.every_address import loopback_of
+from kube_rendezvous.membership.standing import Place
+
+_FIRST_TRY_SECONDS = 5.0
+_LONGEST_TRY_SECONDS = 30.0
+
+
+def open_tcp_store(
+    place: Place, listening: socket.socket | None, *, timeout: float, given_up: Callable[[], bool]
+) -> Store | None:
+    """A `StoreOpener`: rank 0 serves a fresh TCPStore on its listening socket, the others connect to it."""
+    store = _serve(place, listening) if listening is not None else _connect(place, given_up)
+    if store is None:
+        return None
+    store.set_timeout(timedelta(seconds=timeout))
+    prefix = f"kube-rendezvous/{place.rendezvous_uid}/{place.round}"
+    return cast(Store, dist.PrefixStore(prefix, store))
+
+
+def _serve(place: Place, listening: socket.socket) -> dist.TCPStore:
+    # The server reaches itself by loopback: its address may be one that only others can use.
+    itself = loopback_of(listening)
+    serve = functools.partial(
+        dist.TCPStore,
+        host_name=itself,
+        port=place.store.port,
+        is_master=True,
+        wait_for_workers=False,
+        master_listen_fd=listening.detach(),
+    )
+    try:
+        return serve()
+    except NotImplementedError:  # torch 2.6: its server on libuv takes no socket, the older one does
+        return serve(use_libuv=False)
+
+
+def _connect(place: Place, given_up: Callable[[], bool]) -> dist.TCPStore | None:
+    """Connect in tries of limited length: a store whose host has just died must not hold us."""
+    seconds = _FIRST_TRY_SECONDS
+    while not given_up():
+        try:
+            return dist.TCPStore(
+                host_name=place.store.address,
+                port=place.store.port,
+                is_master=False,
+                wait_for_workers=False,
+                timeout=timedelta(seconds=seconds),
+            )
+        except (dist.DistError, RuntimeError):
+            seconds = min(_LONGEST_TRY_SECONDS, seconds * 2)
+            time.sleep(0.05)
+    return None
