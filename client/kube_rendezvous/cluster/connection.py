@@ -11,6 +11,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -119,6 +121,7 @@ class Connection:
         body: Any = None,
         content_type: str = _JSON,
         timeout: float = ANSWER_SECONDS,
+        as_user: str = "",
     ) -> dict[str, Any]:
         """Send one request and return the parsed answer.
 
@@ -129,14 +132,14 @@ class Connection:
             body: sent as JSON.
             content_type: of the body.
             timeout: seconds to wait for the answer; a connection is waited for no longer than that, either.
+            as_user: whom to impersonate; "" for nobody.
 
         Raises:
             ApiUnavailableError: it may work later.
             ApiRefusedError: it will not.
         """
-        response = self._send(
-            method, path, query, body, content_type, (min(CONNECT_SECONDS, timeout), timeout), stream=False
-        )
+        timeouts = (min(CONNECT_SECONDS, timeout), timeout)
+        response = self._send(method, path, query, body, content_type, timeouts, stream=False, as_user=as_user)
         try:
             answer = json.loads(response.data)
         except ValueError:
@@ -159,6 +162,18 @@ class Connection:
         response = self._send("GET", path, query, None, _JSON, (CONNECT_SECONDS, silence), stream=True)
         return ResponseStream(response, f"GET {path} (watch)")
 
+    def server_time(self) -> datetime | None:
+        """The API server's clock, in whole seconds; None if it does not tell.
+
+        Raises:
+            ApiUnavailableError, ApiRefusedError: as in `request`.
+        """
+        response = self._send("GET", "/version", None, None, _JSON, (CONNECT_SECONDS, ANSWER_SECONDS), stream=False)
+        try:
+            return parsedate_to_datetime(response.headers.get("Date", ""))
+        except ValueError:
+            return None
+
     def close(self) -> None:
         """Close idle connections. Requests under way go on."""
         self._credentials.pool.clear()
@@ -173,11 +188,14 @@ class Connection:
         timeouts: tuple[float, float],
         *,
         stream: bool,
+        as_user: str = "",
     ) -> Any:
         """Send it; and once more with fresh credentials, if those that we have are not accepted."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         url = f"{path}?{urlencode(query)}" if query else path
         headers = {} if body is None else {"Content-Type": content_type}
+        if as_user:
+            headers["Impersonate-User"] = as_user
         what = f"{method} {path}"
         while True:
             credentials, response, broken = self._credentials, None, None
