@@ -54,13 +54,13 @@ def check_network(seen: Surroundings) -> Iterable[Finding]:
     if seen.pods is None:
         return
     listener, caller = seen.pods
-    if not listener.report or not caller.report:
-        if any(pod.report for pod in seen.pods):
-            silent = caller if listener.report else listener
-            sentence = f"Pod {silent.name} did not report: {silent.hold or 'no report'}"
+    if not caller.report:
+        if listener.report:
             look = f"`kubectl -n {seen.namespace} get events`"
-            yield Finding("network", Verdict.UNKNOWN, as_sentence(sentence), look)
+            said = as_sentence(f"Pod {caller.name} did not report: {caller.hold or 'no report'}")
+            yield Finding("network", Verdict.UNKNOWN, said, look)
         return
+    # One that nobody reaches waits on, and reports nothing.
     where = f"from node {caller.node or '?'} to node {listener.node or '?'}"
     if error := str(caller.report.get("error") or ""):
         yield Finding(

@@ -139,17 +139,28 @@ def test_pods_of_the_image_tell_what_it_holds_and_call_each_other(
     assert kubectl("get", "pods", "-n", namespace, "-o", "name").stdout == ""
 
 
-def test_pods_that_do_not_reach_each_other_and_an_image_without_us_are_problems(
+def test_pods_that_do_not_reach_each_other_are_a_problem(
+    doctor: Doctor, anybody: Connection, namespace: str, kubectl: Any
+) -> None:
+    kubectl("create", "serviceaccount", "trainer", "-n", namespace)
+    with ProcessKubelet(anybody, namespace, address="192.0.2.1", nodes=["one"]):  # an address that nobody has
+        found = doctor("--image", "trainer", "--timeout", "60")
+    assert found.one("image", "ok")
+    problem = found.one("network", "problem")
+    assert "A pod did not reach a port of another one, from node one to node one: call 192.0.2.1" in problem["sentence"]
+    assert "get networkpolicies" in problem["mend"]
+
+
+def test_an_image_without_torch_and_without_us_is_told(
     doctor: Doctor, anybody: Connection, namespace: str, kubectl: Any
 ) -> None:
     kubectl("create", "serviceaccount", "trainer", "-n", namespace)
     bare = (sys.executable, "-I", "-S")  # sees no installed package
-    with ProcessKubelet(anybody, namespace, address="127.0.0.9", python=bare, nodes=["one"]):
+    with ProcessKubelet(anybody, namespace, python=bare, nodes=["one"]):
         found = doctor("--image", "trainer", "--timeout", "60")
-    sentences = [finding["sentence"] for finding in found.of("image")]
-    assert "kube-rendezvous is not in it." in sentences
-    assert "There is no torch in it: torchrun cannot run." in sentences
-    assert found.status == 1
+    assert found.one("image", "problem")["sentence"] == "kube-rendezvous is not in it."
+    assert found.one("image", "warning")["sentence"] == "There is no torch in it: torchrun cannot run."
+    assert "Both ran on one node" in found.one("network", "ok")["sentence"]
 
 
 def test_an_image_that_does_not_start_is_told_with_the_kubelets_words(
