@@ -11,14 +11,26 @@ from kubectl_rendezvous.observation import Hold
 from kubectl_rendezvous.pod_reading import read_pod
 
 RUN_LABEL = "rendezvous.dev/doctor"
-_NOBODY = 65532
+_NOBODY = {"runAsUser": 65532, "runAsGroup": 65532}
+_RANGE = "openshift.io/sa.scc.uid-range"
 _LONGEST_SECONDS = 600
 
 
 def pod_manifest(
-    name: str, run: str, image: str, account: str, pull_secrets: Sequence[str], arguments: Sequence[str]
+    name: str,
+    run: str,
+    image: str,
+    account: str,
+    pull_secrets: Sequence[str],
+    arguments: Sequence[str],
+    *,
+    numbered: bool = True,
 ) -> dict[str, Any]:
-    """A pod under Pod Security `restricted`, on another node than the other one where that can be."""
+    """A pod under Pod Security `restricted`, on another node than the other one where that can be.
+
+    Args:
+        numbered: whether to name a user by number: an image's own may be root. OpenShift picks one by itself.
+    """
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {RUN_LABEL: run}}}
     script = files(__package__).joinpath("in_the_pod.py").read_text()
     container = {
@@ -44,8 +56,7 @@ def pod_manifest(
             "imagePullSecrets": [{"name": secret} for secret in pull_secrets],
             "securityContext": {
                 "runAsNonRoot": True,
-                "runAsUser": _NOBODY,
-                "runAsGroup": _NOBODY,
+                **(_NOBODY if numbered else {}),
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "affinity": {
@@ -56,6 +67,11 @@ def pod_manifest(
             "containers": [container],
         },
     }
+
+
+def picks_users(namespace: Mapping[str, Any]) -> bool:
+    """Whether the cluster gives the pods of a namespace their user."""
+    return _RANGE in (namespace["metadata"].get("annotations") or {})
 
 
 def has_ended(obj: Mapping[str, Any]) -> bool:

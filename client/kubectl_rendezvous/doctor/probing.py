@@ -16,6 +16,7 @@ from kubectl_rendezvous.doctor.probe_pods import (
     address_of,
     cannot_start,
     has_ended,
+    picks_users,
     pod_manifest,
     read_probe,
 )
@@ -59,9 +60,12 @@ def try_image(
     port = 20000 + secrets.randbelow(10000)
     pods = _Pods(reader.connection, reader.namespace, run)
     end = time.monotonic() + seconds
+    numbered = True
+    with contextlib.suppress(ApiFailureError):
+        numbered = not picks_users(reader.connection.request("GET", f"/api/v1/namespaces/{reader.namespace}"))
 
     def manifest(name: str, *arguments: str) -> dict[str, Any]:
-        return pod_manifest(name, run, image, account, pull_secrets, arguments)
+        return pod_manifest(name, run, image, account, pull_secrets, arguments, numbered=numbered)
 
     with pods:
         refused = pods.make(manifest(listener, "listen", str(port), str(seconds)))

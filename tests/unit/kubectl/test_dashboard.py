@@ -26,6 +26,11 @@ def view_of(observation: Observation) -> View:
     return view
 
 
+def link(mode: str, destination: str) -> dict[str, list[str]]:
+    """What a browser says of how it came to ask."""
+    return {"sec-fetch-mode": [mode], "sec-fetch-dest": [destination]}
+
+
 def applied(view: View, change: View) -> View:
     """As page/view.js does it."""
     after = {**view, **change.get("set", {})}
@@ -157,6 +162,9 @@ def test_one_thread_follows_for_all_who_look_and_ends_with_the_last() -> None:
         ("/s3cret/", {"host": ["localhost:1"], "origin": ["https://localhost:1"]}, 403),
         ("/s3cret/", {"host": ["localhost:1"], "origin": ["null"]}, 403),
         ("/s3cret/", {"host": ["localhost:1"], "sec-fetch-site": ["cross-site"]}, 403),
+        ("/s3cret/", {"host": ["localhost:1"], "sec-fetch-site": ["cross-site"], **link("navigate", "document")}, ""),
+        ("/s3cret/", {"host": ["localhost:1"], "sec-fetch-site": ["cross-site"], **link("navigate", "iframe")}, 403),
+        ("/s3cret/", {"host": ["localhost:1"], "sec-fetch-site": ["cross-site"], **link("no-cors", "script")}, 403),
     ],
 )
 def test_only_its_own_page_is_admitted(path: str, headers: Mapping[str, list[str]], answer: str | int) -> None:

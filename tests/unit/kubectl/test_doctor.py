@@ -19,7 +19,7 @@ from kubectl_rendezvous.doctor.finding import Finding
 from kubectl_rendezvous.doctor.guard import check_guard
 from kubectl_rendezvous.doctor.installed import read_definition, read_deployment
 from kubectl_rendezvous.doctor.operator_presence import check_operator
-from kubectl_rendezvous.doctor.probe_pods import read_probe
+from kubectl_rendezvous.doctor.probe_pods import picks_users, pod_manifest, read_probe
 from kubectl_rendezvous.doctor.rights import OPERATOR_NEEDS, TRAINER_MAY_WANT, TRAINER_NEEDS, TRAINER_SHOULD_NOT
 from kubectl_rendezvous.doctor.surroundings import (
     Answer,
@@ -212,6 +212,17 @@ def test_the_clock_of_a_pod_is_wrong_when_it_ran_before_it_was_made_or_after_it_
         return read_probe("a", obj, NOW.timestamp()).ahead
 
     assert [ahead(seconds) for seconds in (0.0, -5.0, 20.0, -30.0)] == [0.0, 0.0, 20.0, -20.0]
+
+
+def test_where_the_cluster_picks_users_the_probe_names_none() -> None:
+    assert picks_users({"metadata": {"annotations": {"openshift.io/sa.scc.uid-range": "1000660000/10000"}}})
+    assert not picks_users({"metadata": {}})
+    context = [
+        pod_manifest("a", "r", "i", "trainer", (), (), numbered=numbered)["spec"]["securityContext"]
+        for numbered in (True, False)
+    ]
+    assert [one.get("runAsUser") for one in context] == [65532, None]
+    assert all(one["runAsNonRoot"] for one in context)
 
 
 def test_the_operators_deployment_is_known_by_its_arguments() -> None:
