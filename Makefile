@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help attack demo test e2e node image bench endurance memory soak soak-survivors simulate torch-tests generate local lint format clean
+.PHONY: help attack demo test e2e node image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root
 
 image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=python:3.13-slim
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local image $(ARGS)
+
+screenshots: $(INSTALLED) ## Draw the dashboard's pictures of the documentation anew (docs/images)
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
+	@SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/integration/dashboard/test_a_thousand_members.py $(ARGS)
 
 bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (6 to 11 minutes)
 	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 _EXAMPLES = """\
 examples:
+  kubectl rendezvous doctor                           is the cluster ready for a first job?
   kubectl rendezvous list -A                          every rendezvous of the cluster
   kubectl rendezvous explain my-run                   why does it wait, who is in, who is not, what to do next
   kubectl rendezvous watch my-run                     ranks, pods, heartbeats as they change
@@ -35,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _history(commands)
     _plan(commands)
     _dashboard(commands)
+    _doctor(commands)
     _close(commands)
     return parser
 
@@ -124,6 +126,36 @@ def _dashboard(commands: Commands) -> None:
     )
     command.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
     command.add_argument("--port", type=_port, default=0, metavar="N", help="on 127.0.0.1 (default: any free one)")
+
+
+def _doctor(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "doctor",
+        "whether the cluster is ready for a job in this namespace, with the command that mends what is not",
+        "  kubectl rendezvous doctor -n team-a                    reads only\n"
+        "  kubectl rendezvous doctor -n team-a --try              makes a Rendezvous, to see an operator answer\n"
+        "  kubectl rendezvous doctor -n team-a --image TRAINER    runs two pods of the image, too, for some seconds",
+    )
+    command.add_argument(
+        "--service-account", default="trainer", metavar="NAME", help="of the training pods (default: trainer)"
+    )
+    command.add_argument(
+        "--operator-namespace", metavar="NS", help="where the operator is installed (default: it is looked for)"
+    )
+    command.add_argument(
+        "--try", dest="attempt", action="store_true", help="make a Rendezvous, wait for an answer, delete it"
+    )
+    command.add_argument(
+        "--image", default="", help="training image: run two pods of it that tell what it holds and call each other"
+    )
+    command.add_argument(
+        "--image-pull-secret", action="append", default=[], metavar="NAME", help="for the image; may be given again"
+    )
+    command.add_argument(
+        "--timeout", type=_seconds, default=180.0, metavar="SECONDS", help="for the two pods (default: 180)"
+    )
+    _output(command, ("json", "yaml"), "the findings for programs")
 
 
 def _close(commands: Commands) -> None:

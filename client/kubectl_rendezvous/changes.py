@@ -8,6 +8,9 @@ from kubectl_rendezvous.story import came_and_went
 from kubectl_rendezvous.tables import state_of, verdict
 from kubectl_rendezvous.wording import as_sentence, count, listed
 
+_ONE_BY_ONE = 10
+"""More that come or go at once are told in one line: a thousand would be read by nobody."""
+
 
 def first_lines(seen: Observation) -> Iterable[str]:
     """What holds when the watch begins."""
@@ -52,11 +55,17 @@ def _forming(before: Observation, after: Observation) -> Iterable[str]:
 
 def _members(before: Observation, after: Observation) -> Iterable[str]:
     was, now = {m.name for m in before.own_members}, {m.name: m for m in after.own_members}
-    for name in sorted(now.keys() - was):
-        pod = f" (pod {now[name].pod_name})" if now[name].pod_name else ""
-        yield f"{name} joined{pod}."
-    for name in sorted(was - now.keys()):
-        yield f"{name} is gone."
+    came, went = sorted(now.keys() - was), sorted(was - now.keys())
+    if len(came) > _ONE_BY_ONE:
+        yield f"{count(len(came), 'member')} joined: {listed(came)}."
+    else:
+        for name in came:
+            pod = f" (pod {now[name].pod_name})" if now[name].pod_name else ""
+            yield f"{name} joined{pod}."
+    if len(went) > _ONE_BY_ONE:
+        yield f"{count(len(went), 'member')} are gone: {listed(went)}."
+    else:
+        yield from (f"{name} is gone." for name in went)
 
 
 def _pods(before: Observation, after: Observation) -> Iterable[str]:

@@ -46,6 +46,24 @@ def _dashboard(parsed: Namespace) -> None:
     serve_dashboard(reader, parsed.port, say, everywhere=parsed.all_namespaces)
 
 
+def _doctor(parsed: Namespace) -> None:
+    from kubectl_rendezvous.doctor.command import Wish, diagnose
+    from kubectl_rendezvous.printing import Printer
+    from kubectl_rendezvous.reading import Reader, connect
+
+    printer = Printer()
+    reader = Reader(connect(parsed.kubeconfig, parsed.context), parsed.namespace)
+    wish = Wish(
+        account=parsed.service_account,
+        operator_namespace=parsed.operator_namespace,
+        attempt=parsed.attempt,
+        image=parsed.image,
+        pull_secrets=parsed.image_pull_secret,
+        seconds=parsed.timeout,
+    )
+    diagnose(reader, wish, printer, parsed.output)
+
+
 def _list(parsed: Namespace) -> None:
     from kubectl_rendezvous.printing import Printer
     from kubectl_rendezvous.reading import Reader, connect, read_rendezvous
@@ -177,6 +195,7 @@ _COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "history": _history,
     "plan": _plan,
     "dashboard": _dashboard,
+    "doctor": _doctor,
     "close": _close,
     "reopen": _reopen,
 }

@@ -11,6 +11,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -120,6 +122,7 @@ class Connection:
         content_type: str = _JSON,
         timeout: float = ANSWER_SECONDS,
         told_size: Callable[[int], None] | None = None,
+        as_user: str = "",
     ) -> dict[str, Any]:
         """Send one request and return the parsed answer.
 
@@ -131,14 +134,14 @@ class Connection:
             content_type: of the body.
             timeout: seconds to wait for the answer; a connection is waited for no longer than that, either.
             told_size: called with the size of the answer, bytes.
+            as_user: whom to impersonate; "" for nobody.
 
         Raises:
             ApiUnavailableError: it may work later; also: something else than the API server has answered.
             ApiRefusedError: it will not.
         """
-        response = self._send(
-            method, path, query, body, content_type, (min(CONNECT_SECONDS, timeout), timeout), stream=False
-        )
+        timeouts = (min(CONNECT_SECONDS, timeout), timeout)
+        response = self._send(method, path, query, body, content_type, timeouts, stream=False, as_user=as_user)
         if told_size is not None:
             told_size(len(response.data))
         return _parse_answer(f"{method} {path}", response)
@@ -157,6 +160,18 @@ class Connection:
         response = self._send("GET", path, query, None, _JSON, (CONNECT_SECONDS, silence), stream=True)
         return ResponseStream(response, f"GET {path} (watch)")
 
+    def server_time(self) -> datetime | None:
+        """The API server's clock, in whole seconds; None if it does not tell.
+
+        Raises:
+            ApiUnavailableError, ApiRefusedError: as in `request`.
+        """
+        response = self._send("GET", "/version", None, None, _JSON, (CONNECT_SECONDS, ANSWER_SECONDS), stream=False)
+        try:
+            return parsedate_to_datetime(response.headers.get("Date", ""))
+        except ValueError:
+            return None
+
     def close(self) -> None:
         """Close idle connections. Requests under way go on."""
         self._credentials.pool.clear()
@@ -171,11 +186,14 @@ class Connection:
         timeouts: tuple[float, float],
         *,
         stream: bool,
+        as_user: str = "",
     ) -> Any:
         """Send it; and once more with fresh credentials, if those that we have are not accepted."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         url = f"{path}?{urlencode(query)}" if query else path
         headers = {} if body is None else {"Content-Type": content_type}
+        if as_user:
+            headers["Impersonate-User"] = as_user
         what = f"{method} {path}"
         while True:
             credentials, response, broken = self._credentials, None, None

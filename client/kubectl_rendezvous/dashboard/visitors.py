@@ -43,12 +43,17 @@ def admit(secret: str, path: str, headers: Mapping[str, list[str]]) -> str | Ref
         return _FOREIGN_HOST
     if any(origin != f"http://{hosts[0]}" for origin in headers.get("origin", [])):
         return _FOREIGN_ORIGIN
-    if any(site not in ("same-origin", "none") for site in headers.get("sec-fetch-site", [])):
+    if any(site not in ("same-origin", "none") for site in headers.get("sec-fetch-site", [])) and not _follows(headers):
         return _FOREIGN_ORIGIN
     first, slash, rest = path.removeprefix("/").partition("/")
     if not path.startswith("/") or not slash or not hmac.compare_digest(first.encode(), secret.encode()):
         return _NO_SECRET
     return rest
+
+
+def _follows(headers: Mapping[str, list[str]]) -> bool:
+    """Somebody follows a link to the page, say in a terminal that is a web page itself: that page sees nothing."""
+    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == (["navigate"], ["document"])
 
 
 def _is_loopback(host: str) -> bool:

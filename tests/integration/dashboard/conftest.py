@@ -121,8 +121,11 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def browser(chromium: Browser) -> Iterator[Browser]:
-    """It, with an empty page; the test fails if anything went wrong in a page that it showed."""
+def browser(chromium: Browser, start_dashboard: StartDashboard) -> Iterator[Browser]:
+    """It, with an empty page; the test fails if anything went wrong in a page that it showed.
+
+    The page is left before the dashboards end (so it asks for their fixture).
+    """
     chromium.complaints()
     yield chromium
     complaints = chromium.complaints()

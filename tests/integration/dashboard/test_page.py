@@ -42,7 +42,9 @@ def test_a_loss_and_the_next_round_appear_without_reload(browser: Browser, dashb
 
     scene.remove_member("trainer-1-x")
 
-    browser.until_it_says("Round 2 is being formed (MemberDeleted", "trainer-1-x is gone.", "Waits for:")
+    browser.until_it_says(
+        "Round 2 is being formed (MemberDeleted", "trainer-1-x is gone.", "Waits for:", "told to stop"
+    )
     assert browser.cells()["trainer-1-x"] == "gone"
 
     scene.patch_member("trainer-0-x", afterRound=1)

@@ -225,3 +225,10 @@ def test_wrong_usage_ends_with_status_2(wrong: list[str], capsys: pytest.Capture
         build_parser().parse_args(wrong)
     assert ended.value.code == 2
     assert "usage: kubectl rendezvous" in capsys.readouterr().err
+
+
+def test_many_who_come_or_go_at_once_are_told_in_one_line() -> None:
+    nobody = observe(rendezvous(gathering(0)))
+    many = observe(rendezvous(gathering(0)), members=members(" ".join(f"m{number}" for number in range(10, 30))))
+    assert list(changed_lines(nobody, many)) == ["20 members joined: m10, m11, m12, m13, m14 and 15 more."]
+    assert list(changed_lines(many, nobody)) == ["20 members are gone: m10, m11, m12, m13, m14 and 15 more."]

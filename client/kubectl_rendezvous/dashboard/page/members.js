@@ -123,13 +123,14 @@ export class Members {
   tick(now) {
     this.now = now;
     if (this.levels === undefined) return;
-    let late = 0, lost = 0;
+    let late = 0, lost = 0, gone = 0;
     for (const [name, cell] of this.cells) {
       const m = this.members[name];
       if (m === undefined) continue;
       const pulse = this.pulse(m, now);
       late += pulse === "late";
-      lost += pulse === "lost" || pulse === "none";
+      lost += pulse === "lost";
+      gone += m.standing === "gone";
       mark(cell, "data-pulse", pulse);
       const place = m.rank === null ? "no rank" : `rank ${m.rank}`;
       const state = pulse === "fresh" ? "" : pulse === "late" ? ", heartbeat late" : ", heartbeat overdue";
@@ -142,7 +143,8 @@ export class Members {
         say(line.joined, m.joined === null ? "–" : `${age(m.joined, now)} ago`);
       }
     }
-    say(this.summary, `${this.total ?? ""}. Heartbeats: ${late} late, ${lost} overdue (a member is lost after ${this.lost} s).`);
+    say(this.summary, `${this.total ?? ""}. Heartbeats: ${late} late, ${lost} overdue, ${gone} gone`
+      + ` (a member is lost after ${this.lost} s).`);
     this.describe(now);
   }
 

@@ -2,7 +2,7 @@
 
 import {age, count, drawn, element, say, section, span, table} from "./elements.js";
 
-const WIDTH = 1000, HEIGHT = 120, BOTTOM = 100;
+const HEIGHT = 140, BOTTOM = 130, NARROWEST = 320;
 
 export class Rounds {
   constructor() {
@@ -32,7 +32,7 @@ export class Rounds {
     });
     const titles = ["Round", "Formed", "World", "Why", "In words", "Time lost", "Ranks moved", "Came", "Went"];
     this.section.body.replaceChildren(
-      drawing(view.rounds, view.now),
+      drawing(view.rounds, view.now, Math.max(NARROWEST, this.section.body.clientWidth)),
       element("div", {class: "wide", tabindex: "0", role: "region", "aria-label": "Rounds as a table"},
         table("The newest rounds, the newest first", titles, rows)));
   }
@@ -48,11 +48,11 @@ function names(some, number) {
 }
 
 /** World size over time; the time for which members stood still is hatched red. */
-function drawing(rounds, now) {
+function drawing(rounds, now, wide) {
   const ordered = [...rounds].reverse();
   const start = ordered[0].formedAt - ordered[0].formingSeconds, end = Math.max(now, ordered.at(-1).formedAt + 1);
   const largest = Math.max(...ordered.map((one) => one.worldSize));
-  const x = (moment) => ((moment - start) / (end - start)) * WIDTH;
+  const x = (moment) => ((moment - start) / (end - start)) * wide;
   const y = (size) => BOTTOM - (size / largest) * (BOTTOM - 20);
   const parts = ordered.flatMap((one, i) => {
     const until = i + 1 < ordered.length ? ordered[i + 1].formedAt - ordered[i + 1].lostSeconds : end;
@@ -73,8 +73,7 @@ function drawing(rounds, now) {
     + `${count(changes.length, "change")} of membership took `
     + `${span(changes.reduce((sum, one) => sum + one.lostSeconds, 0))} together.`;
   return element("figure", {},
-    drawn("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": said, class: "timeline",
-      preserveAspectRatio: "none"}, ...parts,
-      drawn("line", {x1: 0, x2: WIDTH, y1: BOTTOM, y2: BOTTOM, class: "axis"})),
+    drawn("svg", {viewBox: `0 0 ${wide} ${HEIGHT}`, role: "img", "aria-label": said, class: "timeline"}, ...parts,
+      drawn("line", {x1: 0, x2: wide, y1: BOTTOM, y2: BOTTOM, class: "axis"})),
     element("figcaption", {}, `${said} Red: members stood still.`));
 }

@@ -57,9 +57,7 @@ export class Story {
     const waits = forming.waitingFor.length === 0 ? null
       : element("p", {}, "Waits for: ", ...forming.waitingFor.flatMap((name, i) => [i ? ", " : "", element("b", {}, name)]));
     this.forming.replaceChildren(
-      element("p", {},
-        `Round ${forming.round} is being formed (${forming.reason}): ${forming.message} `,
-        `${forming.arrived} of ${forming.required} required nodes are here. `,
+      element("p", {}, `Round ${forming.round}: ${forming.arrived} of ${forming.required} required nodes are here. `,
         forming.interrupts ? "The members were told to stop and join again. " : "Nobody is disturbed by it. ", this.clock),
       element("progress", {max: forming.required, value: Math.min(forming.arrived, forming.required),
         "aria-label": `${forming.arrived} of ${forming.required} required nodes are here`}),
