@@ -10,9 +10,9 @@ import pytest
 from integration.conftest import Kubectl
 from integration.pods.owner_objects import OwnerObject
 from integration.pods.pod_member import PodMember
-from integration.pods.pod_objects import PodObjects
+from integration.pods.pod_objects import PodObjects, terminated, whole_second
 from integration.pods.pod_run import PodRun, eventually
-from integration.pods.test_pods import LIMIT, MakeMember, assert_told_at_once, stand
+from integration.pods.test_pods import LIMIT, MakeMember, assert_told_at_once, stand, wait_for_the_next_second
 from integration.pods.test_pods_that_cannot_come import condition
 from integration.pods.test_restricted_operator import RIGHTS
 from kube_rendezvous.cluster import Connection
@@ -140,6 +140,43 @@ def test_two_jobs_in_one_rendezvous_have_slots_of_their_own_and_a_replacement_fi
     assert status.slots == ("leader/0", "workers/0", "workers/1")
     assert status.ranks == (again[1].name, again[0].name, third.name)
     assert not condition(status, "SlotsShared")
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_suspended_job_is_named_although_its_pods_are_gone(
+    run: PodRun, pods: PodObjects, member: MakeMember, owner: MakeOwner
+) -> None:
+    job = owner("Job", "trainer", completions=2, parallelism=2)
+    run.create(minNodes=2, maxNodes=2, heartbeatSeconds=1)
+    members = stand(*(pod_of(job, index, pods, member) for index in range(2)))
+    job.patch(suspend=True)
+    for one in members:
+        one.fall_silent()
+        pods.delete(one.identity.pod_name, grace_seconds=0)
+    stalled = run.until(lambda now: "suspended" in condition(now, "Stalled"), "it is named", 90)
+    assert condition(stalled, "Stalled").endswith("Job trainer is suspended: resume it.")
+
+
+@pytest.mark.usefixtures("operator")
+def test_quarantine_leaves_out_the_worker_that_died_and_not_the_master_with_the_same_number(
+    run: PodRun, pods: PodObjects, member: MakeMember
+) -> None:
+    """As the pods of a PyTorchJob are called; issue 10, fault 3."""
+    run.create(
+        minNodes=2,
+        maxNodes=3,
+        failurePolicy={"quarantine": {"losses": 1, "windowSeconds": 600}},
+    )
+    names = ("job-master-0", "job-worker-0", "job-worker-1")
+    master, dead, other = (member(pods.run(name, "run", f"node-of-{name}")) for name in names)
+    assert stand(master, dead, other) == [master, dead, other]
+    dead.fall_silent()
+    wait_for_the_next_second()
+    pods.set_container("job-worker-0", terminated(whole_second()), phase="Failed")
+    assert_told_at_once(master, other)
+    assert stand(master, other) == [master, other]
+    places = {place.place for place in run.status.quarantined}
+    assert places == {"slot/job-worker/0", "node/node-of-job-worker-0"}
 
 
 @pytest.mark.usefixtures("operator")

@@ -56,4 +56,4 @@ class SurroundingsSeen:
 
     def now(self) -> Surroundings:
         """As the core is told."""
-        return Surroundings(self._pods.pods(_KEY), self._pods.gone(), self._nodes.nodes())
+        return Surroundings(self._pods.pods(_KEY), self._pods.gone(_KEY[0]), self._nodes.nodes())
