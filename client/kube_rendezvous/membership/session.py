@@ -63,6 +63,7 @@ class Session:
         self._unheard: ApiFailureError | None = None
         self._heartbeat_report = TroubleReport(f"The heartbeat at {self._what}")
         self._list_report = TroubleReport(self._what)
+        self._joining = ""  # the name that we are joining with
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first_unobserved: float | None = None
         self._place: PlaceLock | None = None
@@ -261,14 +262,19 @@ class Session:
         joined_at = datetime.now(UTC)
         ending = "".join(random.choices(_NAME_LETTERS, k=_NAME_RANDOM))
         name = f"{self._identity.name_prefix}-{ending}"
-        self._persist(post, deadline)
+        # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
+        self._joining = name
+        self._heartbeat.start()
+        try:
+            self._persist(post, deadline)
+        finally:
+            self._joining = ""
         with self._changed:
             by_client = rendezvous.managed_by == CLIENT_MANAGER
             self._me = replace(self._me.joined(name, rendezvous), made_by_client=by_client)
             self._aside = ""
             if self._place is not None:
                 self._place.member = name
-        self._heartbeat.start()
 
     def _take_place(self, rendezvous: Rendezvous, deadline: float) -> None:
         """Make sure that no other process of this pod is in our slot. Outside a pod no place is certain.
@@ -378,9 +384,9 @@ class Session:
 
     def _renew(self, timeout: float) -> None:
         with self._changed:
-            name = self._aside if self._me.expelled else self._me.name or self._aside
+            name = self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
         try:
-            if name and not self._patch_member({}, timeout=timeout, name=name):
+            if name and not self._patch_member({}, timeout=timeout, name=name) and name == self._aside:
                 self._aside = ""
         except ApiFailureError as failure:
             self._unheard = failure

@@ -56,4 +56,5 @@ class SurroundingsSeen:
 
     def now(self) -> Surroundings:
         """As the core is told."""
-        return Surroundings(self._pods.pods(_KEY), self._pods.gone(_KEY[0]), self._nodes.nodes())
+        pods = self._pods
+        return Surroundings(pods.pods(_KEY), pods.gone(_KEY[0]), self._nodes.nodes(), labels=pods.labels())
