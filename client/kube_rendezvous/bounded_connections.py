@@ -1,6 +1,7 @@
 """A small HTTP server that nobody can fill: at so many connections the oldest makes room for the newest."""
 
 import contextlib
+import select
 import socket
 import threading
 from http.server import ThreadingHTTPServer
@@ -46,9 +47,10 @@ class BoundedHTTPServer(ThreadingHTTPServer):
 
 def has_left(connection: socket.socket) -> bool:
     """Whether the other end of a connection has closed it. What it may have sent stays there."""
+    # Not by MSG_DONTWAIT: a socket with a time-out waits that long for something to peek at.
+    waiting = select.poll()
     try:
-        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
+        waiting.register(connection, select.POLLIN)
+        return bool(waiting.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):
         return True

@@ -99,6 +99,24 @@ def test_nobody_else_may(address: str) -> None:
     assert not _is_loopback(address)
 
 
+def test_who_waits_for_some_seconds_is_answered_at_once_when_the_round_comes(
+    endpoint: tuple[str, int], board: Board
+) -> None:
+    standing = StandingRound("ns", "run", 3, 0, 1, "10.0.0.7", 4000)
+    published: list[float] = []
+
+    def publish() -> None:
+        published.append(time.monotonic())
+        board.publish(lambda newest: newest.formed(standing))
+
+    later = threading.Timer(2.5, publish)
+    later.start()
+    status, said = ask(endpoint, "/v1/round?after=2&timeout=60")
+    assert (status, said["round"]) == (200, 3)
+    assert time.monotonic() - published[0] < 15
+    later.join()
+
+
 @pytest.fixture
 def crowd(endpoint: tuple[str, int]) -> Iterator[list[socket.socket]]:
     """As many connections as there may be, each of which waits for a round that does not come."""
