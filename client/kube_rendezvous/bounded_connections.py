@@ -1,6 +1,7 @@
 """A small HTTP server that nobody can fill: at so many connections the oldest makes room for the newest."""
 
 import contextlib
+import select
 import socket
 import threading
 from http.server import ThreadingHTTPServer
@@ -47,8 +48,11 @@ class BoundedHTTPServer(ThreadingHTTPServer):
 def has_left(connection: socket.socket) -> bool:
     """Whether the other end of a connection has closed it. What it may have sent stays there."""
     try:
-        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
+        # Asked first: a socket with a time limit would be waited for, whatever flags say.
+        asking = select.poll()
+        asking.register(connection, select.POLLIN)
+        if not asking.poll(0):
+            return False
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):
         return True

@@ -11,6 +11,7 @@ from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.causes.going import draining_nodes, pods_that_have_to_go
 from kubectl_rendezvous.causes.membership import (
     not_joined_again,
+    refused_members,
     silent_members,
     surplus_members,
     too_few_nodes,
@@ -55,6 +56,7 @@ CAUSES: tuple[Cause, ...] = (
     silent_members,
     not_joined_again,
     unreadable_members,
+    refused_members,
     running_but_not_joined,
     too_few_nodes,
     starting_pods,

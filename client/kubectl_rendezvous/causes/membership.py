@@ -17,6 +17,7 @@ SILENT = "HeartbeatsMissing"
 NOT_AGAIN = "NotJoinedAgain"
 UNREADABLE = "MembersUnreadable"
 TOO_FEW = "TooFewNodes"
+REFUSED = "Refused"
 SURPLUS = "Surplus"
 
 
@@ -91,6 +92,17 @@ def too_few_nodes(seen: Observation) -> Iterable[Finding]:
     yield Finding(
         TOO_FEW, text, f"Start {required - possible} more (scale the Job or StatefulSet), or ask for less: `{patch}`"
     )
+
+
+def refused_members(seen: Observation) -> Iterable[Finding]:
+    """Members in whose pod and slot another one lives."""
+    for one in seen.rendezvous.status.refused:
+        yield Finding(
+            REFUSED,
+            f"{one.member} is refused: {as_sentence(one.message)}",
+            "Give each node of a pod a slot of its own, or end the one that is not meant to be there",
+            (one.member,),
+        )
 
 
 def surplus_members(seen: Observation) -> Iterable[Finding]:

@@ -68,7 +68,11 @@ def gathering(arrived: int, required: int = 2, **fields: Any) -> RendezvousStatu
 
 def rendezvous(status: RendezvousStatus | None = None, name: str = "run", **fields: Any) -> SeenRendezvous:
     """A Rendezvous for two to four nodes, an hour old. Fields of the object by name, all others are of the spec."""
-    own = {key: fields.pop(key) for key in ("generation", "managed_by", "being_deleted", "uid") if key in fields}
+    own = {
+        key: fields.pop(key)
+        for key in ("generation", "managed_by", "being_deleted", "finalizers", "uid")
+        if key in fields
+    }
     spec = RendezvousSpec(**({"min_nodes": 2, "max_nodes": 4} | fields))
     known = status if status is not None else RendezvousStatus(observed_generation=1)
     standard: dict[str, Any] = {"uid": UID, "generation": 1}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kube_rendezvous.resources import Closed, Condition, Forming, LateJoiners, Reopen
+from kube_rendezvous.resources import Closed, Condition, Forming, LateJoiners, RefusedMember, Reopen
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, QuarantinedPlace, RecentLoss
 from kube_rendezvous.resources.names import CLIENT_MANAGER
 from kube_rendezvous_operator.core import ObservedNode, ObservedOwner, OwnerRef
@@ -32,6 +32,19 @@ def test_a_round_that_stands_has_no_findings() -> None:
 def test_every_cause_is_a_function_that_says_what_it_looks_for() -> None:
     assert all(cause.__doc__ for cause in CAUSES)
     assert len(set(CAUSES)) == len(CAUSES)
+
+
+def test_a_member_beside_another_one_in_its_place_is_refused() -> None:
+    status = replace(standing("a b"), refused=(RefusedMember("c", "c came to pod p with slot 0, where a is already"),))
+    finding = findings(observe(rendezvous(status, max_nodes=2), members=members("a b c")))["Refused"]
+    assert finding.sentence == "c is refused: c came to pod p with slot 0, where a is already."
+    assert "a slot of its own" in finding.next_step
+
+
+def test_a_rendezvous_that_is_held_while_it_goes_names_the_finalizer() -> None:
+    going = rendezvous(standing("a b"), being_deleted=True, finalizers=("example.org/hold",))
+    finding = findings(observe(going, members=members("a b")))["BeingDeleted"]
+    assert "is being deleted and held by example.org/hold" in finding.sentence
 
 
 # The operator
