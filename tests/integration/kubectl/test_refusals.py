@@ -45,7 +45,7 @@ def test_somebody_without_rights_is_told_which_one_is_missing(
     answer = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     assert answer.returncode == 1
-    assert f"We may not get rendezvous.rendezvous.dev in namespace '{scene.namespace}'" in answer.stderr
+    assert f"We may not list rendezvous.rendezvous.dev in namespace '{scene.namespace}'" in answer.stderr
     assert "create role" in answer.stderr
 
 
