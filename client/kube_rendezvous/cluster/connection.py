@@ -11,14 +11,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from kube_rendezvous.cluster.credentials import CredentialsError, load_configuration
 from kube_rendezvous.cluster.failures import ApiUnavailableError, failure_of, foreign_answer
 from kube_rendezvous.cluster.identified_pool import Credentials, NotTrustedError
+from kube_rendezvous.cluster.server_facts import VERSION_PATH, ServerFacts, read_facts
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -160,17 +159,15 @@ class Connection:
         response = self._send("GET", path, query, None, _JSON, (CONNECT_SECONDS, silence), stream=True)
         return ResponseStream(response, f"GET {path} (watch)")
 
-    def server_time(self) -> datetime | None:
-        """The API server's clock, in whole seconds; None if it does not tell.
+    def server_facts(self) -> ServerFacts:
+        """Version and clock of the API server.
 
         Raises:
             ApiUnavailableError, ApiRefusedError: as in `request`.
         """
-        response = self._send("GET", "/version", None, None, _JSON, (CONNECT_SECONDS, ANSWER_SECONDS), stream=False)
-        try:
-            return parsedate_to_datetime(response.headers.get("Date", ""))
-        except ValueError:
-            return None
+        return read_facts(
+            self._send("GET", VERSION_PATH, None, None, _JSON, (CONNECT_SECONDS, ANSWER_SECONDS), stream=False)
+        )
 
     def close(self) -> None:
         """Close idle connections. Requests under way go on."""

@@ -76,7 +76,7 @@ def try_image(
             pods.make(manifest(caller, "call", address, str(port), str(_CALL_SECONDS)))
             pods.wait(caller, lambda obj: has_ended(obj) or cannot_start(obj), end)
             pods.wait(listener, has_ended, min(end, time.monotonic() + 5.0))
-        moment = reader.connection.server_time()
+        moment = reader.connection.server_facts().time
         now = moment.timestamp() + 1.0 if moment is not None else None  # whole seconds
         return read_probe(listener, pods.newest(listener), now), read_probe(caller, pods.newest(caller), now)
 

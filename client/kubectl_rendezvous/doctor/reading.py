@@ -60,8 +60,10 @@ class SurroundingsReader:
             raise in_words(failure, self._namespace) from failure
 
     def _read(self) -> Surroundings:
-        version = self._connection.request("GET", "/version")
-        clocks, now = self._clocks()
+        before = time.time()
+        facts = self._connection.server_facts()
+        clocks = self._clocks(facts.time, before, time.time())
+        now = facts.time or datetime.now(UTC)
         served = self._served()
         deployments = self._deployments()
         serving = next((d for d in deployments or () if not d.serves or self._namespace in d.serves), None)
@@ -74,7 +76,7 @@ class SurroundingsReader:
             namespace=self._namespace,
             operator_namespace=serving.namespace if serving is not None else default,
             account=self._account,
-            kubernetes=(_number(version["major"]), _number(version["minor"])),
+            kubernetes=facts.version,
             served=served,
             definitions=self._definitions(),
             deployments=deployments,
@@ -208,19 +210,17 @@ class SurroundingsReader:
             return None
         return ""
 
-    def _clocks(self) -> tuple[Clocks, datetime]:
-        before = time.time()
-        moment = self._connection.server_time()
-        after = time.time()
+    def _clocks(self, moment: datetime | None, before: float, after: float) -> Clocks:
+        """By what the API server told between two moments of ours."""
         if moment is None:
-            return Clocks(None, 0.0), datetime.now(UTC)
+            return Clocks(None, 0.0)
         # The header has whole seconds: the true moment lies within one after it.
         uncertainty = 0.5 + (after - before) / 2
         ours = (before + after) / 2 - (moment.timestamp() + 0.5)
         members = self._items(collection_path(MEMBER_PLURAL, self._namespace)) or ()
         nodes = self._items(_LEASES.format("kube-node-lease")) or ()
         ahead = {lease["metadata"]["name"]: _read_lease(lease).renewed for lease in nodes}
-        clocks = Clocks(
+        return Clocks(
             ours,
             uncertainty,
             dict(filter(None, map(_member_ahead, members))),
@@ -231,7 +231,6 @@ class SurroundingsReader:
                 and (seconds := (renewed - moment).total_seconds()) > TOLERATED_SECONDS + uncertainty
             },
         )
-        return clocks, moment
 
     def _observed(self) -> tuple[int, int]:
         items = self._items(collection_path("rendezvous", self._namespace)) or ()
@@ -260,9 +259,3 @@ def _member_ahead(obj: Mapping[str, Any]) -> tuple[str, float] | None:
     if renewed is None or not written:
         return None
     return member.name, (renewed - max(map(parse_time, written))).total_seconds() - 0.5
-
-
-def _number(text: str) -> int:
-    """Managed clusters write ``31+``."""
-    digits = "".join(letter for letter in text if letter.isdecimal())
-    return int(digits or 0)
