@@ -57,8 +57,8 @@ class Client:
         self._incarnation = 0
         self._listed = False
         self._due = False
+        self._beats = False
         self._watch = Watch(world, "rendezvous", self)
-        world.after(5.0, self._beat)
 
     @property
     def alive(self) -> bool:
@@ -153,6 +153,9 @@ class Client:
             holds_place=bool(home.pod_uid),
         )
         self._world.say(f"{name} joins")
+        if not self._beats:  # from the first join on, as the heartbeat's thread does
+            self._beats = True
+            self._world.after(self._pause(), self._beat)
         self.me = replace(self.me.joined(name, rendezvous), made_by_client=bool(rendezvous.managed_by))
 
     def _listen(self) -> None:
@@ -176,8 +179,7 @@ class Client:
     def _beat(self) -> None:
         if not self.alive:
             return
-        interval = 5.0 if self.seen is None else float(self.seen.status.heartbeat_seconds or 5)
-        pause = interval * self._world.rng.uniform(0.8, 1.0)
+        pause = self._pause()
         try:
             if self.me.name and not self.me.expelled:
                 self._world.patch_member(self.me.name)
@@ -185,8 +187,14 @@ class Client:
             self.me = replace(self.me, expelled=True)
             self._soon()
         except UnavailableError:
-            pause = self._world.rng.uniform(0.5, interval)
+            pause = self._world.rng.uniform(0.5, self._interval())
         self._world.after(pause, self._beat)
+
+    def _interval(self) -> float:
+        return 5.0 if self.seen is None else float(self.seen.status.heartbeat_seconds or 5)
+
+    def _pause(self) -> float:
+        return self._interval() * self._world.rng.uniform(0.8, 1.0)
 
     # The watch
 
