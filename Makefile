@@ -83,6 +83,9 @@ generate: $(INSTALLED) ## Write anew what follows from crds/ and the chart: CRD 
 docs: $(INSTALLED) ## Build the documentation site into build/site; needs no network
 	@said=$$($(SITE) 2>&1) || { echo "$$said" >&2; exit 1; }; echo 'build/site/index.html'
 
+release: $(INSTALLED) ## Make all artifacts from the newest commit: make release VERSION=0.2.0 KEY=release.pem
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_release --version '$(VERSION)' $(if $(KEY),--key '$(KEY)') $(ARGS)
+
 lint: $(INSTALLED) ## Check style, types, the direction of imports, and the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
