@@ -91,4 +91,11 @@ COREDNS = Program(
 
 # What the tests of the delivery need beside the node.
 HELM = Program("helm", f"{HELM_MODULE}/cmd/helm", GO_MODULES / "helm", HELM_MODULE, minutes=2)
+ACTIONLINT = Program(
+    "actionlint",
+    "github.com/rhysd/actionlint/cmd/actionlint",
+    GO_MODULES / "actionlint",
+    "github.com/rhysd/actionlint",
+    minutes=1,
+)
 KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", GO_MODULES / "kwok", "sigs.k8s.io/kwok", minutes=2)
