@@ -16,7 +16,8 @@ from rendezvous_release.signing import SigningKey
 from rendezvous_release.software import Installed, notices
 from rendezvous_release.stamping import checked
 
-SOFTWARE = {"operator": ("operator",), "client": ()}  # what is installed in the images, by their names
+# What is installed in the images, by their names. One environment grows: each has what the one before it has.
+SOFTWARE = {"client": (), "operator": ("operator",)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def _make(version: str, key: SigningKey | None, output: Path, options: argparse.
     write_manifests(source, output)
     for image, extras in SOFTWARE.items():
         _say(f"what the {image} image carries")
-        installed = Installed(wheel, extras, scratch / image)
+        installed = Installed(wheel, extras, scratch / "software")
         installed.write_sbom(source, output / f"kube-rendezvous-{image}-{version}.cdx.json")
         text = notices(installed.packages, "kube-rendezvous")
         (output / f"kube-rendezvous-{image}-{version}.notices.txt").write_text(text)

@@ -47,7 +47,7 @@ class Installed:
     Args:
         wheel: of this project.
         extras: such as `operator`; none: the base install.
-        folder: a new one, for the environment.
+        folder: for the environment: a new one, or one to add to.
     """
 
     def __init__(self, wheel: Path, extras: Sequence[str], folder: Path) -> None:

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.timeout(2000)
 class Made:
     """Two releases of one commit."""
 
+    commit: str
     first: Path
     second: Path
     public_key: Path
@@ -66,10 +67,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     (folder / "key.pem").write_bytes(pem)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "key.pub").write_bytes(public)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=TOP, capture_output=True, text=True, check=True).stdout
     subprocess.run(["git", "clone", "--quiet", str(TOP), str(folder / "clone")], check=True, timeout=120)
     for repository, name in ((TOP, "first"), (folder / "clone", "second")):
         make(repository, folder / name, folder / "key.pem")
-    return Made(folder / "first", folder / "second", folder / "key.pub")
+    return Made(commit.strip(), folder / "first", folder / "second", folder / "key.pub")
 
 
 def openssl_takes(made: Made, text: bytes, signature: str, folder: Path) -> bool:
@@ -110,9 +112,8 @@ def test_the_signed_provenance_names_every_artifact_and_the_commit(made: Made, t
     said = json.loads(payload)
     subjects = {f"{one['digest']['sha256']}  {one['name']}" for one in said["subject"]}
     assert subjects == set((made.first / "SHA256SUMS").read_text().splitlines())
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=TOP, capture_output=True, text=True, check=True).stdout
     dependency = said["predicate"]["buildDefinition"]["resolvedDependencies"][0]
-    assert dependency["digest"] == {"gitCommit": commit.strip()}
+    assert dependency["digest"] == {"gitCommit": made.commit}
 
 
 def test_the_wheel_has_the_version_and_the_licence(made: Made) -> None:
