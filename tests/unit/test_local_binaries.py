@@ -15,6 +15,7 @@ from rendezvous_local.programs import (
     ACTIONLINT,
     CONTAINERD_DAEMON,
     COREDNS,
+    CRANE,
     ETCD,
     HELM,
     KUBE_APISERVER,
@@ -184,7 +185,7 @@ def test_go_is_found_beside_this_python(
 
 @pytest.mark.parametrize(
     "program",
-    [ETCD, KUBE_APISERVER, CONTAINERD_DAEMON, COREDNS, HELM, KWOK, ACTIONLINT],
+    [ETCD, KUBE_APISERVER, CONTAINERD_DAEMON, COREDNS, HELM, KWOK, ACTIONLINT, CRANE],
     ids=lambda program: program.name,
 )
 def test_the_go_modules_are_complete(program: Program) -> None:

@@ -98,4 +98,11 @@ ACTIONLINT = Program(
     "github.com/rhysd/actionlint",
     minutes=1,
 )
+CRANE = Program(
+    "crane",
+    "github.com/google/go-containerregistry/cmd/crane",
+    GO_MODULES / "crane",
+    "github.com/google/go-containerregistry",
+    minutes=1,
+)
 KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", GO_MODULES / "kwok", "sigs.k8s.io/kwok", minutes=2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rendezvous_release.checkout import TOP, Source, stage
 from rendezvous_release.checksums import PROVENANCE, SUMS, digests, statement, sums
 from rendezvous_release.errors import ReleaseError
-from rendezvous_release.packages import build_chart, build_python, write_manifests
+from rendezvous_release.packages import build_chart, build_python, push_chart, write_manifests
 from rendezvous_release.plugin import PLATFORMS, PYTHONS, build_archive, krew_manifest
 from rendezvous_release.signing import SigningKey
 from rendezvous_release.software import Installed, notices
@@ -43,7 +43,7 @@ def _make(version: str, key: SigningKey | None, output: Path, options: argparse.
     _empty(output)
     _say("wheel, sdist, chart, manifests")
     wheel = build_python(source, output)
-    build_chart(source, output)
+    chart = build_chart(source, output)
     write_manifests(source, output)
     for image, extras in SOFTWARE.items():
         _say(f"what the {image} image carries")
@@ -59,6 +59,9 @@ def _make(version: str, key: SigningKey | None, output: Path, options: argparse.
     url = options.url.replace("VERSION", version)
     (output / f"rendezvous-{version}.krew.yaml").write_text(krew_manifest(version, archives, url))
     _tell_about(source, key, output, options.builder)
+    if options.push:
+        _say(f"pushing the chart to {options.push}")
+        push_chart(chart, options.push)
 
 
 def _empty(output: Path) -> None:
@@ -98,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--builder", default="urn:kube-rendezvous:make-release", help="URI of who builds, for the provenance"
+    )
+    parser.add_argument(
+        "--push", default="", help="push the chart there: oci://REGISTRY/FOLDER; helm must be logged in"
     )
     parser.add_argument("--platform", action="append", choices=list(PLATFORMS), help="of the plug-in; default: all")
     parser.add_argument("--python", action="append", choices=PYTHONS, help="of the plug-in; default: all")

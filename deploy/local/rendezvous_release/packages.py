@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rendezvous_chart.plain_manifests import without_helm
 from rendezvous_local.binaries import find_or_build
@@ -40,6 +41,23 @@ def build_chart(source: Source, output: Path) -> Path:
     target = output / name
     target.write_bytes(tar_gz(entries_of((made / name).read_bytes()), source.epoch))
     return target
+
+
+def push_chart(chart: Path, target: str) -> None:
+    """Push a packaged chart to a registry, as an OCI artifact.
+
+    Args:
+        chart: its archive.
+        target: such as `oci://registry.example.com/charts`. One on this machine is spoken to without TLS.
+
+    Raises:
+        ReleaseError: the registry refuses, or is no registry.
+    """
+    url = urlsplit(target)
+    if url.scheme != "oci" or not url.hostname:
+        raise ReleaseError(f"--push {target!r}: name a registry as oci://REGISTRY/FOLDER")
+    plain = ["--plain-http"] if url.hostname in ("127.0.0.1", "localhost", "::1") else []
+    run([_helm(), "push", chart, target, *plain], f"pushing the chart to {target}")
 
 
 def write_manifests(source: Source, output: Path) -> None:
