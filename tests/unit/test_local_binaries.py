@@ -18,6 +18,7 @@ from rendezvous_local.programs import (
     CRANE,
     ETCD,
     HELM,
+    KREW,
     KUBE_APISERVER,
     KUBECTL,
     KWOK,
@@ -185,7 +186,7 @@ def test_go_is_found_beside_this_python(
 
 @pytest.mark.parametrize(
     "program",
-    [ETCD, KUBE_APISERVER, CONTAINERD_DAEMON, COREDNS, HELM, KWOK, ACTIONLINT, CRANE],
+    [ETCD, KUBE_APISERVER, CONTAINERD_DAEMON, COREDNS, HELM, KWOK, ACTIONLINT, CRANE, KREW],
     ids=lambda program: program.name,
 )
 def test_the_go_modules_are_complete(program: Program) -> None:

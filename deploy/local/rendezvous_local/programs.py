@@ -105,4 +105,5 @@ CRANE = Program(
     "github.com/google/go-containerregistry",
     minutes=1,
 )
+KREW = Program("krew", "sigs.k8s.io/krew/cmd/krew", GO_MODULES / "krew", "sigs.k8s.io/krew", minutes=1)
 KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", GO_MODULES / "kwok", "sigs.k8s.io/kwok", minutes=2)

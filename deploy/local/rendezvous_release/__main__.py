@@ -51,13 +51,14 @@ def _make(version: str, key: SigningKey | None, output: Path, options: argparse.
         installed.write_sbom(source, output / f"kube-rendezvous-{image}-{version}.cdx.json")
         text = notices(installed.packages, "kube-rendezvous")
         (output / f"kube-rendezvous-{image}-{version}.notices.txt").write_text(text)
+    pythons = options.python or PYTHONS
     archives = []
     for platform in options.platform or PLATFORMS:
         _say(f"kubectl plug-in for {platform}")
         folder = scratch / "plugin" / platform.replace("/", "-")
-        archives.append(build_archive(source, wheel, platform, output, folder, options.python or PYTHONS))
+        archives.append(build_archive(source, wheel, platform, output, folder, pythons))
     url = options.url.replace("VERSION", version)
-    (output / f"rendezvous-{version}.krew.yaml").write_text(krew_manifest(version, archives, url))
+    (output / f"rendezvous-{version}.krew.yaml").write_text(krew_manifest(version, archives, url, pythons))
     _tell_about(source, key, output, options.builder)
     if options.push:
         _say(f"pushing the chart to {options.push}")

@@ -93,13 +93,14 @@ def build_archive(
     return Archive(platform, output / name, hashlib.sha256(packed).hexdigest())
 
 
-def krew_manifest(version: str, archives: Sequence[Archive], url: str) -> str:
+def krew_manifest(version: str, archives: Sequence[Archive], url: str, pythons: Sequence[str] = PYTHONS) -> str:
     """The manifest for krew.
 
     Args:
         version: without the v.
         archives: what was built.
         url: the folder from which people download them.
+        pythons: the versions of Python that they are for.
     """
     manifest = {
         "apiVersion": "krew.googlecontainertools.github.com/v1alpha2",
@@ -111,7 +112,7 @@ def krew_manifest(version: str, archives: Sequence[Archive], url: str) -> str:
             "shortDescription": "Look into elastic training rendezvous",
             "description": "Lists, explains and follows Rendezvous objects of kube-rendezvous: who is in, who is\n"
             "awaited and why, what each round cost, and what would happen if nodes were lost.\n",
-            "caveats": f"Needs Python as python3: one of {', '.join(PYTHONS)}.\n",
+            "caveats": f"Needs Python as python3: one of {', '.join(pythons)}.\n",
             "platforms": [_platform(archive, url) for archive in archives],
         },
     }

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from rendezvous_local.binaries import find_or_build
-from rendezvous_local.programs import HELM
+from rendezvous_local.programs import HELM, KREW
 from rendezvous_release.checkout import TOP
 
 VERSION = "7.8.9"
@@ -168,6 +168,18 @@ def test_krews_manifest_names_the_archive_and_its_sum(made: Made) -> None:
     name = platform["uri"].removeprefix(f"https://example.org/{VERSION}/")
     assert platform["sha256"] == sums[name]
     assert manifest["spec"]["version"] == f"v{VERSION}"
+
+
+def test_krew_installs_the_plug_in(made: Made, tmp_path: Path) -> None:
+    archive = made.first / f"kubectl-rendezvous-{VERSION}-{PLATFORM.replace('/', '-')}.tar.gz"
+    manifest = made.first / f"rendezvous-{VERSION}.krew.yaml"
+    command = [str(find_or_build(KREW)), "install", f"--manifest={manifest}", f"--archive={archive}"]
+    environment = {**os.environ, "KREW_ROOT": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    program = [sys.executable, "-I", "-S", str(tmp_path / "bin" / "kubectl-rendezvous"), "--help"]
+    shown = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert "kubectl rendezvous" in shown.stdout, shown.stderr
 
 
 @pytest.mark.parametrize(("image", "carried"), [("operator", "kopf"), ("client", "kubernetes")])
