@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# With --quiet mkdocs would not be strict, so that what it says is shown on a failure only.
+SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/local $(BIN)/mkdocs build --strict --site-dir build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help attack demo test e2e node image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate local lint format clean
+.PHONY: help attack demo test e2e node image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs release local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,14 +76,23 @@ SEEDS ?= 0:20000
 simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000
 	@PYTHONPATH=tests $(BIN)/python -m simulation.whole --seeds $(SEEDS) $(ARGS)
 
-generate: $(INSTALLED) ## Write the chart's CRD templates and deploy/kustomize anew, from crds/ and the chart
+generate: $(INSTALLED) ## Write anew what follows from crds/ and the chart: CRD templates, deploy/kustomize, docs/reference
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_chart $(ARGS)
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_docs $(ARGS)
 
-lint: $(INSTALLED) ## Check style, types and the direction of imports
+docs: $(INSTALLED) ## Build the documentation site into build/site; needs no network
+	@said=$$($(SITE) 2>&1) || { echo "$$said" >&2; exit 1; }; echo 'build/site/index.html'
+
+release: $(INSTALLED) ## Make all artifacts from the newest commit: make release VERSION=0.2.0 KEY=release.pem
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_release --version '$(VERSION)' $(if $(KEY),--key '$(KEY)') $(ARGS)
+
+lint: $(INSTALLED) ## Check style, types, the direction of imports, and the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_docs --check
+	@said=$$($(SITE) 2>&1) || { echo "$$said" >&2; exit 1; }
 
 format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

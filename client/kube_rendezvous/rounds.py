@@ -125,7 +125,7 @@ def rendezvous(
         nnodes: ``"MIN:MAX"`` or one number; used when the object has to be created, else its spec wins.
         namespace: of it; None: the pod's own, or the kubeconfig's.
         address: how other nodes reach this one; None: found out.
-        settings: as of ``--rdzv-conf`` (README): join_timeout, last_call_timeout, slot, create, kubeconfig, …
+        settings: as of ``--rdzv-conf``: join_timeout, last_call_timeout, slot, create, kubeconfig, …
 
     Raises:
         TypeError: there is no such setting.

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 when told to stop, 2 if it cannot start, 3 if it led and has lost its lease.
     """
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     _configure_logs(getattr(logging, options.log_level.upper()), json=options.log_format == "json")
     from kube_rendezvous.cluster import Connection
     from kube_rendezvous.cluster.credentials import CredentialsError
@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     return service.run()
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the operator's command line."""
     parser = argparse.ArgumentParser(
         prog="kube-rendezvous-operator",
         description="Forms rounds for Rendezvous objects: watches them and their members, and writes status.",

@@ -21,6 +21,7 @@ FIGURES = pytest.StashKey[Figures]()
 PREVIOUS = "0.0.1"
 
 ORDER = (
+    "test_quick_start",  # installs and uninstalls the release itself
     "test_first_step",
     "test_footprint",
     "test_trainer_token",

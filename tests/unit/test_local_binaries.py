@@ -12,10 +12,13 @@ from rendezvous_local import binaries
 from rendezvous_local.binaries import cached_path, find, find_go, find_or_build
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.programs import (
+    ACTIONLINT,
     CONTAINERD_DAEMON,
     COREDNS,
+    CRANE,
     ETCD,
     HELM,
+    KREW,
     KUBE_APISERVER,
     KUBECTL,
     KWOK,
@@ -182,7 +185,9 @@ def test_go_is_found_beside_this_python(
 
 
 @pytest.mark.parametrize(
-    "program", [ETCD, KUBE_APISERVER, CONTAINERD_DAEMON, COREDNS, HELM, KWOK], ids=lambda program: program.name
+    "program",
+    [ETCD, KUBE_APISERVER, CONTAINERD_DAEMON, COREDNS, HELM, KWOK, ACTIONLINT, CRANE, KREW],
+    ids=lambda program: program.name,
 )
 def test_the_go_modules_are_complete(program: Program) -> None:
     names = {line.split()[0] for line in (program.module / "go.sum").read_text().splitlines()}

@@ -25,13 +25,13 @@ Every option has a variable: --name is KUBE_RENDEZVOUS_NAME. For torch, use torc
 """
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; `run` of the answer is what is to be called with it.
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `kube-rendezvous`, without what stands after ``--``."""
+    return _parsers()[0]
 
-    Raises:
-        SystemExit: wrong usage (2), or help was asked for (0).
-    """
-    own, trainer = _split(arguments)
+
+def _parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
+    """The whole, and one for each command."""
     parser = argparse.ArgumentParser(
         prog="kube-rendezvous",
         description="Elastic rendezvous on Kubernetes for everything that is not torchrun.",
@@ -42,7 +42,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for each in (run, sidecar, wait, env, status, leave):
         each.add_to(commands)
-    for mistake in mistaken_variables(os.environ, commands.choices.values()):
+    return parser, list(commands.choices.values())
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; `run` of the answer is what is to be called with it.
+
+    Raises:
+        SystemExit: wrong usage (2), or help was asked for (0).
+    """
+    own, trainer = _split(arguments)
+    parser, commands = _parsers()
+    for mistake in mistaken_variables(os.environ, commands):
         sys.stderr.write(f"kube-rendezvous: {mistake}\n")
     options = parser.parse_args(own)
     if trainer is not None and options.run is not run.run:

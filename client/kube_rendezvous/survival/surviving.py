@@ -56,7 +56,7 @@ def survive(
         take_in_timeout: seconds for connecting to the peers of a round, once all are there.
         news_timeout: seconds for which to wait for the news that a peer is lost, after a collective has failed. Longer
             than three heartbeats, or a loss that only its silence tells is taken for a cut network.
-        settings: as of ``--rdzv-conf`` (README): join_timeout, last_call_timeout, slot, create, kubeconfig, …
+        settings: as of ``--rdzv-conf``: join_timeout, last_call_timeout, slot, create, kubeconfig, …
 
     Raises:
         ValueError: a setting cannot be used, or name and nnodes are missing where there is no launcher.

@@ -35,6 +35,11 @@ def plain_manifests(helm: Path) -> dict[Path, str]:
     Raises:
         RenderError: helm refused.
     """
-    lines = render(helm).splitlines(keepends=True)
-    kept = "".join(line for line in lines if not line.strip().startswith(_OF_HELM))
-    return {TARGET: "# Generated from deploy/helm/kube-rendezvous by `python -m rendezvous_chart`.\n" + kept}
+    head = "# Generated from deploy/helm/kube-rendezvous by `python -m rendezvous_chart`.\n"
+    return {TARGET: head + without_helm(render(helm))}
+
+
+def without_helm(rendered: str) -> str:
+    """What helm rendered, without the lines that say so."""
+    lines = rendered.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.strip().startswith(_OF_HELM))

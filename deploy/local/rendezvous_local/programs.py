@@ -91,4 +91,19 @@ COREDNS = Program(
 
 # What the tests of the delivery need beside the node.
 HELM = Program("helm", f"{HELM_MODULE}/cmd/helm", GO_MODULES / "helm", HELM_MODULE, minutes=2)
+ACTIONLINT = Program(
+    "actionlint",
+    "github.com/rhysd/actionlint/cmd/actionlint",
+    GO_MODULES / "actionlint",
+    "github.com/rhysd/actionlint",
+    minutes=1,
+)
+CRANE = Program(
+    "crane",
+    "github.com/google/go-containerregistry/cmd/crane",
+    GO_MODULES / "crane",
+    "github.com/google/go-containerregistry",
+    minutes=1,
+)
+KREW = Program("krew", "sigs.k8s.io/krew/cmd/krew", GO_MODULES / "krew", "sigs.k8s.io/krew", minutes=1)
 KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", GO_MODULES / "kwok", "sigs.k8s.io/kwok", minutes=2)

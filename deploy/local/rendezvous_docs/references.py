@@ -1,0 +1,33 @@
+"""Which pages are generated, and from what."""
+
+from pathlib import Path
+
+import yaml
+
+from rendezvous_docs.crd_reference import crd_reference
+from rendezvous_docs.metrics_reference import metrics_reference
+from rendezvous_docs.values_reference import values_reference
+
+TOP = Path(__file__).resolve().parents[3]
+DOCS = TOP / "docs"
+CHART = TOP / "deploy" / "helm" / "kube-rendezvous"
+
+
+def references() -> dict[Path, str]:
+    """What each generated page that lies in the repository must hold.
+
+    The page of the command lines is not among them: argparse writes it otherwise with each version of Python, so that
+    it is made when the site is built. The Python reference is, too.
+    """
+    crds = [yaml.safe_load(file.read_text()) for file in sorted((TOP / "crds").glob("*.yaml"))]
+    return {
+        DOCS / "reference" / "api.md": crd_reference(crds),
+        DOCS / "reference" / "chart.md": values_reference((CHART / "values.yaml").read_text()),
+        DOCS / "reference" / "metrics.md": metrics_reference(
+            (CHART / "templates" / "prometheus-rule.yaml").read_text()
+        ),
+    }
+
+
+def _template(name: str) -> str:
+    return (CHART / "templates" / name).read_text()

@@ -1,0 +1,1 @@
+"""`make release VERSION=…`: everything that strangers download and verify, the same bytes each time."""

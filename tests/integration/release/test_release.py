@@ -1,0 +1,204 @@
+"""`make release` twice gives the same bytes, and what it makes works without a source tree and can be verified.
+
+Two releases of the newest commit: one from this checkout, one from a clone, whose files have other times and lie
+elsewhere. Needs the package index, as the build of the images does.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from rendezvous_local.binaries import find_or_build
+from rendezvous_local.programs import HELM, KREW
+from rendezvous_release.checkout import TOP
+
+VERSION = "7.8.9"
+SECONDS = 900.0
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PLATFORM = "linux/arm64" if os.uname().machine == "aarch64" else "linux/amd64"
+URL = "https://example.org/VERSION"
+
+pytestmark = pytest.mark.timeout(2000)
+
+
+@dataclass(frozen=True)
+class Made:
+    """Two releases of one commit."""
+
+    commit: str
+    first: Path
+    second: Path
+    public_key: Path
+
+
+def make(repository: Path, output: Path, key: Path) -> None:
+    arguments = ["--version", VERSION, "--output", output, "--key", key, "--url", URL]
+    plugin = ["--platform", PLATFORM, "--python", PYTHON]
+    done = subprocess.run(
+        [sys.executable, "-m", "rendezvous_release", *map(str, arguments), *plugin],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(repository / "deploy" / "local")},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    if PYTHON not in ("3.11", "3.12", "3.13", "3.14"):
+        pytest.skip(f"the plug-in is not made for Python {PYTHON}")
+    folder = tmp_path_factory.mktemp("release")
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(pem)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    (folder / "key.pub").write_bytes(public)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=TOP, capture_output=True, text=True, check=True).stdout
+    subprocess.run(["git", "clone", "--quiet", str(TOP), str(folder / "clone")], check=True, timeout=120)
+    for repository, name in ((TOP, "first"), (folder / "clone", "second")):
+        make(repository, folder / name, folder / "key.pem")
+    return Made(commit.strip(), folder / "first", folder / "second", folder / "key.pub")
+
+
+def openssl_takes(made: Made, text: bytes, signature: str, folder: Path) -> bool:
+    (folder / "text").write_bytes(text)
+    (folder / "sig").write_bytes(base64.b64decode(signature))
+    command = ["openssl", "dgst", "-sha256", "-verify", str(made.public_key), "-signature", "sig", "text"]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
+
+
+def test_two_releases_of_one_commit_have_the_same_bytes(made: Made) -> None:
+    names = sorted(file.name for file in made.first.iterdir())
+    assert names == sorted(file.name for file in made.second.iterdir())
+    different = [name for name in names if (made.first / name).read_bytes() != (made.second / name).read_bytes()]
+    assert different == []
+
+
+def test_sha256sum_finds_every_artifact_as_it_is_listed(made: Made) -> None:
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=made.first, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    listed = {line.split()[1] for line in (made.first / "SHA256SUMS").read_text().splitlines()}
+    kinds = (".whl", ".tar.gz", ".tgz", ".yaml", ".cdx.json", ".notices.txt")
+    assert listed == {file.name for file in made.first.iterdir() if file.name.endswith(kinds)}
+
+
+def test_openssl_takes_the_signature_of_the_sums_and_not_of_changed_ones(made: Made, tmp_path: Path) -> None:
+    text, signature = (made.first / "SHA256SUMS").read_bytes(), (made.first / "SHA256SUMS.sig").read_text()
+    assert openssl_takes(made, text, signature, tmp_path)
+    assert not openssl_takes(made, text.replace(b"a", b"b", 1), signature, tmp_path)
+
+
+def test_the_signed_provenance_names_every_artifact_and_the_commit(made: Made, tmp_path: Path) -> None:
+    envelope = json.loads((made.first / "provenance.dsse.json").read_text())
+    payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"]
+    signed = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
+    assert openssl_takes(made, signed, envelope["signatures"][0]["sig"], tmp_path)
+    said = json.loads(payload)
+    subjects = {f"{one['digest']['sha256']}  {one['name']}" for one in said["subject"]}
+    assert subjects == set((made.first / "SHA256SUMS").read_text().splitlines())
+    dependency = said["predicate"]["buildDefinition"]["resolvedDependencies"][0]
+    assert dependency["digest"] == {"gitCommit": made.commit}
+
+
+def test_the_wheel_has_the_version_and_the_licence(made: Made) -> None:
+    with zipfile.ZipFile(made.first / f"kube_rendezvous-{VERSION}-py3-none-any.whl") as wheel:
+        assert f'__version__ = "{VERSION}"' in wheel.read("kube_rendezvous/__init__.py").decode()
+        assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel.namelist())
+        assert "kube_rendezvous_operator/__main__.py" in wheel.namelist()
+
+
+def test_the_sdist_holds_what_the_wheel_is_made_of(made: Made) -> None:
+    with tarfile.open(made.first / f"kube_rendezvous-{VERSION}.tar.gz") as sdist:
+        names = sdist.getnames()
+    assert f"kube_rendezvous-{VERSION}/client/kube_rendezvous/__init__.py" in names
+    assert f"kube_rendezvous-{VERSION}/pyproject.toml" in names
+
+
+def test_the_packaged_chart_renders_the_operator_of_its_version(made: Made) -> None:
+    chart = made.first / f"kube-rendezvous-{VERSION}.tgz"
+    command = [str(find_or_build(HELM)), "template", "it", str(chart), "--namespace", "somewhere"]
+    rendered = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    (deployment,) = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"kube-rendezvous/operator:{VERSION}"
+
+
+def test_the_bundles_hold_the_resource_definitions_and_the_whole_release(made: Made) -> None:
+    bundle = list(yaml.safe_load_all((made.first / f"kube-rendezvous-crds-{VERSION}.yaml").read_text()))
+    assert bundle == [yaml.safe_load(file.read_text()) for file in sorted((TOP / "crds").glob("*.yaml"))]
+    text = (made.first / f"kube-rendezvous-install-{VERSION}.yaml").read_text()
+    kinds = {one["kind"] for one in yaml.safe_load_all(text) if one}
+    assert {"Namespace", "CustomResourceDefinition", "Deployment", "ValidatingAdmissionPolicy"} <= kinds
+    assert "helm.sh" not in text.replace("helm.sh/resource-policy", "")
+
+
+def test_the_plug_in_runs_with_python_alone(made: Made, tmp_path: Path) -> None:
+    archive = made.first / f"kubectl-rendezvous-{VERSION}-{PLATFORM.replace('/', '-')}.tar.gz"
+    with tarfile.open(archive) as files:
+        files.extractall(tmp_path, filter="data")
+    # -I -S: nothing of this environment, so that every library is the archive's own.
+    command = [sys.executable, "-I", "-S", str(tmp_path / "kubectl-rendezvous"), "list"]
+    nowhere = {"KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, capture_output=True, text=True, env=nowhere, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "kubeconfig" in done.stderr.lower() or "KUBECONFIG" in done.stderr
+
+
+def test_krews_manifest_names_the_archive_and_its_sum(made: Made) -> None:
+    manifest = yaml.safe_load((made.first / f"rendezvous-{VERSION}.krew.yaml").read_text())
+    (platform,) = manifest["spec"]["platforms"]
+    sums = dict(reversed(line.split()) for line in (made.first / "SHA256SUMS").read_text().splitlines())
+    name = platform["uri"].removeprefix(f"https://example.org/{VERSION}/")
+    assert platform["sha256"] == sums[name]
+    assert manifest["spec"]["version"] == f"v{VERSION}"
+
+
+def test_krew_installs_the_plug_in(made: Made, tmp_path: Path) -> None:
+    archive = made.first / f"kubectl-rendezvous-{VERSION}-{PLATFORM.replace('/', '-')}.tar.gz"
+    manifest = made.first / f"rendezvous-{VERSION}.krew.yaml"
+    command = [str(find_or_build(KREW)), "install", f"--manifest={manifest}", f"--archive={archive}"]
+    environment = {**os.environ, "KREW_ROOT": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    program = [sys.executable, "-I", "-S", str(tmp_path / "bin" / "kubectl-rendezvous"), "--help"]
+    shown = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert "kubectl rendezvous" in shown.stdout, shown.stderr
+
+
+@pytest.mark.parametrize(("image", "carried"), [("operator", "kopf"), ("client", "kubernetes")])
+def test_the_sbom_and_the_notices_name_the_same_software(made: Made, image: str, carried: str) -> None:
+    document = json.loads((made.first / f"kube-rendezvous-{image}-{VERSION}.cdx.json").read_text())
+    listed = {(one["name"], one["version"]) for one in document["components"]}
+    notices = (made.first / f"kube-rendezvous-{image}-{VERSION}.notices.txt").read_text()
+    assert carried in {name for name, _ in listed}
+    assert document["metadata"]["component"]["version"] == VERSION
+    assert {one for one in listed if f"\n{one[0]} {one[1]}: " not in notices} == set()
+    assert str(TOP) not in json.dumps(document)
+    assert "/tmp/" not in json.dumps(document)
+
+
+def test_a_folder_that_holds_something_else_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("…")
+    command = [sys.executable, "-m", "rendezvous_release", "--version", VERSION, "--output", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(TOP / "deploy" / "local")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "holds something that is no release" in done.stderr
+    assert (tmp_path / "thesis.tex").is_file()
