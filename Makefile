@@ -27,9 +27,11 @@ demo: $(INSTALLED) ## Train on a real local control plane, lose nodes: torchrun 
 local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C ends it
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local up $(ARGS)
 
+# Most of a test's time is waiting: for heartbeats, limits, processes. Each worker has a control plane of its own.
+WORKERS ?= 4
 test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node build

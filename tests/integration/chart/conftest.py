@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from integration.conftest import Kubectl
 from rendezvous_chart.plain_manifests import render
@@ -24,7 +25,10 @@ def helm() -> Path:
 
 @contextmanager
 def applied(kubectl: Kubectl, helm: Path, system: str, *values: str) -> Iterator[None]:
-    """The chart, applied in the namespace `system` with trainers in `TRAINERS`; its policy ends with the block."""
+    """The chart, applied in the namespace `system` with trainers in `TRAINERS`.
+
+    With the block all of it ends but the definitions: other tests of this cluster would find an operator installed.
+    """
     for namespace in (system, TRAINERS):
         kubectl("create", "namespace", namespace)
     options = [part for value in (f"trainers.namespaces={{{TRAINERS}}}", *values) for part in ("--set", value)]
@@ -32,7 +36,10 @@ def applied(kubectl: Kubectl, helm: Path, system: str, *values: str) -> Iterator
     done = kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
     assert done.returncode == 0, done.stderr
     yield
-    kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "--all")
+    kept = ("CustomResourceDefinition", "Namespace")
+    rest = [one for one in yaml.safe_load_all(manifests) if one and one["kind"] not in kept]
+    done = kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all(rest))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
