@@ -27,11 +27,14 @@ demo: $(INSTALLED) ## Train on a real local control plane, lose nodes: torchrun 
 local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C ends it
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local up $(ARGS)
 
-# Most of a test's time is waiting: for heartbeats, limits, processes. Each worker has a control plane of its own.
+# Most of a test's time is waiting: for heartbeats, limits, processes. Each worker has a control plane of its own. Those of
+# survivors, with their dozens of torch processes, come alone.
 WORKERS ?= 4
+SURVIVAL := tests/integration/survival tests/survivor_soak
 test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(SURVIVAL:%=--ignore=%) $(ARGS)
+	@test -n "$(ARGS)" || $(BIN)/python -m pytest $(SURVIVAL)
 
 e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node build

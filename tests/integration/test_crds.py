@@ -298,7 +298,7 @@ def test_the_member_that_the_client_writes_comes_back_unchanged(kubectl: Kubectl
     assert created.returncode == 0, created.stderr
     found = get("rdzvm", "host-q9f4d")
     empty = {"podName": "", "podUID": "", "nodeName": "", "closeReason": ""}
-    defaults = {**empty, "leaving": False, "preparing": False, "closeRequested": False}
+    defaults = {**empty, "leaving": False, "preparing": False, "closeRequested": False, "holdsPlace": False}
     assert found["spec"] == {**defaults, **body["spec"]}
     read = parse_member(found)
     assert (read.address, read.port, read.slot, read.after_round) == ("fd00::7", 41295, "3", 0)
