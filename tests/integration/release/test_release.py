@@ -67,11 +67,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     (folder / "key.pem").write_bytes(pem)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "key.pub").write_bytes(public)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=TOP, capture_output=True, text=True, check=True).stdout
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=TOP, capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        pytest.skip(f"a release is made of a commit, and this is no checkout: {asked.stderr.strip()}")
     subprocess.run(["git", "clone", "--quiet", str(TOP), str(folder / "clone")], check=True, timeout=120)
     for repository, name in ((TOP, "first"), (folder / "clone", "second")):
         make(repository, folder / name, folder / "key.pem")
-    return Made(commit.strip(), folder / "first", folder / "second", folder / "key.pub")
+    return Made(asked.stdout.strip(), folder / "first", folder / "second", folder / "key.pub")
 
 
 def openssl_takes(made: Made, text: bytes, signature: str, folder: Path) -> bool:
