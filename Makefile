@@ -32,7 +32,7 @@ local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C end
 WORKERS ?= 4
 SURVIVAL := tests/integration/survival tests/survivor_soak
 test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
+	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build --for-tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(SURVIVAL:%=--ignore=%) $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m pytest $(SURVIVAL)
 

@@ -17,9 +17,10 @@ from rendezvous_local.crds import CRDS, apply_crds
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.images.command import add_image_command, run_image_command
 from rendezvous_local.node.command import add_node_commands, run_node_command
+from rendezvous_local.node.system_packages import FOR_PAGES, install_missing
 from rendezvous_local.operator_process import OperatorProcess
 from rendezvous_local.processes import ChildProcess
-from rendezvous_local.programs import HELM
+from rendezvous_local.programs import ACTIONLINT, CRANE, HELM, KREW
 from rendezvous_local.progress import Progress
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
         return run_node_command(options)
     if options.command == "image":
         return run_image_command(options)
-    return _build() if options.command == "build" else _up(run_operator=options.operator, log=options.operator_log)
+    return _build(for_tests=options.for_tests) if options.command == "build" else _up(run_operator=options.operator, log=options.operator_log)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,19 +69,32 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--operator-log", type=Path, metavar="FILE", help="append the operator's log to FILE, not to stderr"
     )
-    commands.add_parser(
+    build = commands.add_parser(
         "build",
         help="only find or build the programs, and print where they are",
         description="Finds or builds etcd, kube-apiserver, kubectl and helm, and prints where they are, one a line.",
+    )
+    build.add_argument(
+        "--for-tests",
+        action="store_true",
+        help="also what some tests need: actionlint, crane, krew, and as root Debian's chromium",
     )
     add_node_commands(commands)
     add_image_command(commands)
     return parser
 
 
-def _build() -> int:
+def _build(*, for_tests: bool) -> int:
     programs = find_or_build_all()
     helm = find_or_build(HELM)
+    if for_tests:  # now, one after the other: tests run side by side, and have a time limit
+        for program in (ACTIONLINT, CRANE, KREW):
+            find_or_build(program)
+        try:
+            if os.geteuid() == 0:
+                install_missing(FOR_PAGES)
+        except LocalControlPlaneError as error:
+            _say(f"tests that need a browser are left out: {error}")
     sys.stdout.write(f"{programs.etcd}\n{programs.kube_apiserver}\n{programs.kubectl}\n{helm}\n")
     return 0
 
