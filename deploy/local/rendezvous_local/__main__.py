@@ -46,7 +46,9 @@ def _run(options: argparse.Namespace) -> int:
         return run_node_command(options)
     if options.command == "image":
         return run_image_command(options)
-    return _build(for_tests=options.for_tests) if options.command == "build" else _up(run_operator=options.operator, log=options.operator_log)
+    if options.command == "build":
+        return _build(for_tests=options.for_tests)
+    return _up(run_operator=options.operator, log=options.operator_log)
 
 
 def _parser() -> argparse.ArgumentParser:
