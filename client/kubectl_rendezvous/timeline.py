@@ -63,23 +63,25 @@ def summary(history: Sequence[PastRound]) -> str:
 
 def history_document(history: Sequence[PastRound]) -> list[dict[str, Any]]:
     """The same for programs, the oldest first."""
-    return [
-        {
-            "round": past.round,
-            "formedAt": past.formed_at.isoformat(),
-            "reason": past.reason,
-            "message": past.message,
-            "worldSize": past.world_size,
-            "formingSeconds": past.forming_seconds,
-            "lostSeconds": seconds_lost(past),
-            "movedRanks": past.moved_ranks,
-            "joined": list(past.joined),
-            "joinedCount": past.joined_count,
-            "left": list(past.left),
-            "leftCount": past.left_count,
-        }
-        for past in oldest_first(history)
-    ]
+    return [round_document(past) for past in oldest_first(history)]
+
+
+def round_document(past: PastRound) -> dict[str, Any]:
+    """One round for programs."""
+    return {
+        "round": past.round,
+        "formedAt": past.formed_at.isoformat(),
+        "reason": past.reason,
+        "message": past.message,
+        "worldSize": past.world_size,
+        "formingSeconds": past.forming_seconds,
+        "lostSeconds": seconds_lost(past),
+        "movedRanks": past.moved_ranks,
+        "joined": list(past.joined),
+        "joinedCount": past.joined_count,
+        "left": list(past.left),
+        "leftCount": past.left_count,
+    }
 
 
 def _names(names: Sequence[str], number: int, *, wide: bool) -> str:

@@ -12,7 +12,7 @@ from kubectl_rendezvous.dashboard.place_paths import paths_of_members
 from kubectl_rendezvous.heartbeats import limit_of, renewed_at
 from kubectl_rendezvous.observation import Hold, Observation, SeenRendezvous
 from kubectl_rendezvous.tables import state_of, verdict
-from kubectl_rendezvous.timeline import seconds_lost
+from kubectl_rendezvous.timeline import round_document
 from kubectl_rendezvous.wording import as_sentence
 
 View: TypeAlias = dict[str, Any]
@@ -127,20 +127,7 @@ def _forming(forming: Forming) -> View:
 
 
 def _round(past: PastRound) -> View:
-    return {
-        "round": past.round,
-        "reason": past.reason,
-        "message": as_sentence(past.message),
-        "worldSize": past.world_size,
-        "formedAt": _moment(past.formed_at),
-        "formingSeconds": past.forming_seconds,
-        "lostSeconds": seconds_lost(past),
-        "movedRanks": past.moved_ranks,
-        "joined": list(past.joined),
-        "joinedCount": past.joined_count,
-        "left": list(past.left),
-        "leftCount": past.left_count,
-    }
+    return {**round_document(past), "message": as_sentence(past.message), "formedAt": _moment(past.formed_at)}
 
 
 def _members(observation: Observation) -> Iterable[tuple[str, View]]:

@@ -22,6 +22,7 @@ from kube_rendezvous.cluster import Backoff, Connection
 from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION, Member
 from kube_rendezvous_operator.core import Expulsion, OwnerRef, Surroundings
+from kube_rendezvous_operator.core.expulsions import TOO_MANY
 from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.event_poster import EventPoster
 from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
@@ -36,7 +37,7 @@ from kube_rendezvous_operator.shell.reconciler import Reconciler
 from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.rendezvous_list import CRDS_AND_RIGHTS, RendezvousList, where
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
-from kube_rendezvous_operator.shell.sweeper import TOO_MANY, Sweeper
+from kube_rendezvous_operator.shell.sweeper import Sweeper
 from kube_rendezvous_operator.shell.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.workers import Workers
 

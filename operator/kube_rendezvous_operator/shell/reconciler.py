@@ -34,17 +34,17 @@ from kube_rendezvous_operator.core import (
     decide,
     only_progress,
 )
-from kube_rendezvous_operator.core.liveness import LEFT
+from kube_rendezvous_operator.core.expulsions import RENDEZVOUS_GONE
 from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
 from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
 from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.measurements import Unmeasured
 from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.member_deletion import ChangedMeanwhileError, delete_member
 from kube_rendezvous_operator.shell.rendezvous_cache import KnownRendezvous, RendezvousCache
 from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
 from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource
 from kube_rendezvous_operator.shell.steady_clock import SteadyClock
-from kube_rendezvous_operator.shell.sweeper import RENDEZVOUS_GONE
 
 _log = logging.getLogger(__name__)
 
@@ -248,26 +248,17 @@ class Reconciler:
 
     def _expel(self, key: Key, expulsion: Expulsion) -> None:
         member = expulsion.member
-        preconditions = {"uid": member.uid}
-        if expulsion.reason != LEFT:  # whoever leaves cannot take it back; anybody else may have moved since
-            preconditions["resourceVersion"] = member.resource_version
         self._permit()
         try:
-            self._connection.request(
-                "DELETE",
-                object_path(MEMBER_PLURAL, member.namespace, member.name),
-                body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions},
-            )
+            deleted = delete_member(self._connection, expulsion)
+        except ChangedMeanwhileError as error:
+            raise OvertakenError from error
+        if deleted:
             _log.info(
                 "RendezvousMember %s/%s deleted: %s",
                 *(member.namespace, member.name, expulsion.reason),
                 extra=about_member(member.namespace, member.name),
             )
-        except ApiFailureError as failure:
-            if failure.status == 409:
-                raise OvertakenError from failure
-            if failure.status != 404:
-                raise
         # Not known to the cache any more: what its loss means is in the decision that is being carried out.
         self._members(key[0]).forget(key, [member])
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from kube_rendezvous.cluster import ApiFailureError, Backoff, Connection, KeptThread
 from kube_rendezvous.resources import (
-    MEMBER_PLURAL,
     RENDEZVOUS_PLURAL,
     Member,
     Rendezvous,
@@ -22,18 +21,14 @@ from kube_rendezvous.resources import (
 from kube_rendezvous.resources.names import object_path
 from kube_rendezvous_operator.core import Announcement, Expulsion, Severity
 from kube_rendezvous_operator.core.admission import NOT_ADMITTED
-from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS
+from kube_rendezvous_operator.core.expulsions import RENDEZVOUS_GONE, TOO_MANY
+from kube_rendezvous_operator.core.liveness import NAME_TAKEN, OTHER_RENDEZVOUS
 from kube_rendezvous_operator.shell.leader_election import NotLeadingError
 from kube_rendezvous_operator.shell.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.member_cache import MOST_MEMBERS, MOST_MEMBERS_OF_A_POD, Key
+from kube_rendezvous_operator.shell.member_deletion import ChangedMeanwhileError, delete_member
 
 _log = logging.getLogger(__name__)
-
-RENDEZVOUS_GONE = "RendezvousGone"
-TOO_MANY = "TooManyMembers"
-
-_FOR_EVER = frozenset({LEFT, OTHER_RENDEZVOUS, NAME_TAKEN, NOT_ADMITTED, RENDEZVOUS_GONE, TOO_MANY})
-"""What rests on fields that cannot change: whatever else the Member has written since, it stays so."""
 
 _REFUSED = {
     OTHER_RENDEZVOUS: "they belong to another Rendezvous of this name (spec.rendezvousUID)",
@@ -172,24 +167,13 @@ class Sweeper:
             return None
 
     def _delete(self, key: Key, expulsion: Expulsion) -> bool:
-        member = expulsion.member
-        preconditions = {"uid": member.uid}
-        if expulsion.reason not in _FOR_EVER:
-            preconditions["resourceVersion"] = member.resource_version
         self._permit()
         try:
-            self._connection.request(
-                "DELETE",
-                object_path(MEMBER_PLURAL, member.namespace, member.name),
-                body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions},
-            )
-        except ApiFailureError as failure:
-            if failure.status == 409:
-                self._wake(key, _LOOK_AGAIN_SECONDS)
-                return False
-            if failure.status != 404:
-                raise
-        self._forget(key, [member])
+            delete_member(self._connection, expulsion)
+        except ChangedMeanwhileError:
+            self._wake(key, _LOOK_AGAIN_SECONDS)
+            return False
+        self._forget(key, [expulsion.member])
         return True
 
     def _report(self, key: Key, rendezvous: Rendezvous | None, deleted: list[Expulsion]) -> None:

@@ -36,6 +36,11 @@ def applied(kubectl: Kubectl, helm: Path, system: str, *values: str) -> Iterator
     done = kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
     assert done.returncode == 0, done.stderr
     yield
+    take_away(kubectl, manifests)
+
+
+def take_away(kubectl: Kubectl, manifests: str) -> None:
+    """Delete all of it but the definitions and the namespaces."""
     kept = ("CustomResourceDefinition", "Namespace")
     rest = [one for one in yaml.safe_load_all(manifests) if one and one["kind"] not in kept]
     done = kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all(rest))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.chart.conftest import take_away
 from integration.conftest import Kubectl
 from rendezvous_chart.crd_templates import CHART, TOP, crd_templates
 from rendezvous_chart.plain_manifests import RenderError, plain_manifests, render
@@ -85,7 +86,7 @@ def test_the_api_server_takes_what_is_rendered(helm: Path, kubectl: Kubectl, val
 def test_kustomize_applies_the_plain_manifests(local_only: None, kubectl: Kubectl) -> None:
     folder = str(TOP / "deploy" / "kustomize")
     applied = kubectl("apply", "--server-side", "--force-conflicts", "-k", folder)
-    kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "--all")
+    take_away(kubectl, kubectl("kustomize", folder).stdout)
     assert applied.returncode == 0, applied.stderr
     assert "deployment.apps/kube-rendezvous serverside-applied" in applied.stdout
 

@@ -16,8 +16,7 @@ import pytest
 import yaml
 
 from integration.dashboard.browser import Browser, start_chromium
-from integration.kubectl.scene import Scene
-from kube_rendezvous.cluster import Connection
+from integration.kubectl.scene import Scene, scene_in
 from rendezvous_local.cluster import Cluster
 
 END_SECONDS = 20.0
@@ -54,11 +53,8 @@ def nobody_else(cluster: Cluster) -> None:
 @pytest.fixture
 def scene(cluster: Cluster, namespace: str) -> Iterator[Scene]:
     """The test's namespace, to be filled."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    yield Scene(connection, namespace)
-    path = f"/api/v1/namespaces/{namespace}/pods"
-    connection.request("DELETE", path, body={"kind": "DeleteOptions", "gracePeriodSeconds": 0})
-    connection.close()
+    with scene_in(cluster, namespace) as scene:
+        yield scene
 
 
 @pytest.fixture(scope="module")

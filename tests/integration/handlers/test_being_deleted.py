@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -79,49 +80,50 @@ def test_to_close_it_ends_by_its_time_out(held: Run, node: Callable[..., Node]) 
     assert posts(one) == 0
 
 
+@contextmanager
+def undone(undo: Callable[[], None]) -> Iterator[None]:
+    """As a GitOps tool does that prunes what is not in its repository: again and again, from another thread."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(0.01):
+            undo()
+
+    undoing = threading.Thread(target=go_on)
+    undoing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        undoing.join()
+
+
+def comes_in_vain_and_asks_seldom(one: Node) -> None:
+    began = time.monotonic()
+    with pytest.raises(RendezvousTimeoutError):
+        one.join().result(SOON_SECONDS)
+    assert len(one.requests) <= 4 + 2 * (time.monotonic() - began), one.requests
+
+
 def test_a_rendezvous_that_somebody_deletes_each_time_is_made_seldom_and_not_for_ever(
     run: Run, node: Callable[..., Node]
 ) -> None:
-    """As a GitOps tool does that prunes what is not in its repository."""
-    over = threading.Event()
-
     def prune() -> None:
-        while not over.wait(0.01):
-            if run.get() is not None:
-                run.delete()
+        if run.get() is not None:
+            run.delete()
 
-    pruning = threading.Thread(target=prune)
-    pruning.start()
-    try:
-        one = node(join_timeout=JOIN_SECONDS)
-        began = time.monotonic()
-        with pytest.raises(RendezvousTimeoutError):
-            one.join().result(SOON_SECONDS)
-        assert len(one.requests) <= 4 + 2 * (time.monotonic() - began), one.requests
-    finally:
-        over.set()
-        pruning.join()
+    with undone(prune):
+        comes_in_vain_and_asks_seldom(node(join_timeout=JOIN_SECONDS))
 
 
 def test_a_member_that_somebody_deletes_each_time_joins_seldom_and_not_for_ever(
     run: Run, node: Callable[..., Node]
 ) -> None:
     run.create(minNodes=2, heartbeatSeconds=1)
-    over = threading.Event()
 
     def clean() -> None:
-        while not over.wait(0.01):
-            for member in run.members():
-                run.delete_member(member.name)
+        for member in run.members():
+            run.delete_member(member.name)
 
-    cleaning = threading.Thread(target=clean)
-    cleaning.start()
-    try:
-        one = node(join_timeout=JOIN_SECONDS)
-        began = time.monotonic()
-        with pytest.raises(RendezvousTimeoutError):
-            one.join().result(SOON_SECONDS)
-        assert len(one.requests) <= 4 + 2 * (time.monotonic() - began), one.requests
-    finally:
-        over.set()
-        cleaning.join()
+    with undone(clean):
+        comes_in_vain_and_asks_seldom(node(join_timeout=JOIN_SECONDS))

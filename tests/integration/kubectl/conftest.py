@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from integration.kubectl.scene import Scene
-from kube_rendezvous.cluster import Connection
+from integration.kubectl.scene import Scene, scene_in
 from rendezvous_local.cluster import Cluster
 
 COMMAND_SECONDS = 120.0
@@ -49,8 +48,5 @@ def command(environment: Mapping[str, str], namespace: str) -> Command:
 @pytest.fixture
 def scene(cluster: Cluster, namespace: str) -> Iterator[Scene]:
     """The test's namespace, to be filled."""
-    connection = Connection.open(str(cluster.kubeconfig))
-    yield Scene(connection, namespace)
-    path = f"/api/v1/namespaces/{namespace}/pods"
-    connection.request("DELETE", path, body={"kind": "DeleteOptions", "gracePeriodSeconds": 0})
-    connection.close()
+    with scene_in(cluster, namespace) as scene:
+        yield scene

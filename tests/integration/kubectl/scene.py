@@ -1,7 +1,8 @@
 """Pods, members and rendezvous of one namespace of a real API server, made as people, nodes and the scheduler do it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from kube_rendezvous.resources import (
     parse_rendezvous,
 )
 from kube_rendezvous.resources.names import collection_path, object_path
+from rendezvous_local.cluster import Cluster
 
 WAIT_SECONDS = 60.0
 
@@ -108,3 +110,13 @@ def wait_for(look: Callable[[], T | None], seconds: float = WAIT_SECONDS) -> T:
         assert time.monotonic() < end, f"{look} waited for in vain for {seconds} s"
         time.sleep(0.05)
     return found
+
+
+@contextmanager
+def scene_in(cluster: Cluster, namespace: str) -> Iterator[Scene]:
+    """A namespace to be filled; its pods end with the block."""
+    connection = Connection.open(str(cluster.kubeconfig))
+    yield Scene(connection, namespace)
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    connection.request("DELETE", path, body={"kind": "DeleteOptions", "gracePeriodSeconds": 0})
+    connection.close()

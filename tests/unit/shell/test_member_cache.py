@@ -307,8 +307,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member_cache, "MOST_MEMBERS_OF_A_POD", 2)
 
 
-@pytest.mark.usefixtures("small", "clock")
-def test_what_is_more_than_a_rendezvous_may_have_is_not_kept_and_is_to_be_deleted() -> None:
+def counting() -> tuple[MemberCache, list[str]]:
+    """A cache, and the names of those that were too many for it."""
     surplus: list[str] = []
     cache = MemberCache(
         ScriptedConnection(),  # type: ignore[arg-type]
@@ -316,6 +316,12 @@ def test_what_is_more_than_a_rendezvous_may_have_is_not_kept_and_is_to_be_delete
         lambda _: None,
         too_many=lambda _, member: surplus.append(member.name),
     )
+    return cache, surplus
+
+
+@pytest.mark.usefixtures("small", "clock")
+def test_what_is_more_than_a_rendezvous_may_have_is_not_kept_and_is_to_be_deleted() -> None:
+    cache, surplus = counting()
     cache.relisted([raw_member(name) for name in "abcd"])
     assert (len(cache), surplus) == (3, ["d"])
     cache.changed(raw_member("x", rendezvous="other"))
@@ -328,13 +334,7 @@ def test_what_is_more_than_a_rendezvous_may_have_is_not_kept_and_is_to_be_delete
 
 @pytest.mark.usefixtures("small", "clock")
 def test_nor_what_is_more_than_a_pod_may_have_in_all_rendezvous_of_its_namespace() -> None:
-    surplus: list[str] = []
-    cache = MemberCache(
-        ScriptedConnection(),  # type: ignore[arg-type]
-        None,
-        lambda _: None,
-        too_many=lambda _, member: surplus.append(member.name),
-    )
+    cache, surplus = counting()
     for name, rendezvous in (("a", "run"), ("b", "other"), ("c", "third")):
         cache.changed(raw_member(name, podUID="p", rendezvous=rendezvous))
     assert surplus == ["c"]
