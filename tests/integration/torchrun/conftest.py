@@ -11,9 +11,9 @@ from rendezvous_local.cluster import Cluster
 from rendezvous_local.operator_process import OperatorProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An operator for the session's cluster; the file with its log."""
+    """An operator for the session's cluster, gone before the next module's tests; the file with its log."""
     log = tmp_path_factory.mktemp("operator") / "operator.log"
     with OperatorProcess(cluster.kubeconfig, log=log):
         yield log
