@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # With --quiet mkdocs would not be strict, so that what it says is shown on a failure only.
-SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/local $(BIN)/mkdocs build --strict --site-dir build/site
+SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/development $(BIN)/mkdocs build --strict --site-dir build/site
 
 .DEFAULT_GOAL := help
 .PHONY: help attack demo test e2e node image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs release local lint format clean
@@ -22,57 +22,57 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED) ## Train on a real local control plane, lose nodes: torchrun beside survivors (3 minutes)
-	@PYTHONPATH=deploy/local:deploy/demo $(BIN)/python -m rendezvous_demo $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_demo $(ARGS)
 
 local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C ends it
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local up $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local up $(ARGS)
 
 # Most of a test's time is waiting: for heartbeats, limits, processes. Each worker has a control plane of its own. Those of
 # survivors, with their dozens of torch processes, come alone.
 WORKERS ?= 4
 SURVIVAL := tests/integration/survival tests/survivor_soak
 test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build --for-tests
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build --for-tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(SURVIVAL:%=--ignore=%) $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m pytest $(SURVIVAL)
 
 e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
-	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node build
-	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/local $(BIN)/python -m pytest tests/node
-	@PYTHONPATH=deploy/local $(BIN)/python -m pytest tests/e2e $(ARGS)
+	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
+	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/node
+	@PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/e2e $(ARGS)
 
 node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root; Ctrl-C ends it
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local node up --images $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node up --images $(ARGS)
 
 image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=python:3.13-slim
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local image $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local image $(ARGS)
 
 screenshots: $(INSTALLED) ## Draw the dashboard's pictures of the documentation anew (docs/images)
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/integration/dashboard/test_a_thousand_members.py $(ARGS)
 
 bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (6 to 11 minutes)
-	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance $(ARGS)
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance $(ARGS)
 
 endurance: $(INSTALLED) ## One survivor, 200 changes of membership: descriptors, threads, memory (4 minutes)
-	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance.endurance $(ARGS)
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.endurance $(ARGS)
 
 memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 rendezvous of 8
-	@PYTHONPATH=deploy/local:tests $(BIN)/python -m performance.operator_memory $(ARGS)
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.operator_memory $(ARGS)
 
 MINUTES ?= 30
 soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make soak MINUTES=30
-	@PYTHONPATH=deploy/local:tests $(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
 
 SCHEDULES ?= 500
 soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live on: make soak-survivors SCHEDULES=500
-	@PYTHONPATH=deploy/local:tests $(BIN)/python -m survivor_soak --schedules $(SCHEDULES) $(ARGS)
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m survivor_soak --schedules $(SCHEDULES) $(ARGS)
 
 torch-tests: $(INSTALLED) ## Run PyTorch's own tests of agents and launcher on this backend: make torch-tests TORCH_SOURCE=…
-	@PYTHONPATH=deploy/local:tests $(BIN)/python -m torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)
 
 attack: $(INSTALLED) ## Try what a hostile neighbour or proxy can do, on a real API server (docs/security.md; 15 minutes)
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_local build
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build
 	@ATTACK=full $(BIN)/python -m pytest -s --timeout 1800 tests/integration/chart/test_trainer_attempts.py \
 	  tests/integration/handlers/test_floods.py tests/integration/handlers/test_hostile_objects.py \
 	  tests/integration/handlers/test_bad_proxy.py $(ARGS)
@@ -82,21 +82,21 @@ simulate: $(INSTALLED) ## Long run of the simulator: make simulate SEEDS=0:20000
 	@PYTHONPATH=tests $(BIN)/python -m simulation.whole --seeds $(SEEDS) $(ARGS)
 
 generate: $(INSTALLED) ## Write anew what follows from crds/ and the chart: CRD templates, deploy/kustomize, docs/reference
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_chart $(ARGS)
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_docs $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_chart $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_docs $(ARGS)
 
 docs: $(INSTALLED) ## Build the documentation site into build/site; needs no network
 	@said=$$($(SITE) 2>&1) || { echo "$$said" >&2; exit 1; }; echo 'build/site/index.html'
 
 release: $(INSTALLED) ## Make all artifacts from the newest commit: make release VERSION=0.2.0 KEY=release.pem
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_release --version '$(VERSION)' $(if $(KEY),--key '$(KEY)') $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_release --version '$(VERSION)' $(if $(KEY),--key '$(KEY)') $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, the direction of imports, and the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@PYTHONPATH=deploy/local $(BIN)/python -m rendezvous_docs --check
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_docs --check
 	@said=$$($(SITE) 2>&1) || { echo "$$said" >&2; exit 1; }
 
 format: $(INSTALLED) ## Format the code

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kube_rendezvous_operator.core.conditions import describe
+from kube_rendezvous_core.conditions import describe
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.story import came_and_went
 from kubectl_rendezvous.tables import state_of, verdict

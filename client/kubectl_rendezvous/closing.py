@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from kube_rendezvous.resources import Rendezvous
-from kube_rendezvous_operator.core.closing import BY_PERSON
+from kube_rendezvous_core.policy.closing import BY_PERSON
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.observation import SeenRendezvous
 from kubectl_rendezvous.reading import Reader

@@ -10,8 +10,8 @@ from typing import Self
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
 from kube_rendezvous.resources.names import collection_path
-from kube_rendezvous_operator.core import ObservedNode
-from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
+from kube_rendezvous_core import ObservedNode
+from kube_rendezvous_core.observed.pod_reading import NAME_LABEL
 from kubectl_rendezvous.heartbeats import not_before_heartbeats
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.pod_reading import read_pod

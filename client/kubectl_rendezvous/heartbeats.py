@@ -5,7 +5,7 @@ from datetime import datetime
 
 from kube_rendezvous.resources import Member, Rendezvous
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_operator.core.heartbeat import silence_limit
+from kube_rendezvous_core.liveness.heartbeat import silence_limit
 
 
 def renewed_at(member: Member) -> datetime | None:

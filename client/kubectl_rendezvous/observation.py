@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kube_rendezvous.resources import Member, Rendezvous
-from kube_rendezvous_operator.core import ObservedNode, ObservedOwner, OwnerRef
+from kube_rendezvous_core import ObservedNode, ObservedOwner, OwnerRef
 
 
 class Hold(StrEnum):

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kube_rendezvous.resources import Member, Rendezvous
-from kube_rendezvous_operator.core import ObservedMember, Surroundings, decide
-from kube_rendezvous_operator.core.conditions import describe
-from kube_rendezvous_operator.core.formation import WorldSizes
-from kube_rendezvous_operator.core.ranking import moved_ranks
+from kube_rendezvous_core import ObservedMember, Surroundings, decide
+from kube_rendezvous_core.conditions import describe
+from kube_rendezvous_core.formation.formation import WorldSizes
+from kube_rendezvous_core.ranking.ranking import moved_ranks
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.near_names import nearest
 from kubectl_rendezvous.observation import Observation

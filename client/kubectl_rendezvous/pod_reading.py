@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kube_rendezvous_operator.core import ObservedNode
-from kube_rendezvous_operator.core.hindrance import Hindrance
-from kube_rendezvous_operator.core.pod_reading import NAME_LABEL, main_container, owner_of, read_hindrance, said
-from kube_rendezvous_operator.core.pod_reading import read_node as read_node_as_operator
+from kube_rendezvous_core import ObservedNode
+from kube_rendezvous_core.observed.hindrance import Hindrance
+from kube_rendezvous_core.observed.pod_reading import NAME_LABEL, main_container, owner_of, read_hindrance, said
+from kube_rendezvous_core.observed.pod_reading import read_node as read_node_as_operator
 from kubectl_rendezvous.observation import Hold, SeenPod
 
 CORDONED = "cordoned"

@@ -22,8 +22,8 @@ from kube_rendezvous.resources import (
 )
 from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_operator.core import ObservedNode, ObservedOwner
-from kube_rendezvous_operator.core.owner_reading import COLLECTIONS, read_owner
+from kube_rendezvous_core import ObservedNode, ObservedOwner
+from kube_rendezvous_core.observed.owner_reading import COLLECTIONS, read_owner
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.heartbeats import not_before_heartbeats
 from kubectl_rendezvous.near_names import nearest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kube_rendezvous.resources import PastRound
-from kube_rendezvous_operator.core.formation import WorldSizes
+from kube_rendezvous_core.formation.formation import WorldSizes
 from kubectl_rendezvous.causes import Finding
 from kubectl_rendezvous.causes.membership import why_not_in
 from kubectl_rendezvous.observation import Hold, Observation

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kube_rendezvous_operator.core.conditions import describe
+from kube_rendezvous_core.conditions import describe
 from kubectl_rendezvous.heartbeats import heartbeat_age
 from kubectl_rendezvous.observation import Observation, SeenRendezvous
 from kubectl_rendezvous.wording import age

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from kube_rendezvous.resources import PastRound
-from kube_rendezvous_operator.core.formation import FIRST_ROUND, REOPENED
+from kube_rendezvous_core.formation.formation import FIRST_ROUND, REOPENED
 from kubectl_rendezvous.tables import NONE, Table
 from kubectl_rendezvous.wording import age, count, listed, span
 

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     _configure_logs(getattr(logging, options.log_level.upper()), json=options.log_format == "json")
     from kube_rendezvous.cluster import Connection
     from kube_rendezvous.cluster.credentials import CredentialsError
-    from kube_rendezvous_operator.shell.probes import ListenError
+    from kube_rendezvous_operator.shell.monitoring.probes import ListenError
     from kube_rendezvous_operator.shell.service import Options, Service
 
     try:

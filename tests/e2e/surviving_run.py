@@ -64,10 +64,9 @@ class SurvivingRun:
         self.run.wait_for_round(self.nodes, AGAIN_SECONDS)
         self._wait_for_steps(self._ranked_pods(), self.nodes, {}, AGAIN_SECONDS)
 
-    def pod_of_slot(self, slot: str) -> str:
-        """The name of the pod with this completion index; that of slot "0" has rank 0."""
-        (name,) = (member.pod_name for member in self.run.ranked if member.slot == slot)
-        return name
+    def pod_of_rank(self, rank: int) -> str:
+        """The name of the pod with this rank: who came first has rank 0, whichever its completion index."""
+        return self.run.ranked[rank].pod_name
 
     def delete(self, pod: str, *, force: bool) -> float:
         """Delete a pod; return when, by `time.time`."""

@@ -56,20 +56,19 @@ def report(figures: Figures, what: str, survival: Survival, limit: float = NEXT_
 
 
 def test_torch_when_a_pod_is_deleted_by_force(torch_run: SurvivingRun, figures: Figures) -> None:
-    victim = torch_run.pod_of_slot("1")
+    victim = torch_run.pod_of_rank(1)
     survival = torch_run.lose(victim, lambda: torch_run.delete(victim, force=True))
     report(figures, "survivors-job: pod deleted by force", survival)
 
 
 def test_torch_when_a_pod_is_deleted_and_has_time_to_end(torch_run: SurvivingRun, figures: Figures) -> None:
-    victim = torch_run.pod_of_slot("2")
+    victim = torch_run.pod_of_rank(2)
     survival = torch_run.lose(victim, lambda: torch_run.delete(victim, force=False))
     report(figures, "survivors-job: pod deleted", survival)
 
 
 def test_torch_when_the_pod_of_rank_0_is_deleted_by_force(torch_run: SurvivingRun, figures: Figures) -> None:
-    victim = torch_run.pod_of_slot("0")
-    assert torch_run.run.ranked[0].pod_name == victim
+    victim = torch_run.pod_of_rank(0)
     survival = torch_run.lose(victim, lambda: torch_run.delete(victim, force=True))
     report(figures, "survivors-job: pod of rank 0 deleted by force", survival)
 
@@ -77,7 +76,7 @@ def test_torch_when_the_pod_of_rank_0_is_deleted_by_force(torch_run: SurvivingRu
 def test_torch_when_one_worker_of_a_pod_is_killed(torch_run: SurvivingRun, figures: Figures, site: Site) -> None:
     """It alone is started again: its neighbour in the container keeps its process as the other pods' workers do."""
     site.needs_this_machine()
-    victim = torch_run.pod_of_slot("3")
+    victim = torch_run.pod_of_rank(3)
     pod, workers = torch_run.run.pods[victim], torch_run.processes(victim)
     killed = min(workers, key=lambda one: one.pid)
 
@@ -98,7 +97,7 @@ def test_torch_when_a_pod_hangs_and_goes_on_later(torch_run: SurvivingRun, figur
     Those that hung keep their processes, too.
     """
     site.needs_this_machine()
-    victim = torch_run.pod_of_slot("3")
+    victim = torch_run.pod_of_rank(3)
     pod, workers = torch_run.run.pods[victim], torch_run.processes(victim)
 
     def act() -> float:
@@ -116,13 +115,12 @@ def test_torch_when_a_pod_hangs_and_goes_on_later(torch_run: SurvivingRun, figur
 
 
 def test_jax_when_a_pod_is_deleted_by_force(jax_run: SurvivingRun, figures: Figures) -> None:
-    victim = jax_run.pod_of_slot("1")
+    victim = jax_run.pod_of_rank(1)
     survival = jax_run.lose(victim, lambda: jax_run.delete(victim, force=True))
     report(figures, "survivors-jax: pod deleted by force", survival)
 
 
 def test_jax_when_the_pod_of_process_0_is_deleted_by_force(jax_run: SurvivingRun, figures: Figures) -> None:
-    victim = jax_run.pod_of_slot("0")
-    assert jax_run.run.ranked[0].pod_name == victim
+    victim = jax_run.pod_of_rank(0)
     survival = jax_run.lose(victim, lambda: jax_run.delete(victim, force=True))
     report(figures, "survivors-jax: pod of process 0 deleted by force", survival)

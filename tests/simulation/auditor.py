@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from kube_rendezvous.resources import LateJoiners, Member, Rendezvous
-from kube_rendezvous_operator.core import Decision
-from kube_rendezvous_operator.core.formation import REJOIN_SECONDS, WorldSizes
+from kube_rendezvous_core import Decision
+from kube_rendezvous_core.formation.formation import REJOIN_SECONDS, WorldSizes
 from simulation.simulated_cluster import Cluster
 from simulation.simulated_node import Node, Phase
 

@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from kube_rendezvous.resources import Member, Rendezvous
-from kube_rendezvous_operator.core import Decision, Expulsion, ObservedMember, decide
-from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS
+from kube_rendezvous_core import Decision, Expulsion, ObservedMember, decide
+from kube_rendezvous_core.liveness.liveness import LEFT, OTHER_RENDEZVOUS
 from simulation.auditor import Auditor
 from simulation.simulated_cluster import Cluster, RefusedError
 

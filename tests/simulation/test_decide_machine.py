@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from kube_rendezvous.resources import LateJoiners, RendezvousSpec, Reopen
 from kube_rendezvous.resources.timestamps import format_time
-from kube_rendezvous_operator.core.formation import WorldSizes
+from kube_rendezvous_core.formation.formation import WorldSizes
 from simulation.auditor import Auditor
 from simulation.simulated_cluster import Cluster
 from simulation.simulated_node import Node, Phase

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kube_rendezvous.cluster.failures import failure_of
 from kube_rendezvous.printable_text import one_line, printable, shell_word
 from kube_rendezvous.resources import parse_member, parse_rendezvous
+from kube_rendezvous_core.policy.failure_policy import places_of
 from kube_rendezvous_operator import __main__ as operator_command
-from kube_rendezvous_operator.core.failure_policy import places_of
 from unit.core.builders import outcome, round_of, seen, stands
 from unit.shell.objects import raw_member, raw_rendezvous
 

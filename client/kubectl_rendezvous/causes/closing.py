@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from kube_rendezvous.resources import Reopen
-from kube_rendezvous_operator.core.closing import BY_MEMBER, BY_PERSON
+from kube_rendezvous_core.policy.closing import BY_MEMBER, BY_PERSON
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.wording import age, as_sentence, count, listed

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources import LateJoiners, Member
-from kube_rendezvous_operator.core.formation import WorldSizes
-from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
+from kube_rendezvous_core.formation.formation import WorldSizes
+from kube_rendezvous_core.observed.pod_reading import NAME_LABEL
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.causes.going import has_to_go
 from kubectl_rendezvous.causes.quarantine import quarantine_of

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources.names import CLIENT_MANAGER
-from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
+from kube_rendezvous_core.observed.pod_reading import NAME_LABEL
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.near_names import looks_like
 from kubectl_rendezvous.observation import Hold, Observation, SeenPod

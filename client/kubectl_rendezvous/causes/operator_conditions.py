@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from kube_rendezvous_operator.core.owners import SIZE_MISMATCH
-from kube_rendezvous_operator.core.slots import SLOTS_SHARED
-from kube_rendezvous_operator.core.topology import TOPOLOGY_UNKNOWN
+from kube_rendezvous_core.formation.owners import SIZE_MISMATCH
+from kube_rendezvous_core.ranking.slots import SLOTS_SHARED
+from kube_rendezvous_core.ranking.topology import TOPOLOGY_UNKNOWN
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
 

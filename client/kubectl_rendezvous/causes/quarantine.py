@@ -6,7 +6,7 @@ from kube_rendezvous.printable_text import shell_word
 from kube_rendezvous.resources import Member
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import TRUST_ANNOTATION
-from kube_rendezvous_operator.core.failure_policy import BY_POLICY
+from kube_rendezvous_core.policy.failure_policy import BY_POLICY
 from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.wording import age, as_sentence, listed, span, verb

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from kube_rendezvous_operator.core.topology import SEPARATOR
+from kube_rendezvous_core.ranking.topology import SEPARATOR
 from kubectl_rendezvous.observation import Observation
 
 UNKNOWN = ""

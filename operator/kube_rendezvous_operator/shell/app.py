@@ -21,25 +21,25 @@ from kopf._core.engines.peering import Identity
 from kube_rendezvous.cluster import Backoff, Connection
 from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION, Member
-from kube_rendezvous_operator.core import Expulsion, OwnerRef, Surroundings
-from kube_rendezvous_operator.core.expulsions import TOO_MANY
-from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
-from kube_rendezvous_operator.shell.event_poster import EventPoster
-from kube_rendezvous_operator.shell.heartbeat_budgets import HeartbeatBudgets
+from kube_rendezvous_core import Expulsion, OwnerRef, Surroundings
+from kube_rendezvous_core.liveness.expulsions import TOO_MANY
 from kube_rendezvous_operator.shell.kopf_session import log_in
-from kube_rendezvous_operator.shell.log_reference import about_rendezvous
-from kube_rendezvous_operator.shell.measurements import Measurements
-from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
-from kube_rendezvous_operator.shell.owner_reader import OwnerReader
-from kube_rendezvous_operator.shell.population import members_by_state, rendezvous_by_state
-from kube_rendezvous_operator.shell.pulses import Pulses
-from kube_rendezvous_operator.shell.reconciler import Reconciler
-from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
-from kube_rendezvous_operator.shell.rendezvous_list import CRDS_AND_RIGHTS, RendezvousList, where
-from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
-from kube_rendezvous_operator.shell.sweeper import Sweeper
-from kube_rendezvous_operator.shell.wake_queue import WakeQueue
-from kube_rendezvous_operator.shell.workers import Workers
+from kube_rendezvous_operator.shell.monitoring.log_reference import about_rendezvous
+from kube_rendezvous_operator.shell.monitoring.measurements import Measurements
+from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
+from kube_rendezvous_operator.shell.reconciling.event_poster import EventPoster
+from kube_rendezvous_operator.shell.reconciling.heartbeat_budgets import HeartbeatBudgets
+from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
+from kube_rendezvous_operator.shell.reconciling.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.reconciling.sweeper import Sweeper
+from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
+from kube_rendezvous_operator.shell.reconciling.workers import Workers
+from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache, PodCache
+from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.watching.owner_reader import OwnerReader
+from kube_rendezvous_operator.shell.watching.population import members_by_state, rendezvous_by_state
+from kube_rendezvous_operator.shell.watching.rendezvous_cache import RendezvousCache
+from kube_rendezvous_operator.shell.watching.rendezvous_list import CRDS_AND_RIGHTS, RendezvousList, where
 
 _log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from typing import NoReturn
 
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous_operator.shell.app import Operator
-from kube_rendezvous_operator.shell.leader_election import LeaderElection
-from kube_rendezvous_operator.shell.metrics import CONTENT_TYPE, Metrics
-from kube_rendezvous_operator.shell.probes import Answer, Probes, probe, sticky
-from kube_rendezvous_operator.shell.pulses import Pulses
+from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
+from kube_rendezvous_operator.shell.monitoring.metrics import CONTENT_TYPE, Metrics
+from kube_rendezvous_operator.shell.monitoring.probes import Answer, Probes, probe, sticky
+from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
 
 _log = logging.getLogger(__name__)
 

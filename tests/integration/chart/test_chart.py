@@ -20,12 +20,12 @@ def test_lint_finds_nothing(helm: Path) -> None:
 
 def test_the_templates_of_the_crds_are_those_of_crds() -> None:
     for file, content in crd_templates().items():
-        assert file.read_text() == content, "run: PYTHONPATH=deploy/local python -m rendezvous_chart"
+        assert file.read_text() == content, "run: PYTHONPATH=deploy/development python -m rendezvous_chart"
 
 
 def test_the_plain_manifests_are_what_the_chart_renders(helm: Path) -> None:
     for file, content in plain_manifests(helm).items():
-        assert file.read_text() == content, "run: PYTHONPATH=deploy/local python -m rendezvous_chart"
+        assert file.read_text() == content, "run: PYTHONPATH=deploy/development python -m rendezvous_chart"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from integration.pods.pod_objects import PodObjects
 from kube_rendezvous.api import RendezvousClosedError
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import Condition, RendezvousStatus, State
-from kube_rendezvous_operator.core.failure_policy import BY_POLICY
+from kube_rendezvous_core.policy.failure_policy import BY_POLICY
 
 pytestmark = pytest.mark.usefixtures("operator")
 

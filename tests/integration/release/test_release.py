@@ -48,7 +48,7 @@ def make(repository: Path, output: Path, key: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "rendezvous_release", *map(str, arguments), *plugin],
         cwd=repository,
-        env={**os.environ, "PYTHONPATH": str(repository / "deploy" / "local")},
+        env={**os.environ, "PYTHONPATH": str(repository / "deploy" / "development")},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -199,7 +199,7 @@ def test_the_sbom_and_the_notices_name_the_same_software(made: Made, image: str,
 def test_a_folder_that_holds_something_else_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("…")
     command = [sys.executable, "-m", "rendezvous_release", "--version", VERSION, "--output", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(TOP / "deploy" / "local")}
+    environment = {**os.environ, "PYTHONPATH": str(TOP / "deploy" / "development")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "holds something that is no release" in done.stderr

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from kube_rendezvous.membership.standing import Place, Standpoint
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
-from kube_rendezvous_operator.core import Expulsion
-from kube_rendezvous_operator.core.formation import REJOIN_SECONDS
-from kube_rendezvous_operator.core.liveness import LEFT, SILENT
+from kube_rendezvous_core import Expulsion
+from kube_rendezvous_core.formation.formation import REJOIN_SECONDS
+from kube_rendezvous_core.liveness.liveness import LEFT, SILENT
 from simulation.whole.world import World
 
 LOSSES = {"MemberLeft", "MemberSuperseded", "HeartbeatLost", "MemberDeleted"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kube_rendezvous.resources import Member
-from kube_rendezvous_operator.core import ObservedMember
+from kube_rendezvous_core import ObservedMember
 from simulation.whole.planted_faults import Fault
 from simulation.whole.world import World
 

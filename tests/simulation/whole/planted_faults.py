@@ -4,7 +4,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from kube_rendezvous.resources import BootstrapStore, Member, Rendezvous, RendezvousStatus
-from kube_rendezvous_operator.core import Surroundings
+from kube_rendezvous_core import Surroundings
 
 
 class Fault(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kube_rendezvous.resources.timestamps import format_time
-from kube_rendezvous_operator.core.pod_reading import NAME_LABEL
+from kube_rendezvous_core.observed.pod_reading import NAME_LABEL
 from simulation.whole.world import World
 
 ZONE, RACK = "topology.kubernetes.io/zone", "example.org/rack"

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from kube_rendezvous.resources import Member, Rendezvous, RendezvousStatus
 from kube_rendezvous.resources.failure_policy import places_at
-from kube_rendezvous_operator.core import Expulsion
-from kube_rendezvous_operator.core.formation import WorldSizes
+from kube_rendezvous_core import Expulsion
+from kube_rendezvous_core.formation.formation import WorldSizes
 from simulation.whole.invariants import require
 from simulation.whole.pods_and_nodes import UNSCHEDULED, WITHOUT_CONTAINER, PodsAndNodes
 from simulation.whole.world import World

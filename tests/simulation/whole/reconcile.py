@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
-from kube_rendezvous_operator.core import Decision, Expulsion, decide, only_progress
-from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget
-from kube_rendezvous_operator.core.liveness import LEFT, OTHER_RENDEZVOUS
-from kube_rendezvous_operator.core.progress import PROGRESS_EVERY_SECONDS
+from kube_rendezvous_core import Decision, Expulsion, decide, only_progress
+from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
+from kube_rendezvous_core.liveness.liveness import LEFT, OTHER_RENDEZVOUS
+from kube_rendezvous_core.policy.progress import PROGRESS_EVERY_SECONDS
 from simulation.whole.invariants import Invariants
 from simulation.whole.members_seen import MembersSeen
 from simulation.whole.planted_faults import Fault, blind, blind_around, spoil

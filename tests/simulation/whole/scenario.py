@@ -7,8 +7,8 @@ from functools import partial
 
 from kube_rendezvous.resources import LateJoiners, Ranking, RendezvousSpec, Reopen
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, places_at
-from kube_rendezvous_operator.core.formation import REJOIN_SECONDS, WorldSizes
-from kube_rendezvous_operator.core.heartbeat import proof_needed, silence_limit
+from kube_rendezvous_core.formation.formation import REJOIN_SECONDS, WorldSizes
+from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit
 from simulation.whole.client_process import Client, Phase
 from simulation.whole.invariants import BrokenError, Invariants, require
 from simulation.whole.operator_process import Operator

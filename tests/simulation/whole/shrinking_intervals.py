@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from kube_rendezvous_operator.core.heartbeat import MAX_HEARTBEATS_PER_SECOND
+from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario
 from simulation.whole.world import NotFoundError, UnavailableError

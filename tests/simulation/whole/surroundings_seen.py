@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from kube_rendezvous.cluster import Connection
-from kube_rendezvous_operator.core import Surroundings
-from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
+from kube_rendezvous_core import Surroundings
+from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache, PodCache
 from simulation.whole.watch import Watch
 from simulation.whole.world import World
 

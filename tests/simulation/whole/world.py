@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kube_rendezvous.resources import Member, Rendezvous, RendezvousSpec, RendezvousStatus
 from kube_rendezvous.resources.names import CLIENT_MANAGER
 from kube_rendezvous.resources.timestamps import format_time
-from kube_rendezvous_operator.core.heartbeat import MAX_HEARTBEATS_PER_SECOND
+from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from simulation.whole.planted_faults import Fault
 
 if TYPE_CHECKING:

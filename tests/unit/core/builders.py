@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kube_rendezvous.resources import BootstrapStore, Forming, Member, Rendezvous, RendezvousSpec, RendezvousStatus
-from kube_rendezvous_operator.core import Decision, ObservedMember, decide
-from kube_rendezvous_operator.core.conditions import set_conditions, state_of
-from kube_rendezvous_operator.core.formation import REJOIN_SECONDS
+from kube_rendezvous_core import Decision, ObservedMember, decide
+from kube_rendezvous_core.conditions import set_conditions, state_of
+from kube_rendezvous_core.formation.formation import REJOIN_SECONDS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UID = "rendezvous-uid"

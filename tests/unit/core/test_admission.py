@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources.admission_spec import Admission, AdmittedAddresses, AdmittedPods
-from kube_rendezvous_operator.core import Decision, ObservedPod, Surroundings, decide
+from kube_rendezvous_core import Decision, ObservedPod, Surroundings, decide
 from unit.core.builders import NOW, crowd, rendezvous, seen, stands
 
 LABELLED = Admission(pods=AdmittedPods.LABELLED)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import Closed, Rendezvous, Reopen
-from kube_rendezvous_operator.core import ObservedMember, decide
+from kube_rendezvous_core import ObservedMember, decide
 from unit.core.builders import NOW, OTHER_UID, at, crowd, forming_reason, outcome, rendezvous, seen, stands, told
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kube_rendezvous.resources import Condition, Rendezvous, RendezvousStatus, State
-from kube_rendezvous_operator.core import ObservedMember, decide
+from kube_rendezvous_core import ObservedMember, decide
 from unit.core.builders import NOW, at, crowd, outcome, rendezvous, seen, stands, then, told
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from kube_rendezvous_operator.core import ObservedMember, Severity, decide
-from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget
+from kube_rendezvous_core import ObservedMember, Severity, decide
+from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
 from unit.core.builders import NOW, OTHER_UID, at, crowd, outcome, rendezvous, seen, stands, then, told
 
 

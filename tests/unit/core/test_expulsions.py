@@ -2,9 +2,9 @@
 
 import pytest
 
-from kube_rendezvous_operator.core.expulsions import RENDEZVOUS_GONE, TOO_MANY, preconditions
-from kube_rendezvous_operator.core.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, SILENT, SUPERSEDED
-from kube_rendezvous_operator.core.observation import Expulsion
+from kube_rendezvous_core.liveness.expulsions import RENDEZVOUS_GONE, TOO_MANY, preconditions
+from kube_rendezvous_core.liveness.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, SILENT, SUPERSEDED
+from kube_rendezvous_core.observed.observation import Expulsion
 from unit.core.builders import seen
 
 MEMBER = seen("a").member

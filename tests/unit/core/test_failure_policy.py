@@ -8,15 +8,15 @@ import pytest
 
 from kube_rendezvous.resources import Condition, PastRound, Rendezvous, RendezvousStatus, Reopen, State
 from kube_rendezvous.resources.failure_policy import FailurePolicy, NoProgress, Quarantine, QuarantinedPlace, RecentLoss
-from kube_rendezvous_operator.core import ObservedMember, Severity, decide
-from kube_rendezvous_operator.core.failure_policy import (
+from kube_rendezvous_core import ObservedMember, Severity, decide
+from kube_rendezvous_core.liveness.liveness import Loss
+from kube_rendezvous_core.policy.failure_policy import (
     BY_POLICY,
     LOSSES_KEPT,
     QUARANTINED_KEPT,
     exhausted,
     settle_blame,
 )
-from kube_rendezvous_operator.core.liveness import Loss
 from unit.core.builders import NOW, at, crowd, forming_reason, member, outcome, seen, stands, then, told
 
 TWICE = FailurePolicy(quarantine=Quarantine(losses=2, window_seconds=600))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import LateJoiners, RendezvousStatus, State
-from kube_rendezvous_operator.core import ObservedMember, decide
-from kube_rendezvous_operator.core.formation import REJOIN_SECONDS, WorldSizes
+from kube_rendezvous_core import ObservedMember, decide
+from kube_rendezvous_core.formation.formation import REJOIN_SECONDS, WorldSizes
 from unit.core.builders import (
     NOW,
     at,

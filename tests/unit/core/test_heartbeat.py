@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
-from kube_rendezvous_operator.core.heartbeat import HeartbeatBudget, heartbeat_interval, silence_limit
-from kube_rendezvous_operator.core.heartbeat_shares import fair_level, heartbeat_shares
+from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget, heartbeat_interval, silence_limit
+from kube_rendezvous_core.liveness.heartbeat_shares import fair_level, heartbeat_shares
 
 
 @pytest.mark.parametrize(

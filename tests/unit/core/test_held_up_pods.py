@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import Condition, RendezvousStatus
-from kube_rendezvous_operator.core import Decision, ObservedContainer, ObservedMember, ObservedPod, Surroundings, decide
-from kube_rendezvous_operator.core.hindrance import Hindrance
+from kube_rendezvous_core import Decision, ObservedContainer, ObservedMember, ObservedPod, Surroundings, decide
+from kube_rendezvous_core.observed.hindrance import Hindrance
 from unit.core.builders import at, rendezvous, seen, stands, then, told
 
 Pods = Sequence[ObservedPod]

@@ -8,7 +8,7 @@ import pytest
 
 from kube_rendezvous.resources import Condition, Rendezvous
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, QuarantinedPlace
-from kube_rendezvous_operator.core import Decision, ObservedMember, ObservedPod, Surroundings, decide
+from kube_rendezvous_core import Decision, ObservedMember, ObservedPod, Surroundings, decide
 from unit.core.builders import NOW, at, crowd, rendezvous, seen, stands, then
 
 Pods = Sequence[ObservedPod]

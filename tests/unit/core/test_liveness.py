@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous_operator.core import ObservedMember
-from kube_rendezvous_operator.core.liveness import judge
+from kube_rendezvous_core import ObservedMember
+from kube_rendezvous_core.liveness.liveness import judge
 from unit.core.builders import OTHER_UID, at, crowd, rendezvous, seen, stands
 
 

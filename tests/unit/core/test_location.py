@@ -1,8 +1,8 @@
 """On which node a member runs."""
 
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine
-from kube_rendezvous_operator.core import ObservedPod, Surroundings, decide
-from kube_rendezvous_operator.core.location import located
+from kube_rendezvous_core import ObservedPod, Surroundings, decide
+from kube_rendezvous_core.observed.location import located
 from unit.core.builders import NOW, seen, stands
 
 

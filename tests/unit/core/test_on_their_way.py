@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import Closed, Ranking, RendezvousStatus, Reopen, State
-from kube_rendezvous_operator.core import (
+from kube_rendezvous_core import (
     Decision,
     ObservedContainer,
     ObservedMember,
@@ -15,7 +15,7 @@ from kube_rendezvous_operator.core import (
     Surroundings,
     decide,
 )
-from kube_rendezvous_operator.core.closing import BY_MEMBER
+from kube_rendezvous_core.policy.closing import BY_MEMBER
 from unit.core.builders import NOW, at, rendezvous, seen, stands, then, told
 
 Pods = Sequence[ObservedPod]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous_operator.core import OwnerRef
-from kube_rendezvous_operator.core.owner_reading import read_owner
-from kube_rendezvous_operator.core.pod_reading import read_pod
+from kube_rendezvous_core import OwnerRef
+from kube_rendezvous_core.observed.owner_reading import read_owner
+from kube_rendezvous_core.observed.pod_reading import read_pod
 
 
 def template(run: str = "run") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import Condition, Rendezvous, RendezvousStatus
-from kube_rendezvous_operator.core import (
+from kube_rendezvous_core import (
     Decision,
     ObservedContainer,
     ObservedMember,
@@ -17,7 +17,7 @@ from kube_rendezvous_operator.core import (
     Surroundings,
     decide,
 )
-from kube_rendezvous_operator.core.hindrance import Hindrance
+from kube_rendezvous_core.observed.hindrance import Hindrance
 from unit.core.builders import at, rendezvous, seen, stands, then, told
 
 SET, JOB = OwnerRef("StatefulSet", "trainer"), OwnerRef("Job", "trainer")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources.timestamps import format_time
-from kube_rendezvous_operator.core import ObservedMember, decide
-from kube_rendezvous_operator.core.liveness import judge
+from kube_rendezvous_core import ObservedMember, decide
+from kube_rendezvous_core.liveness.liveness import judge
 from unit.core.builders import NOW, at, rendezvous, seen, stands, then
 
 INTERVAL = 5

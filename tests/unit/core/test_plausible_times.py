@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kube_rendezvous.resources import Forming, parse_rendezvous, status_to_json
 from kube_rendezvous.resources.failure_policy import FailurePolicy, NoProgress, Quarantine, QuarantinedPlace, RecentLoss
-from kube_rendezvous_operator.core import decide
+from kube_rendezvous_core import decide
 from unit.core.builders import NOW, at, crowd, outcome, round_of, seen, stands
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)

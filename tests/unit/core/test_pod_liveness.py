@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources.timestamps import format_time
-from kube_rendezvous_operator.core import ObservedContainer, ObservedNode, ObservedPod, Surroundings
-from kube_rendezvous_operator.core.liveness import judge
-from kube_rendezvous_operator.core.pod_liveness import judge_pod
+from kube_rendezvous_core import ObservedContainer, ObservedNode, ObservedPod, Surroundings
+from kube_rendezvous_core.liveness.liveness import judge
+from kube_rendezvous_core.liveness.pod_liveness import judge_pod
 from unit.core.builders import NOW, at, member, rendezvous, seen
 
 RENEWED = format_time(NOW)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous_operator.core import ObservedContainer
-from kube_rendezvous_operator.core.hindrance import Hindrance
-from kube_rendezvous_operator.core.pod_reading import read_node, read_pod
+from kube_rendezvous_core import ObservedContainer
+from kube_rendezvous_core.observed.hindrance import Hindrance
+from kube_rendezvous_core.observed.pod_reading import read_node, read_pod
 
 STARTED = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 ENDED = datetime(2026, 3, 1, 12, 7, 9, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import Closed, RendezvousStatus
-from kube_rendezvous_operator.core import only_progress
+from kube_rendezvous_core import only_progress
 from unit.core.builders import NOW, at, crowd, outcome, rendezvous, round_of, told
 
 

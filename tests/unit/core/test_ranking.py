@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube_rendezvous_operator.core.natural_order import natural_key
-from kube_rendezvous_operator.core.ranking import assign_ranks, moved_ranks
+from kube_rendezvous_core.ranking.natural_order import natural_key
+from kube_rendezvous_core.ranking.ranking import assign_ranks, moved_ranks
 from unit.core.builders import member
 
 

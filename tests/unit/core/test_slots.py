@@ -7,8 +7,8 @@ import pytest
 
 from kube_rendezvous.resources import Condition, RendezvousStatus
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine
-from kube_rendezvous_operator.core import Decision, ObservedMember, ObservedPod, Surroundings, decide
-from kube_rendezvous_operator.core.pod_reading import read_pod
+from kube_rendezvous_core import Decision, ObservedMember, ObservedPod, Surroundings, decide
+from kube_rendezvous_core.observed.pod_reading import read_pod
 from unit.core.builders import at, rendezvous, round_of, seen, stands, then, told
 
 LWS = "leaderworkerset.sigs.k8s.io"

@@ -3,8 +3,8 @@
 import pytest
 
 from kube_rendezvous.resources import LateJoiners
-from kube_rendezvous_operator.core import decide
-from kube_rendezvous_operator.core.standby import SPARES_NAMED, SURPLUS_NAMED, Standby, settle_standby
+from kube_rendezvous_core import decide
+from kube_rendezvous_core.formation.standby import SPARES_NAMED, SURPLUS_NAMED, Standby, settle_standby
 from unit.core.builders import NOW, at, crowd, member, outcome, rendezvous, seen, stands, then, told
 
 

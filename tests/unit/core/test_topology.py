@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from kube_rendezvous.resources import LabelSelector, Member, Ranking
 from kube_rendezvous.resources.ranking_spec import parse_ranking
-from kube_rendezvous_operator.core.ranking import assign_ranks, moved_ranks
-from kube_rendezvous_operator.core.replacement import nearest_first
-from kube_rendezvous_operator.core.topology import Path, Topology
+from kube_rendezvous_core.ranking.ranking import assign_ranks, moved_ranks
+from kube_rendezvous_core.ranking.replacement import nearest_first
+from kube_rendezvous_core.ranking.topology import Path, Topology
 from unit.core.builders import member
 
 KEYS = ("zone", "rack", "clique")

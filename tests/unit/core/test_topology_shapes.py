@@ -12,9 +12,9 @@ from random import Random
 import pytest
 
 from kube_rendezvous.resources import Member, Ranking
-from kube_rendezvous_operator.core.ranking import assign_ranks, moved_ranks
-from kube_rendezvous_operator.core.replacement import nearest_first
-from kube_rendezvous_operator.core.topology import Path, Topology
+from kube_rendezvous_core.ranking.ranking import assign_ranks, moved_ranks
+from kube_rendezvous_core.ranking.replacement import nearest_first
+from kube_rendezvous_core.ranking.topology import Path, Topology
 from unit.core.builders import member
 
 CHANGES = 100

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kube_rendezvous.resources import Condition, LabelSelector, Ranking, Rendezvous
-from kube_rendezvous_operator.core import Decision, ObservedNode, Surroundings, decide
+from kube_rendezvous_core import Decision, ObservedNode, Surroundings, decide
 from unit.core.builders import at, crowd, rendezvous, then
 
 WISH = Ranking(("topology.kubernetes.io/zone", "example.com/rack"))

@@ -16,7 +16,8 @@ def test_every_place_that_contributing_names_is_there() -> None:
 
 def test_every_package_of_the_code_has_a_row() -> None:
     text = (TOP / "CONTRIBUTING.md").read_text()
-    for folder in ("operator/kube_rendezvous_operator", "client/kube_rendezvous", "client/kubectl_rendezvous"):
+    packages = ("operator/kube_rendezvous_core", "operator/kube_rendezvous_operator")
+    for folder in (*packages, "client/kube_rendezvous", "client/kubectl_rendezvous"):
         assert f"`{folder}/" in text
-    for package in sorted((TOP / "deploy" / "local").glob("rendezvous_*")):
+    for package in sorted((TOP / "deploy" / "development").glob("rendezvous_*")):
         assert package.name in text, f"{package.name}: say in CONTRIBUTING.md what belongs there"

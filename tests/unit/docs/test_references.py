@@ -67,8 +67,8 @@ def test_every_key_of_ours_in_the_reference_is_one_that_the_code_names() -> None
 
 def test_every_reason_and_condition_is_in_its_reference() -> None:
     page = (DOCS / "reference" / "reasons.md").read_text()
-    core = TOP / "operator" / "kube_rendezvous_operator" / "core"
-    words = {word for file in core.glob("*.py") for word in REASON.findall(file.read_text())}
+    core = TOP / "operator" / "kube_rendezvous_core"
+    words = {word for file in core.rglob("*.py") for word in REASON.findall(file.read_text())}
     words |= set(re.findall(r'Severity\.\w+, "([A-Z]\w+)"', code()))
     assert len(words) > 20
     assert {word for word in words if f"`{word}`" not in page} == set()

@@ -18,7 +18,7 @@ def build(site: Path, config: Path = TOP / "mkdocs.yml") -> "subprocess.Complete
     return subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "-d", str(site)],
         cwd=TOP,
-        env={**os.environ, "PYTHONPATH": str(TOP / "deploy" / "local"), "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "PYTHONPATH": str(TOP / "deploy" / "development"), "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         timeout=BUILD_SECONDS,

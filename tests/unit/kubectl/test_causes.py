@@ -7,7 +7,7 @@ import pytest
 from kube_rendezvous.resources import Closed, Condition, Forming, LateJoiners, RefusedMember, Reopen
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, QuarantinedPlace, RecentLoss
 from kube_rendezvous.resources.names import CLIENT_MANAGER
-from kube_rendezvous_operator.core import ObservedNode, ObservedOwner, OwnerRef
+from kube_rendezvous_core import ObservedNode, ObservedOwner, OwnerRef
 from kubectl_rendezvous.causes import CAUSES
 from kubectl_rendezvous.observation import Hold, Observation
 from unit.kubectl.observations import (

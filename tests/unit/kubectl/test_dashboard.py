@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import Forming, PastRound, Ranking
-from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_core import ObservedNode
 from kubectl_rendezvous.causes import find_causes
 from kubectl_rendezvous.dashboard.differences import difference, is_news
 from kubectl_rendezvous.dashboard.feed import Feed, Feeds

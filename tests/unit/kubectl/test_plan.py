@@ -3,7 +3,7 @@
 import pytest
 
 from kube_rendezvous.resources import LateJoiners, Ranking
-from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_core import ObservedNode
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.observation import Observation, SeenRendezvous
 from kubectl_rendezvous.plan import Plan, make_plan, members_to_lose, plan_table

@@ -7,7 +7,7 @@ import pytest
 
 from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import Forming, PastRound, Ranking
-from kube_rendezvous_operator.core import ObservedNode
+from kube_rendezvous_core import ObservedNode
 from kubectl_rendezvous.arguments import build_parser
 from kubectl_rendezvous.causes import find_causes
 from kubectl_rendezvous.changes import changed_lines

@@ -5,13 +5,13 @@ from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError
 from kube_rendezvous.resources import RendezvousStatus
-from kube_rendezvous_operator.core import NOTHING_KNOWN
-from kube_rendezvous_operator.shell.measurements import Unmeasured
-from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
-from kube_rendezvous_operator.shell.reconciler import Reconciler
-from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
-from kube_rendezvous_operator.shell.round_measurement import RoundMeasurement
-from kube_rendezvous_operator.shell.sweeper import Sweeper
+from kube_rendezvous_core import NOTHING_KNOWN
+from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
+from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
+from kube_rendezvous_operator.shell.reconciling.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.reconciling.sweeper import Sweeper
+from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.watching.rendezvous_cache import RendezvousCache
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import KEY
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError, Connection
-from kube_rendezvous_operator.core import OwnerRef
-from kube_rendezvous_operator.shell import cluster_cache
-from kube_rendezvous_operator.shell.cluster_cache import NodeCache, PodCache
-from kube_rendezvous_operator.shell.member_cache import Key
+from kube_rendezvous_core import OwnerRef
+from kube_rendezvous_operator.shell.watching import cluster_cache
+from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache, PodCache
+from kube_rendezvous_operator.shell.watching.member_cache import Key
 
 RUN: Key = ("team-a", "run")
 OTHER: Key = ("team-a", "other")

@@ -11,9 +11,9 @@ import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import Rendezvous, parse_rendezvous
-from kube_rendezvous_operator.core import Announcement, Severity
-from kube_rendezvous_operator.shell import event_poster
-from kube_rendezvous_operator.shell.event_poster import EventPoster
+from kube_rendezvous_core import Announcement, Severity
+from kube_rendezvous_operator.shell.reconciling import event_poster
+from kube_rendezvous_operator.shell.reconciling.event_poster import EventPoster
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import UID, raw_rendezvous
 

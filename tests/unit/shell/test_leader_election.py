@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError
-from kube_rendezvous_operator.shell.leader_election import LeaderElection, NotLeadingError
-from kube_rendezvous_operator.shell.pulses import Pulses
+from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection, NotLeadingError
+from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 
 LIMIT_SECONDS = 5.0

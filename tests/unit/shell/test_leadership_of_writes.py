@@ -2,7 +2,7 @@
 
 import pytest
 
-from kube_rendezvous_operator.shell.leader_election import NotLeadingError
+from kube_rendezvous_operator.shell.leading.leader_election import NotLeadingError
 from unit.shell.objects import KEY, raw_member, raw_rendezvous
 from unit.shell.scripted_shell import Shell
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from kube_rendezvous_operator.shell.lease_protocol import (
+from kube_rendezvous_operator.shell.leading.lease_protocol import (
     BELIEF_FRACTION,
     RENEW_FRACTION,
     LeaseProtocol,

@@ -7,9 +7,9 @@ import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member
-from kube_rendezvous_operator.core import ObservedMember
-from kube_rendezvous_operator.shell import member_cache
-from kube_rendezvous_operator.shell.member_cache import Key, MemberCache
+from kube_rendezvous_core import ObservedMember
+from kube_rendezvous_operator.shell.watching import member_cache
+from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
 from unit.scripted_connection import ScriptedConnection
 from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, raw_member

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
-from kube_rendezvous_operator.core import ObservedOwner, OwnerRef
-from kube_rendezvous_operator.shell.owner_reader import FRESH_SECONDS, REFUSED_SECONDS, OwnerReader
+from kube_rendezvous_core import ObservedOwner, OwnerRef
+from kube_rendezvous_operator.shell.watching.owner_reader import FRESH_SECONDS, REFUSED_SECONDS, OwnerReader
 from unit.scripted_connection import ScriptedConnection
 from unit.shell.fake_clock import Clock
 

@@ -7,9 +7,9 @@ from http import HTTPStatus
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kube_rendezvous_operator.shell.metrics import CONTENT_TYPE, Metrics
-from kube_rendezvous_operator.shell.probes import ListenError, Probes, probe, sticky
-from kube_rendezvous_operator.shell.pulses import Pulses
+from kube_rendezvous_operator.shell.monitoring.metrics import CONTENT_TYPE, Metrics
+from kube_rendezvous_operator.shell.monitoring.probes import ListenError, Probes, probe, sticky
+from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
 from unit.shell.fake_clock import Clock
 
 LIMIT_SECONDS = 5.0

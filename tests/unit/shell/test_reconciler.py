@@ -8,7 +8,7 @@ import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member, parse_rendezvous
-from kube_rendezvous_operator.shell.reconciler import OvertakenError
+from kube_rendezvous_operator.shell.reconciling.reconciler import OvertakenError
 from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
 from unit.shell.scripted_shell import GONE, Shell

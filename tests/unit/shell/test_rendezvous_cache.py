@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from kube_rendezvous_operator.shell.rendezvous_cache import RendezvousCache
+from kube_rendezvous_operator.shell.watching.rendezvous_cache import RendezvousCache
 from unit.shell.objects import KEY, UID, raw_rendezvous
 
 

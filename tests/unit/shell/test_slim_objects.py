@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous.resources import parse_member, parse_rendezvous
-from kube_rendezvous_operator.core.pod_reading import read_node, read_pod
-from kube_rendezvous_operator.shell.slim_objects import slim_custom_resource, slim_object
+from kube_rendezvous_core.observed.pod_reading import read_node, read_pod
+from kube_rendezvous_operator.shell.watching.slim_objects import slim_custom_resource, slim_object
 from unit.shell.objects import raw_member, raw_rendezvous
 
 LARGE: dict[str, Any] = {

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kube_rendezvous_operator.shell.steady_clock import SteadyClock
+from kube_rendezvous_operator.shell.reconciling.steady_clock import SteadyClock
 from unit.core.builders import NOW
 
 

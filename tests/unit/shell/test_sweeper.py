@@ -6,7 +6,7 @@ import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member
-from kube_rendezvous_operator.core import Expulsion
+from kube_rendezvous_core import Expulsion
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
 from unit.shell.scripted_shell import GONE, Shell
 

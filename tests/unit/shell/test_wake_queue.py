@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from kube_rendezvous_operator.shell.wake_queue import WakeQueue
+from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
 
 LIMIT_SECONDS = 5.0
 SHORT = 0.05

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
-from kube_rendezvous_operator.shell.measurements import Unmeasured
-from kube_rendezvous_operator.shell.member_cache import Key
-from kube_rendezvous_operator.shell.reconciler import OvertakenError
-from kube_rendezvous_operator.shell.wake_queue import WakeQueue
-from kube_rendezvous_operator.shell.workers import Workers
+from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
+from kube_rendezvous_operator.shell.reconciling.reconciler import OvertakenError
+from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
+from kube_rendezvous_operator.shell.reconciling.workers import Workers
+from kube_rendezvous_operator.shell.watching.member_cache import Key
 
 KEY, OTHER = ("ns", "run"), ("ns", "other")
 LIMIT_SECONDS = 5.0

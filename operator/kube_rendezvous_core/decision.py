@@ -1,0 +1,331 @@
+"""`decide`: the whole of the operator's judgement on one Rendezvous, as one pure function."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from kube_rendezvous.resources import (
+    BootstrapStore,
+    Forming,
+    Member,
+    Ranking,
+    RefusedMember,
+    Rendezvous,
+    RendezvousStatus,
+)
+from kube_rendezvous_core.conditions import (
+    STALLED,
+    STALLED_AFTER_SECONDS,
+    describe,
+    newly_true,
+    nodes,
+    set_conditions,
+    state_of,
+)
+from kube_rendezvous_core.formation.formation import (
+    GROWTH,
+    REJOIN_SECONDS,
+    Crowd,
+    Formation,
+    WorldSizes,
+    plan_formation,
+    sort_crowd,
+)
+from kube_rendezvous_core.formation.held_up_pods import held_up_pods
+from kube_rendezvous_core.formation.impossible import seconds_of_grace, shortage
+from kube_rendezvous_core.formation.owners import size_mismatch, unread_owners
+from kube_rendezvous_core.formation.standby import settle_standby
+from kube_rendezvous_core.history import record_round
+from kube_rendezvous_core.liveness.admission import NOT_ADMITTED, store_address
+from kube_rendezvous_core.liveness.heartbeat import (
+    ALL_FOR_ITSELF,
+    HeartbeatBudget,
+    heartbeat_interval,
+    seconds_until_it_may_shrink,
+    wants_to_shrink,
+)
+from kube_rendezvous_core.liveness.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
+from kube_rendezvous_core.liveness.refusal import REFUSED
+from kube_rendezvous_core.observed.location import located
+from kube_rendezvous_core.observed.observation import (
+    Announcement,
+    Decision,
+    Expulsion,
+    ObservedMember,
+    Severity,
+)
+from kube_rendezvous_core.observed.plausible_times import plausible
+from kube_rendezvous_core.observed.surroundings import NOTHING_KNOWN, OwnerRef, Surroundings
+from kube_rendezvous_core.policy.closing import Closing, settle_closing
+from kube_rendezvous_core.policy.failure_policy import Blame, exhausted, settle_blame
+from kube_rendezvous_core.ranking.ranking import assign_ranks
+from kube_rendezvous_core.ranking.slots import shared_slots, with_unique_slots
+from kube_rendezvous_core.ranking.topology import TOPOLOGY_UNKNOWN, Topology, topology_blindness
+
+NOT_ARRIVED = "NotArrived"
+
+
+def decide(
+    rendezvous: Rendezvous,
+    members: Sequence[ObservedMember],
+    now: datetime,
+    budget: HeartbeatBudget = ALL_FOR_ITSELF,
+    surroundings: Surroundings = NOTHING_KNOWN,
+) -> Decision:
+    """Decide what to write for one Rendezvous.
+
+    Args:
+        rendezvous: as observed, with the status that the last decision left there. Nothing else is remembered
+            between two decisions, so that an operator may die at any point.
+        members: every observed Member that names the Rendezvous, in any order.
+        now: wall clock, UTC.
+        budget: of heartbeats, as the other rendezvous leave it.
+        surroundings: pods and nodes, as far as they are known.
+    """
+    before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
+    rendezvous = replace(rendezvous, status=before)
+    members = with_unique_slots(located(members, surroundings), surroundings, before)
+    number = sum(m.member.rendezvous_uid == rendezvous.uid and not m.deleted for m in members)
+    interval = heartbeat_interval(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, number, budget)
+    # Until a shorter interval is published, nobody can keep to it.
+    liveness = judge(rendezvous, members, max(interval, before.heartbeat_seconds), surroundings)
+    ranked = set(before.ranks)
+    ranked_losses = [loss for loss in (*liveness.losses, *liveness.departing) if loss.name in ranked]
+    closing = settle_closing(rendezvous, members, liveness, now)
+    blame = settle_blame(rendezvous, ranked_losses, now)
+    topology = _topology(rendezvous, liveness, surroundings)
+    crowd = sort_crowd(rendezvous, liveness, surroundings, blame, topology, now)
+    formation = Formation(None)
+    if closing.closed is None:
+        formation = plan_formation(rendezvous, crowd, ranked_losses, closing.reopened, now)
+        enough = exhausted(rendezvous, replace(before, forming=formation.forming), now)
+        if enough is not None and not closing.reopened:
+            closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
+            formation = Formation(None)
+
+    status = _new_status(
+        rendezvous, closing, formation, crowd, blame, topology, surroundings, interval, liveness.refused, now
+    )
+    impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
+    notices = (
+        topology_blindness(rendezvous.spec.ranking, surroundings),
+        held_up_pods(crowd.hindered),
+        shared_slots(members, liveness),
+        size_mismatch(rendezvous.spec, surroundings, _outsiders(liveness, surroundings)),
+    )
+    conditions = set_conditions(status, rendezvous.generation, now, impossible, notices)
+    status = replace(status, conditions=conditions)
+    expulsions = tuple(_expulsions(before, liveness, crowd, formation))
+    beside = tuple(_expulsions_beside(before, liveness))
+    newly_closed = closing.closed is not None and (
+        before.closed is None or before.closed.reason != closing.closed.reason
+    )
+    told_before = before.forming is not None and before.forming.interrupts
+    return Decision(
+        status=status,
+        expel_first=expulsions if formation.chosen and not newly_closed else (),
+        expel_after=() if formation.chosen and not newly_closed else expulsions,
+        expel_beside=beside,
+        announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
+        wake_after=_earliest(
+            _wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),
+            _shrinks_in(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, interval, number, budget),
+        ),
+        verdict=describe(status),
+        doubtful_losses=tuple(
+            loss.name
+            for loss in ranked_losses
+            if loss.member is None and closing.closed is None and (formation.chosen or not told_before)
+        ),
+        suspects=liveness.suspects,
+        owners_to_read=_owners_to_read(rendezvous, crowd, formation, impossible, surroundings),
+        doubtful_closing=closing.closed != before.closed and not rendezvous.spec.closed,
+    )
+
+
+def _outsiders(liveness: Liveness, surroundings: Surroundings) -> int:
+    return sum(1 for member in liveness.present if member.pod_uid not in surroundings.pods)
+
+
+def _owners_to_read(
+    rendezvous: Rendezvous, crowd: Crowd, formation: Formation, impossible: str, surroundings: Surroundings
+) -> tuple[OwnerRef, ...]:
+    """What made the pods, if the decision rests on that it makes no more of them, or is the first under this spec."""
+    before, forming = rendezvous.status, formation.forming
+    told_before = before.forming is not None and before.forming.interrupts
+    grows = forming is not None and forming.reason == GROWTH and forming.interrupts and not told_before
+    first = bool(formation.chosen) and not crowd.old
+    if first or grows or impossible or before.observed_generation != rendezvous.generation:
+        return unread_owners(surroundings)
+    return ()
+
+
+def _new_status(
+    rendezvous: Rendezvous,
+    closing: Closing,
+    formation: Formation,
+    crowd: Crowd,
+    blame: Blame,
+    topology: Topology,
+    surroundings: Surroundings,
+    interval: int,
+    refused: tuple[RefusedMember, ...],
+    now: datetime,
+) -> RendezvousStatus:
+    before = rendezvous.status
+    status = replace(
+        before,
+        observed_generation=rendezvous.generation,
+        forming=formation.forming,
+        closed=closing.closed,
+        heartbeat_seconds=interval,
+        opened_after=before.round if closing.reopened else before.opened_after,
+        recent_losses=blame.losses,
+        quarantined=blame.quarantined,
+        refused=refused,
+    )
+    if formation.forming is not None and formation.chosen:
+        status = _publish(rendezvous, status, formation.forming, formation.chosen, topology, surroundings, now)
+    status = _with_standby(rendezvous, status, crowd)
+    return replace(status, state=state_of(status.closed, status.forming))
+
+
+def _with_standby(rendezvous: Rendezvous, status: RendezvousStatus, crowd: Crowd) -> RendezvousStatus:
+    ranked = set(status.ranks)
+    unranked = [member for member in (*crowd.arrived, *crowd.newcomers) if member.name not in ranked]
+    if status.round == 0 or status.closed is not None:
+        return replace(status, standby=0, spares=(), surplus=())
+    free = max(0, WorldSizes.of(rendezvous.spec).full - status.world_size)
+    interrupted = status.forming is not None and status.forming.interrupts
+    standby = settle_standby(unranked, free, rendezvous.spec.max_spares, interrupted)
+    return replace(status, standby=standby.count, spares=standby.spares, surplus=standby.surplus)
+
+
+def _topology(rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings) -> Topology:
+    """Where the members run, as far as `spec.ranking` asks."""
+    ranking, status = rendezvous.spec.ranking, rendezvous.status
+    if surroundings.nodes is None or ranking == Ranking():
+        return Topology.of(ranking, {}, status.domains, status.ranks)
+    names = {member.node_name for member in liveness.present}
+    labels = {name: surroundings.nodes[name].labels for name in names if name in surroundings.nodes}
+    return Topology.of(ranking, labels, status.domains, status.ranks)
+
+
+def _publish(
+    rendezvous: Rendezvous,
+    status: RendezvousStatus,
+    forming: Forming,
+    chosen: Sequence[Member],
+    topology: Topology,
+    surroundings: Surroundings,
+    now: datetime,
+) -> RendezvousStatus:
+    """Ranks, world size, bootstrap address and round number change together, in one write."""
+    members = assign_ranks(status.ranks, status.slots, chosen, topology)
+    ranks = tuple(m.name for m in members)
+    first = members[0]
+    return replace(
+        status,
+        round=forming.round,
+        ranks=ranks,
+        slots=tuple(m.slot for m in members),
+        incarnations=tuple(m.incarnation for m in members),
+        domains=topology.domains(members),
+        bootstrap_store=BootstrapStore(first.name, store_address(rendezvous, first, surroundings), first.port),
+        forming=None,
+        history=record_round(status, forming, ranks, now),
+    )
+
+
+def _expulsions(
+    before: RendezvousStatus, liveness: Liveness, crowd: Crowd, formation: Formation
+) -> Iterable[Expulsion]:
+    """Whose Member object goes: the lost with a rank, and those of the old round that a new one was published without.
+
+    One of those that has arrived in time is a spare from now on and keeps its object: only of one that may still
+    run its old workers must nobody believe that it waits.
+    """
+    for loss in liveness.losses:
+        if loss.member is not None and not loss.gone and loss.name in before.ranks:
+            yield Expulsion(loss.member, loss.reason, loss.doubtful)
+    if formation.chosen:
+        departing = [d.member for d in liveness.departing if d.member is not None and d.name in before.ranks]
+        for member in (*crowd.running, *(m for m in departing if m.after_round < before.round)):
+            yield Expulsion(member, NOT_ARRIVED, doubtful=False)
+
+
+def _expulsions_beside(before: RendezvousStatus, liveness: Liveness) -> Iterable[Expulsion]:
+    """Whose object goes without anybody's waiting for it."""
+    for loss in liveness.losses:
+        if loss.member is not None and not loss.gone and loss.name not in before.ranks:
+            yield Expulsion(loss.member, loss.reason, loss.doubtful)
+    yield from (Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=False) for stranger in liveness.strangers)
+    yield from (Expulsion(namesake, NAME_TAKEN, doubtful=False) for namesake in liveness.namesakes)
+    yield from (Expulsion(member, NOT_ADMITTED, doubtful=False, why=why) for member, why in liveness.not_admitted)
+
+
+def _announcements(
+    before: RendezvousStatus,
+    after: RendezvousStatus,
+    closing: Closing,
+    liveness: Liveness,
+    formation: Formation,
+    blame: Blame,
+) -> Iterable[Announcement]:
+    yield from closing.announcements
+    if closing.closed is None:
+        for loss in _news(before, liveness):
+            severity = Severity.NORMAL if loss.reason == LEFT else Severity.WARNING
+            yield Announcement(severity, loss.reason, loss.message)
+    if formation.chosen and after.bootstrap_store is not None:
+        store = after.bootstrap_store
+        text = f"Round {after.round} stands with {nodes(after.world_size)}, rank 0 is {store.member}"
+        yield Announcement(Severity.NORMAL, "RoundFormed", f"{text} ({after.history[0].reason})")
+    for one in after.refused:
+        if one not in before.refused:
+            yield Announcement(Severity.WARNING, REFUSED, one.message)
+    for place in blame.news:
+        yield Announcement(Severity.WARNING, "Quarantined", place.message)
+    stalled = newly_true(STALLED, before.conditions, after.conditions)
+    if stalled is not None:
+        yield Announcement(Severity.WARNING, "Stalled", stalled.message)
+    blind = newly_true(TOPOLOGY_UNKNOWN, before.conditions, after.conditions)
+    if blind is not None:
+        yield Announcement(Severity.WARNING, TOPOLOGY_UNKNOWN, blind.message)
+
+
+def _news(before: RendezvousStatus, liveness: Liveness) -> Iterable[Loss]:
+    """Losses of ranked members that were not announced yet. One whose object goes is seen once; a departing member,
+    or a name without an object, again and again: those are news only while nobody has been told to stop."""
+    told = before.forming is not None and before.forming.interrupts
+    yield from (loss for loss in liveness.losses if loss.name in before.ranks and (loss.member or not told))
+    yield from (loss for loss in liveness.departing if loss.name in before.ranks and not told)
+
+
+def _shrinks_in(wished: int, published: int, interval: int, number: int, budget: HeartbeatBudget) -> float | None:
+    """Seconds until the interval may become shorter, if it wants to."""
+    if number == 0 or not wants_to_shrink(wished, interval, number, budget):
+        return None
+    held = budget if interval == published else replace(budget, held_for=0.0)
+    return max(0.1, seconds_until_it_may_shrink(interval, held))
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _wake_after(status: RendezvousStatus, liveness: Liveness, pods_known: bool, now: datetime) -> float | None:
+    moments: list[float] = []
+    if liveness.next_silence is not None:
+        moments.append(liveness.next_silence)
+    forming = status.forming
+    if forming is not None:
+        if forming.deadline is not None:
+            moments.append((forming.deadline - now).total_seconds())
+        stalls_in = STALLED_AFTER_SECONDS - (now - forming.since).total_seconds()
+        if forming.arrived < forming.required and stalls_in > 0:
+            moments.append(stalls_in)
+            grace = seconds_of_grace(forming, now)
+            if pods_known and grace > 0:
+                moments.append(grace)
+    return max(0.0, min(moments)) if moments else None

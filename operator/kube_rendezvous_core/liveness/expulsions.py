@@ -1,0 +1,21 @@
+"""What a Member is deleted for, and what must still be true of it then."""
+
+from collections.abc import Mapping
+
+from kube_rendezvous_core.liveness.admission import NOT_ADMITTED
+from kube_rendezvous_core.liveness.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS
+from kube_rendezvous_core.observed.observation import Expulsion
+
+RENDEZVOUS_GONE = "RendezvousGone"
+TOO_MANY = "TooManyMembers"
+
+_FOR_EVER = frozenset({LEFT, OTHER_RENDEZVOUS, NAME_TAKEN, NOT_ADMITTED, RENDEZVOUS_GONE, TOO_MANY})
+"""What no later word of the Member takes back. Anybody else may have moved since, and is looked at again."""
+
+
+def preconditions(expulsion: Expulsion) -> Mapping[str, str]:
+    """Of the deletion: it is this Member, and, unless that cannot matter, the version that was judged."""
+    member = expulsion.member
+    if expulsion.reason in _FOR_EVER:
+        return {"uid": member.uid}
+    return {"uid": member.uid, "resourceVersion": member.resource_version}

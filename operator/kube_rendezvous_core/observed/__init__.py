@@ -1,0 +1,1 @@
+"""What is known of members, pods, nodes and owners: frozen, parsed at the border."""

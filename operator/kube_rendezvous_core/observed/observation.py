@@ -1,0 +1,105 @@
+"""What the core is told (`ObservedMember`) and what it answers (`Decision`)."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kube_rendezvous.resources import Member, RendezvousStatus
+from kube_rendezvous_core.observed.surroundings import OwnerRef
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedMember:
+    """A Member and what only its observer can know.
+
+    Args:
+        member: the newest version of the object.
+        silence: seconds since the observer last received a heartbeat of it, counted by the observer's own
+            clock and only while its watch was healthy. The member's own timestamps are never compared.
+            Counted anew from when a shorter heartbeat interval is published: until then nobody could keep to it.
+        deleted: the object is gone and this is its last version: its farewell still counts.
+        proven_silence: how much of the silence came after a consistent read had proven that the API server serves: what
+            was before may have been the API server's own. None: all of it.
+        first_renewed: its heartbeat time when the observer first saw it; "": not known.
+        known_for: seconds since the observer first saw the object, by the same clock as the silence.
+    """
+
+    member: Member
+    silence: float = 0.0
+    deleted: bool = False
+    proven_silence: float | None = None
+    first_renewed: str = ""
+    known_for: float = math.inf
+
+
+class Severity(StrEnum):
+    """Type of a Kubernetes Event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A Kubernetes Event to post on the Rendezvous. ``reason`` is CamelCase, ``message`` a sentence."""
+
+    severity: Severity
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expulsion:
+    """A Member object to delete, and why.
+
+    ``doubtful``: the verdict rests on something that was *not* observed (a heartbeat): look again before acting on it.
+    ``why``: more than the reason, for people.
+    """
+
+    member: Member
+    reason: str
+    doubtful: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write.
+
+    Args:
+        status: the whole new status; equal to the old one if there is nothing to write.
+        expel_first: Members to delete before the status write that publishes a round without them, so that a crash
+            between the two leaves nothing ambiguous.
+        expel_after: Members with a rank to delete after it: the survivors are told first, and what they carry (a
+            request to close) is recorded first.
+        expel_beside: Members to delete when there is time: nothing in the status rests on them, and whoever makes many
+            of them must not hold up a round.
+        announcements: Events to post when the status has been written.
+        wake_after: seconds until the answer may change by time alone; None: never.
+        verdict: one sentence for people; worth a log line when it changes.
+        doubtful_losses: ranked names taken for lost because no Member of that name is known. A cache may lag
+            behind the API server: look again before acting on it.
+        doubtful_closing: members closed or opened the rendezvous, and the newest of them, or that none is left, may
+            not be in the cache yet: look again before acting on it.
+        owners_to_read: the decision rests on how many pods these are to make: read them, and decide again.
+        suspects: members that have been silent for so long that it is time to prove that this silence is theirs: make
+            a consistent read, and count from there.
+    """
+
+    status: RendezvousStatus
+    expel_first: tuple[Expulsion, ...] = ()
+    expel_after: tuple[Expulsion, ...] = ()
+    expel_beside: tuple[Expulsion, ...] = ()
+    announcements: tuple[Announcement, ...] = ()
+    wake_after: float | None = None
+    verdict: str = ""
+    doubtful_losses: tuple[str, ...] = ()
+    doubtful_closing: bool = False
+    suspects: tuple[str, ...] = ()
+    owners_to_read: tuple[OwnerRef, ...] = ()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a consistent read must confirm the decision before anything is written."""
+        expulsions = (*self.expel_first, *self.expel_after, *self.expel_beside)
+        return self.doubtful_closing or bool(self.doubtful_losses) or any(e.doubtful for e in expulsions)

@@ -1,0 +1,199 @@
+"""Reads what the core wants to know from Pods and Nodes as the API server shows them."""
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kube_rendezvous.printable_text import one_line
+from kube_rendezvous.resources.names import NAME_LABEL as NAME_LABEL
+from kube_rendezvous.resources.slots import guessed_slot, slot_in_group
+from kube_rendezvous.resources.timestamps import parse_time
+from kube_rendezvous_core.observed.hindrance import Hindrance, hindrance_of_waiting
+from kube_rendezvous_core.observed.node_notices import notice_of_maintenance, notice_to_leave
+from kube_rendezvous_core.observed.owner_reading import COLLECTIONS
+from kube_rendezvous_core.observed.surroundings import (
+    NOWHERE,
+    ObservedContainer,
+    ObservedNode,
+    ObservedPod,
+    OwnedPlace,
+    OwnerRef,
+)
+
+_LEADER_WORKER_SET = "leaderworkerset.sigs.k8s.io"
+_RESTARTING = "AllContainersRestarting"
+"""Condition of a pod all of whose containers a restart rule starts anew (Kubernetes 1.36 and newer)."""
+
+_JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
+
+_LONGEST_INDEX = 10  # digits of the completions of a Job
+_LONGEST_TEXT = 512
+"""Of what a pod says of itself: enough to see what to do."""
+
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+
+
+def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
+    """Read a Pod."""
+    meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+    conditions = {c["type"]: c for c in status.get("conditions") or ()}
+    disruption = conditions.get("DisruptionTarget") or {}
+    container = main_container(meta, spec, status)
+    hindrance, holdup = read_hindrance(spec, status, conditions, container)
+    return ObservedPod(
+        name=meta["name"],
+        uid=meta["uid"],
+        phase=status.get("phase", "Pending"),
+        node_name=spec.get("nodeName", ""),
+        deleting="deletionTimestamp" in meta,
+        grace_over="deletionTimestamp" in meta and meta.get("deletionGracePeriodSeconds") == 0,
+        disruption=said(disruption) if disruption.get("status") == "True" else "",
+        holdup=holdup or _holdup(status, container),
+        hindrance=hindrance,
+        place=_place(meta),
+        completion_index=_completion_index(meta),
+        owner=owner_of(meta),
+        container=_read_container(container),
+        restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
+        service_account=str(spec.get("serviceAccountName") or ""),
+        addresses=_addresses(status),
+    )
+
+
+def _restarting_since(condition: Mapping[str, Any]) -> datetime | None:
+    return _time(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
+
+
+def _place(meta: Mapping[str, Any]) -> OwnedPlace:
+    labels: Mapping[str, str] = meta.get("labels") or {}
+    name, group = labels.get(f"{_LEADER_WORKER_SET}/name"), labels.get(f"{_LEADER_WORKER_SET}/group-index")
+    if name and group is not None:
+        return OwnedPlace(name, slot_in_group(group, labels.get(f"{_LEADER_WORKER_SET}/worker-index", "0")))
+    completion, job = _completion_index(meta), labels.get("batch.kubernetes.io/job-name") or labels.get("job-name")
+    if completion and job:
+        return OwnedPlace(job, completion)
+    owner = controller_of(meta)
+    ordinal = labels.get("apps.kubernetes.io/pod-index") or guessed_slot(meta["name"])
+    if owner.get("kind") == "StatefulSet" and ordinal:
+        return OwnedPlace(owner["name"], ordinal)
+    return NOWHERE
+
+
+def owner_of(meta: Mapping[str, Any]) -> OwnerRef | None:
+    """The outermost object that is known to make such pods."""
+    labels: Mapping[str, str] = meta.get("labels") or {}
+    for kind, label in (("JobSet", _JOB_SET_NAME), ("LeaderWorkerSet", f"{_LEADER_WORKER_SET}/name")):
+        if labels.get(label):
+            return OwnerRef(kind, labels[label])
+    owner = controller_of(meta)
+    return OwnerRef(owner["kind"], owner["name"]) if owner.get("kind") in COLLECTIONS else None
+
+
+def _completion_index(meta: Mapping[str, Any]) -> str:
+    key = "batch.kubernetes.io/job-completion-index"
+    index = str((meta.get("labels") or {}).get(key) or (meta.get("annotations") or {}).get(key) or "")
+    return index if index.isdecimal() and len(index) <= _LONGEST_INDEX else ""
+
+
+def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The reference to the object that made this one and replaces it; {} if there is none."""
+    return next((owner for owner in meta.get("ownerReferences") or () if owner.get("controller")), {})
+
+
+def _addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """The pod's own first."""
+    pod = [entry.get("ip", "") for entry in status.get("podIPs") or ()] or [status.get("podIP", "")]
+    node = [entry.get("ip", "") for entry in status.get("hostIPs") or ()] or [status.get("hostIP", "")]
+    return tuple(dict.fromkeys(str(address) for address in (*pod, *node) if address))
+
+
+def read_node(obj: Mapping[str, Any], *, gone: bool = False) -> ObservedNode:
+    """Read a Node."""
+    meta = obj["metadata"]
+    return ObservedNode(
+        name=meta["name"],
+        labels=dict(meta.get("labels") or {}),
+        draining=notice_to_leave(obj),
+        maintenance=notice_of_maintenance(obj),
+        gone=gone,
+        version=int(meta.get("resourceVersion") or sys.maxsize),
+    )
+
+
+def main_container(meta: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Status of the container in which the member runs: the default one of kubectl, else the first."""
+    names = [c["name"] for c in spec.get("containers") or ()]
+    wanted = (meta.get("annotations") or {}).get(_DEFAULT_CONTAINER) or (names[0] if names else "")
+    statuses = status.get("containerStatuses") or ()
+    return next((c for c in statuses if c.get("name") == wanted), {})
+
+
+def _read_container(container: Mapping[str, Any]) -> ObservedContainer:
+    state = container.get("state") or {}
+    if "running" in state:
+        first = not container.get("restartCount")
+        return ObservedContainer(running_since=_time(state["running"].get("startedAt")), first=first)
+    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+    if not ended:
+        return ObservedContainer()
+    why = ended.get("reason") or (f"signal {ended['signal']}" if ended.get("signal") else "")
+    return ObservedContainer(
+        terminated_at=_time(ended.get("finishedAt")),
+        ending=f"exit code {ended.get('exitCode')}" + (f", {why}" if why else ""),
+    )
+
+
+def read_hindrance(
+    spec: Mapping[str, Any],
+    status: Mapping[str, Any],
+    conditions: Mapping[str, Mapping[str, Any]],
+    container: Mapping[str, Any],
+) -> tuple[Hindrance | None, str]:
+    """What keeps a pod from running, and what the cluster says about it.
+
+    Args:
+        spec, status: of the Pod.
+        conditions: those of the status, by type.
+        container: status of the main container.
+    """
+    gates = ", ".join(gate["name"] for gate in spec.get("schedulingGates") or ())
+    if gates:
+        return Hindrance.GATED, one_line(f"SchedulingGated: {gates}")[:_LONGEST_TEXT]
+    scheduled = conditions.get("PodScheduled") or {}
+    # The condition of a gate outlives the gate, until the scheduler has a node.
+    if scheduled.get("status") == "False" and scheduled.get("reason") != "SchedulingGated":
+        said_of_it = scheduled.get("message") or scheduled.get("reason") or "not scheduled"
+        return Hindrance.UNSCHEDULABLE, one_line(f"Pending: {said_of_it}")[:_LONGEST_TEXT]
+    if "running" in (container.get("state") or {}):
+        return None, ""
+    for one in (*(status.get("initContainerStatuses") or ()), container):
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        hindrance = hindrance_of_waiting(str(waiting.get("reason") or ""))
+        if hindrance is not None:
+            return hindrance, said(waiting)
+    return None, ""
+
+
+def _holdup(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    if waiting.get("reason"):
+        return said(waiting)
+    if status.get("phase") != "Running":
+        return str(status.get("phase", "Pending"))
+    # A moment and not a length of time: the status must not change with every second that passes.
+    since = ((container.get("state") or {}).get("running") or {}).get("startedAt")
+    return f"running since {since}, not joined yet" if since else "running, not joined yet"
+
+
+def said(part: Mapping[str, Any]) -> str:
+    """Reason and message of a condition or a container state, in one line."""
+    reason, message = str(part.get("reason") or ""), str(part.get("message") or "")
+    return one_line(f"{reason}: {message}" if reason and message else reason or message)[:_LONGEST_TEXT]
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return parse_time(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""What failures and closings mean for the run."""

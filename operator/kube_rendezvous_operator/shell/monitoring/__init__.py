@@ -1,0 +1,1 @@
+"""What is measured, served and logged of the operator itself."""

@@ -1,0 +1,1 @@
+"""One rendezvous brought from what is seen to what was decided."""

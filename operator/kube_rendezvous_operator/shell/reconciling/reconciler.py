@@ -1,0 +1,304 @@
+"""One reconcile: snapshot, decide, confirm what is doubtful, one fenced status write, delete Members, announce.
+
+Every write is fenced: a status write by the resourceVersion of the Rendezvous it was decided on, a delete by the
+Member's UID and resourceVersion. So a stale snapshot, a second operator or a crash in between can delay but never
+corrupt: whoever decided on something old is refused and looks again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
+from kube_rendezvous.cluster.connection import ANSWER_SECONDS
+from kube_rendezvous.cluster.watch_protocol import MalformedAnswerError, Object, WatchProtocol
+from kube_rendezvous.resources import (
+    API_VERSION,
+    MEMBER_PLURAL,
+    RENDEZVOUS_KIND,
+    RENDEZVOUS_PLURAL,
+    Member,
+    Rendezvous,
+    RendezvousStatus,
+    status_to_json,
+)
+from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous_core import (
+    Announcement,
+    Decision,
+    Expulsion,
+    OwnerRef,
+    Surroundings,
+    decide,
+    only_progress,
+)
+from kube_rendezvous_core.liveness.expulsions import RENDEZVOUS_GONE
+from kube_rendezvous_core.policy.progress import PROGRESS_EVERY_SECONDS
+from kube_rendezvous_operator.shell.monitoring.log_reference import about_member, about_rendezvous
+from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
+from kube_rendezvous_operator.shell.reconciling.heartbeat_budgets import HeartbeatBudgets
+from kube_rendezvous_operator.shell.reconciling.member_deletion import ChangedMeanwhileError, delete_member
+from kube_rendezvous_operator.shell.reconciling.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.reconciling.steady_clock import SteadyClock
+from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.watching.rendezvous_cache import KnownRendezvous, RendezvousCache
+from kube_rendezvous_operator.shell.watching.slim_objects import slim_custom_resource
+
+_log = logging.getLogger(__name__)
+
+
+class Verdict(NamedTuple):
+    """A decision and the farewells it has seen: only these are recorded by carrying it out."""
+
+    decision: Decision
+    gone: tuple[Member, ...]
+
+
+class OvertakenError(Exception):
+    """Somebody changed what a write was decided on: look again at once."""
+
+
+class Reconciler:
+    """Reconciles one Rendezvous at a time; different ones may be reconciled by different threads.
+
+    Args:
+        connection: to the API server.
+        rendezvous: the newest versions.
+        members: finds the cache that covers a namespace.
+        surroundings: what is known of the pods and nodes of a Rendezvous.
+        announce: posts an Event.
+        sweep: deletes Members when there is time.
+        permit: called before every write; raises if this process must not write (any more).
+        rounds: told what became of rounds.
+        budgets: of heartbeats.
+        now: the time, UTC; none: a clock of its own that does not jump.
+        read_owners: reads what made pods, so that the surroundings have it.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        rendezvous: RendezvousCache,
+        members: Callable[[str], MemberCache],
+        surroundings: Callable[[Key], Surroundings],
+        announce: Callable[[Rendezvous, Announcement], None],
+        sweep: Callable[[Key, Iterable[Expulsion]], None],
+        permit: Callable[[], None] = lambda: None,
+        rounds: RoundMeasurement | None = None,
+        budgets: HeartbeatBudgets | None = None,
+        now: Callable[[], datetime] | None = None,
+        read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
+    ) -> None:
+        self._connection = connection
+        self._rendezvous = rendezvous
+        self._members = members
+        self._surroundings = surroundings
+        self._announce = announce
+        self._sweep = sweep
+        self._permit = permit
+        self._read_owners = read_owners
+        self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
+        self._now = now or SteadyClock().now
+        self._budgets = budgets or HeartbeatBudgets(dict)
+        self._verdicts: dict[Key, str] = {}
+        self._written: dict[Key, float] = {}
+        self.decide_seconds = 0.0
+
+    def reconcile(self, key: Key) -> float | None:
+        """Bring one Rendezvous up to date.
+
+        Returns:
+            Seconds until it must be looked at again whatever happens; None: only when something happens.
+
+        Raises:
+            ApiFailureError: the API server did not carry something out; try again later.
+            OvertakenError: look again at once.
+        """
+        known = self._rendezvous.get(key)
+        if known is None:
+            known = self._look_for(key)
+            if known is None:
+                self._clean_up_after(key)
+                return None
+        verdict = self._decide(key, known.rendezvous)
+        if verdict.decision.suspects:
+            self._prove(key, verdict.decision)
+            verdict = self._decide(key, known.rendezvous)
+        if verdict.decision.doubtful:
+            known, verdict = self._confirm(key, verdict.decision)
+        self._rounds.decided(key, known.rendezvous.status, verdict.decision.status)
+        for expulsion in verdict.decision.expel_first:
+            self._expel(key, expulsion)
+        wake_after = self._write(key, known, verdict)
+        self._sweep(key, verdict.decision.expel_beside)
+        for expulsion in verdict.decision.expel_after:
+            self._expel(key, expulsion)
+        return wake_after
+
+    def _decide(self, key: Key, rendezvous: Rendezvous) -> Verdict:
+        began = time.perf_counter()
+        members = self._members(key[0])
+        observed = members.observed(key)
+        budget = self._budgets.budget(key, rendezvous.status.heartbeat_seconds)
+        decision = decide(rendezvous, observed, self._now(), budget, self._surroundings(key))
+        if decision.owners_to_read:
+            self._read_owners(key, decision.owners_to_read)
+            decision = decide(rendezvous, observed, self._now(), budget, self._surroundings(key))
+            if decision.owners_to_read:
+                raise OvertakenError  # the pods have changed meanwhile, and may have another owner
+        self.decide_seconds = time.perf_counter() - began
+        return Verdict(decision, tuple(m.member for m in observed if m.deleted))
+
+    def _prove(self, key: Key, decision: Decision) -> None:
+        """Find out whose silence it is, the members' or the API server's: does it serve a consistent read promptly?"""
+        began = time.monotonic()
+        self._read_members(key, decision)
+        self._members(key[0]).prove(key, decision.suspects, began)
+
+    def _read_members(self, key: Key, decision: Decision) -> None:
+        """Bring the cache up to date with a consistent read.
+
+        A read that fails, or takes longer than a heartbeat interval, shows an API server that nobody could be heard
+        through: then all clocks start again.
+        """
+        promptly = float(decision.status.heartbeat_seconds)
+        began = time.monotonic()
+        selector = {"fieldSelector": f"spec.rendezvous={key[1]}"}
+        protocol = WatchProtocol(selector, paged=True, slim=slim_custom_resource)
+        listed: list[Object] | None = None
+        try:
+            while listed is None:
+                request = protocol.next_request()
+                sizes: list[int] = []
+                answer = self._connection.request(
+                    "GET",
+                    collection_path(MEMBER_PLURAL, key[0]),
+                    query=request.query,
+                    timeout=max(promptly, ANSWER_SECONDS),
+                    told_size=sizes.append,
+                )
+                listed = protocol.listed(answer, sum(sizes))
+        except ApiFailureError:
+            self._members(key[0]).doubt(key)
+            raise
+        except MalformedAnswerError as error:
+            self._members(key[0]).doubt(key)
+            raise ApiUnavailableError("GET rendezvousmembers", 0, "", str(error)) from error
+        self._members(key[0]).refresh(key, listed, began)
+        if time.monotonic() - began > promptly:
+            self._members(key[0]).doubt(key)
+
+    def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Verdict]:
+        """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new.
+
+        Whatever is doubtful then is as sure as it can be: this was the second look at it, or a consistent first one.
+        """
+        try:
+            raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
+        except ApiFailureError as failure:
+            if failure.status == 404:
+                self._rendezvous.remove(key)
+                raise OvertakenError from failure
+            raise
+        self._rendezvous.put(raw)
+        self._read_members(key, first)
+        known = self._rendezvous.get(key)
+        if known is None:
+            raise OvertakenError
+        return known, self._decide(key, known.rendezvous)
+
+    def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict) -> float | None:
+        decision, gone = verdict
+        before, after = known.rendezvous.status, decision.status
+        if after == before:
+            self._members(key[0]).forget(key, gone)
+            return decision.wake_after
+        rest = self._written.get(key, 0.0) + PROGRESS_EVERY_SECONDS - time.monotonic()
+        if rest > 0 and only_progress(before, after):
+            return min(rest, decision.wake_after) if decision.wake_after is not None else rest
+        body = _status_body(known.rendezvous, after)
+        self._permit()
+        try:
+            answer = self._connection.request("PUT", object_path(RENDEZVOUS_PLURAL, *key) + "/status", body=body)
+        except ApiFailureError as failure:
+            if failure.status == 409:
+                self._refresh(key)
+                raise OvertakenError from failure
+            if failure.status == 404:
+                self._rendezvous.remove(key)
+                raise OvertakenError from failure
+            raise
+        self._rendezvous.put(answer)
+        self._written[key] = time.monotonic()
+        self._members(key[0]).forget(key, gone)
+        if after.heartbeat_seconds < before.heartbeat_seconds:
+            self._members(key[0]).count_anew(key)
+        self._rounds.written(key, before, after)
+        self._tell(key, known.rendezvous, decision)
+        return decision.wake_after
+
+    def _tell(self, key: Key, rendezvous: Rendezvous, decision: Decision) -> None:
+        if self._verdicts.get(key) != decision.verdict:
+            self._verdicts[key] = decision.verdict
+            _log.info("Rendezvous %s/%s: %s", *key, decision.verdict, extra=about_rendezvous(key))
+        for announcement in decision.announcements:
+            self._announce(rendezvous, announcement)
+
+    def _expel(self, key: Key, expulsion: Expulsion) -> None:
+        member = expulsion.member
+        self._permit()
+        try:
+            deleted = delete_member(self._connection, expulsion)
+        except ChangedMeanwhileError as error:
+            raise OvertakenError from error
+        if deleted:
+            _log.info(
+                "RendezvousMember %s/%s deleted: %s",
+                *(member.namespace, member.name, expulsion.reason),
+                extra=about_member(member.namespace, member.name),
+            )
+        # Not known to the cache any more: what its loss means is in the decision that is being carried out.
+        self._members(key[0]).forget(key, [member])
+
+    def _refresh(self, key: Key) -> None:
+        raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
+        self._rendezvous.put(raw)
+
+    def _look_for(self, key: Key) -> KnownRendezvous | None:
+        """kopf has not shown us this object: ask, because its Members are here."""
+        if not self._members(key[0]).observed(key):
+            return None
+        try:
+            self._refresh(key)
+        except ApiFailureError as failure:
+            if failure.status != 404:
+                raise
+        return self._rendezvous.get(key)
+
+    def _clean_up_after(self, key: Key) -> None:
+        """Members of a Rendezvous that is gone belong to nobody."""
+        self._verdicts.pop(key, None)
+        self._written.pop(key, None)
+        self._rounds.forget(key)
+        self._budgets.forget(key)
+        observed = self._members(key[0]).observed(key)
+        self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])
+        left = [seen.member for seen in observed if not seen.deleted]
+        self._sweep(key, [Expulsion(member, RENDEZVOUS_GONE, doubtful=False) for member in left])
+
+
+def _status_body(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
+    """What a PUT of the status needs: the API server takes all else from the object itself."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": RENDEZVOUS_KIND,
+        "metadata": {
+            "namespace": rendezvous.namespace,
+            "name": rendezvous.name,
+            "uid": rendezvous.uid,
+            "resourceVersion": rendezvous.resource_version,
+        },
+        "status": status_to_json(status),
+    }

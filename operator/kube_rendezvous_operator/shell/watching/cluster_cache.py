@@ -1,0 +1,281 @@
+"""Informers for labelled Pods and for Nodes: what surrounds the members. Both are optional: without the right to see
+them the operator works by heartbeats alone, and says so once."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
+from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous_core import ObservedNode, ObservedPod, OwnerRef
+from kube_rendezvous_core.observed.pod_reading import NAME_LABEL, read_node, read_pod
+from kube_rendezvous_operator.shell.monitoring.measurements import Measurements, Unmeasured
+from kube_rendezvous_operator.shell.watching.member_cache import Key
+from kube_rendezvous_operator.shell.watching.slim_objects import slim_object
+
+_log = logging.getLogger(__name__)
+
+_GONE_REMEMBERED = 10_000  # of each namespace: nobody makes us forget those of another
+_OWNERS_REMEMBERED = 8  # of one rendezvous: who starts a job anew under another name leaves the old name behind
+_KEYS_REMEMBERED = 1000
+_GONE_NODES_REMEMBERED = 1000  # a node is some kilobytes of labels, and an autoscaler makes new names every day
+
+
+class _OptionalInformer:
+    """A watch that may be refused."""
+
+    what: str
+    loss: str
+
+    def __init__(
+        self, connection: Connection, path: str, selector: dict[str, str], name: str, measure: Measurements | None
+    ) -> None:
+        self._lock = threading.Lock()
+        self._said_refused = False
+        self.refused = False
+        """Whether we may not see them."""
+        self.synced = threading.Event()
+        self.settled = threading.Event()
+        """Set when they are known, or the API server has said that they cannot be."""
+        report = partial((measure or Unmeasured()).watch_restarted, self.what.lower())
+        self._watcher = Watcher(
+            connection,
+            path,
+            selector,
+            self,  # type: ignore[arg-type]
+            name=name,
+            retry_limit=30.0,
+            on_restart=report,
+            paged=True,
+            slim=slim_object,
+        )
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._watcher.start()
+
+    @property
+    def thread(self) -> KeptThread:
+        """That watches."""
+        return self._watcher.thread
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """End the watch; wait for its thread so many seconds at the most. May be called again."""
+        self._watcher.stop(timeout)
+
+    def connected(self) -> None:
+        """See `WatchListener`."""
+
+    def troubled(self, failure: ApiFailureError) -> None:
+        """See `WatchListener`."""
+        refused = isinstance(failure, ApiRefusedError)
+        if refused and not self.synced.is_set() and not self.refused:
+            self.refused = True
+            self.refusal_changed()
+        self.settled.set()
+        if refused and not self._said_refused:
+            self._said_refused = True
+            _log.warning("%s cannot be watched, so %s: %s", self.what, self.loss, failure)
+
+    def refusal_changed(self) -> None:
+        """`refused` has changed."""
+
+    def _are_known(self) -> None:
+        self.refused = False
+        self.synced.set()
+        self.settled.set()
+
+
+class PodCache(_OptionalInformer):
+    """Pods with the label `rendezvous.dev/name`, of one namespace or (None) of the cluster. Thread-safe."""
+
+    what = "Pods"
+    loss = "a lost pod is noticed by its heartbeat only"
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str | None,
+        wake: Callable[[Key], None],
+        measure: Measurements | None = None,
+    ) -> None:
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        super().__init__(
+            connection, f"/api/v1{scope}/pods", {"labelSelector": NAME_LABEL}, f"pods-{namespace or 'all'}", measure
+        )
+        self._wake = wake
+        self._by_key: dict[Key, dict[str, ObservedPod]] = {}
+        self._key_of: dict[str, Key] = {}
+        self._gone: dict[str, OrderedDict[str, None]] = {}
+        self._owners: OrderedDict[Key, OrderedDict[OwnerRef, None]] = OrderedDict()
+        self._changes: dict[Key, int] = {}
+        self._change = 0
+
+    def pods(self, key: Key) -> dict[str, ObservedPod]:
+        """The pods of one Rendezvous, by UID."""
+        with self._lock:
+            return dict(self._by_key.get(key, {}))
+
+    def owners(self, key: Key) -> tuple[OwnerRef, ...]:
+        """What made its pods, also those that are gone."""
+        with self._lock:
+            return tuple(self._owners.get(key, ()))
+
+    def version(self, key: Key) -> int:
+        """A number that changes with its pods."""
+        with self._lock:
+            return self._changes.get(key, 0)
+
+    def gone(self, namespace: str) -> Container[str]:
+        """UIDs of pods of a namespace whose end was seen; a live view."""
+        return self._gone.get(namespace, {}).keys()
+
+    def labels(self) -> Mapping[str, Key]:
+        """Which rendezvous each known pod is labelled for, by UID; a live view."""
+        return MappingProxyType(self._key_of)
+
+    def relisted(self, objects: list[Object]) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            there = {obj["metadata"]["uid"] for obj in objects}
+            woken = {self._bury(uid) for uid in list(self._key_of) if uid not in there}
+            for obj in objects:
+                woken |= self._take(obj)
+        self._are_known()
+        for key in woken:
+            self._wake(key)
+
+    def changed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        with self._lock:
+            keys = self._take(obj)
+        for key in keys:
+            self._wake(key)
+
+    def removed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        meta = obj["metadata"]
+        with self._lock:
+            # Without a deletionTimestamp it has only lost the label: it lives, and we know nothing more of it.
+            bury = self._bury if "deletionTimestamp" in meta else self._forget
+            key = bury(meta["uid"]) if meta["uid"] in self._key_of else None
+        if key is not None:
+            self._wake(key)
+
+    def _take(self, obj: Object) -> set[Key]:
+        """Store a pod; return whose it is, and whose it was, if something about it changed."""
+        meta = obj["metadata"]
+        pod, key = read_pod(obj), (meta["namespace"], meta["labels"][NAME_LABEL])
+        before = self._key_of.get(pod.uid, key)
+        if before != key:
+            self._forget(pod.uid)
+        pods = self._by_key.setdefault(key, {})
+        if pods.get(pod.uid) == pod:
+            return set()
+        pods[pod.uid] = pod
+        self._key_of[pod.uid] = key
+        self._count_change(key)
+        if pod.owner is not None:
+            self._remember_owner(key, pod.owner)
+        return {before, key}
+
+    def _forget(self, uid: str) -> Key:
+        key = self._key_of.pop(uid)
+        pods = self._by_key[key]
+        del pods[uid]
+        self._count_change(key)
+        if not pods:
+            del self._by_key[key]
+            if key not in self._owners:
+                del self._changes[key]
+        return key
+
+    def _count_change(self, key: Key) -> None:
+        self._change += 1
+        self._changes[key] = self._change
+
+    def _remember_owner(self, key: Key, owner: OwnerRef) -> None:
+        owners = self._owners.pop(key, OrderedDict())
+        owners.pop(owner, None)
+        owners[owner] = None
+        if len(owners) > _OWNERS_REMEMBERED:
+            owners.popitem(last=False)
+        self._owners[key] = owners
+        for forgotten in [self._owners.popitem(last=False)[0] for _ in range(len(self._owners) - _KEYS_REMEMBERED)]:
+            if forgotten not in self._by_key:
+                self._changes.pop(forgotten, None)
+
+    def _bury(self, uid: str) -> Key:
+        key = self._forget(uid)
+        gone = self._gone.setdefault(key[0], OrderedDict())
+        gone[uid] = None
+        if len(gone) > _GONE_REMEMBERED:
+            gone.popitem(last=False)
+        return key
+
+
+class NodeCache(_OptionalInformer):
+    """All nodes: their labels and whether they must be left. Thread-safe."""
+
+    what = "Nodes"
+    loss = "ranks do not follow the topology and drained nodes are noticed by their pods only"
+
+    def __init__(
+        self, connection: Connection, wake_all: Callable[[], None], measure: Measurements | None = None
+    ) -> None:
+        super().__init__(connection, "/api/v1/nodes", {}, "nodes", measure)
+        self._wake_all = wake_all
+        self._nodes: dict[str, ObservedNode] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def nodes(self) -> Mapping[str, ObservedNode] | None:
+        """By name, a live view: there may be thousands. None while they are not known."""
+        return MappingProxyType(self._nodes) if self.synced.is_set() else None
+
+    def relisted(self, objects: list[Object]) -> None:
+        """See `WatchListener`."""
+        there = {node.name: node for node in map(read_node, objects)}
+        with self._lock:
+            ended = {name: replace(node, gone=True) for name, node in self._nodes.items() if name not in there}
+            self._gone = OrderedDict.fromkeys([name for name in self._gone if name in ended])
+            self._gone.update(dict.fromkeys(ended))
+            self._nodes = {**ended, **there}
+            self._forget_the_longest_gone()
+        self._are_known()
+        self._wake_all()
+
+    def refusal_changed(self) -> None:
+        """Who asks for topology is to know that there will be none."""
+        self._wake_all()
+
+    def changed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        self._put(read_node(obj))
+
+    def removed(self, obj: Object) -> None:
+        """See `WatchListener`."""
+        self._put(read_node(obj, gone=True))
+
+    def _put(self, node: ObservedNode) -> None:
+        with self._lock:
+            before = self._nodes.get(node.name)
+            self._nodes[node.name] = node
+            self._gone.pop(node.name, None)
+            if node.gone:
+                self._gone[node.name] = None
+                self._forget_the_longest_gone()
+        # Nodes report every few seconds; only what the core looks at is worth a look at every rendezvous.
+        if before is None or (before.draining, before.gone) != (node.draining, node.gone):
+            self._wake_all()
+
+    def _forget_the_longest_gone(self) -> None:
+        """With the lock held. In a new dictionary: somebody may be looking at the old one."""
+        surplus = [self._gone.popitem(last=False)[0] for _ in range(len(self._gone) - _GONE_NODES_REMEMBERED)]
+        if surplus:
+            forgotten = frozenset(surplus)
+            self._nodes = {name: node for name, node in self._nodes.items() if name not in forgotten}

@@ -1,0 +1,78 @@
+"""The newest version of each Rendezvous: from kopf's events, and from the answers to our own writes."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from kube_rendezvous.resources import Rendezvous, parse_rendezvous
+from kube_rendezvous_operator.shell.watching.member_cache import Key
+
+_GONE_REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRendezvous:
+    """One object as the core sees it: nothing is kept of what people may write into it without a bound."""
+
+    rendezvous: Rendezvous
+
+
+class RendezvousCache:
+    """Never goes back: an event that is older than the answer to our own write changes nothing, and the answer to a
+    write that was under way when the object was deleted does not raise it. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Key, KnownRendezvous] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def get(self, key: Key) -> KnownRendezvous | None:
+        """The newest version; None if there is none, as far as we know."""
+        with self._lock:
+            return self._known.get(key)
+
+    def put(self, raw: dict[str, Any]) -> bool:
+        """Take a version; return whether it was news.
+
+        Raises:
+            KeyError, ValueError, TypeError: the object does not follow the CRD.
+        """
+        rendezvous = parse_rendezvous(raw)
+        key = (rendezvous.namespace, rendezvous.name)
+        with self._lock:
+            if rendezvous.uid in self._gone:
+                return False
+            known = self._known.get(key)
+            if known is not None and known.rendezvous.uid == rendezvous.uid:
+                newer = int(rendezvous.resource_version) - int(known.rendezvous.resource_version)
+                if newer <= 0:
+                    return False
+            self._known[key] = KnownRendezvous(rendezvous)
+            return True
+
+    def remove(self, key: Key, uid: str | None = None) -> bool:
+        """Forget an object that is gone (of this UID, if given); return whether it was known."""
+        with self._lock:
+            known = self._known.get(key)
+            gone = uid if uid is not None else known.rendezvous.uid if known is not None else None
+            if gone is not None:
+                self._gone[gone] = None
+                if len(self._gone) > _GONE_REMEMBERED:
+                    self._gone.popitem(last=False)
+            if known is None or (uid is not None and known.rendezvous.uid != uid):
+                return False
+            del self._known[key]
+            return True
+
+    def keep_only(self, uids: Collection[str]) -> list[Key]:
+        """Forget all but these; return the keys of those that are forgotten."""
+        with self._lock:
+            gone = {key: known.rendezvous.uid for key, known in self._known.items() if known.rendezvous.uid not in uids}
+        return [key for key, uid in gone.items() if self.remove(key, uid)]
+
+    def all_keys(self) -> list[Key]:
+        """All that are known."""
+        with self._lock:
+            return list(self._known)
