@@ -13,6 +13,7 @@ from kube_rendezvous.resources import (
     Rendezvous,
     RendezvousStatus,
 )
+from kube_rendezvous.resources.comings import Coming
 from kube_rendezvous_core.conditions import (
     STALLED,
     STALLED_AFTER_SECONDS,
@@ -25,6 +26,7 @@ from kube_rendezvous_core.conditions import (
 from kube_rendezvous_core.formation.formation import (
     GROWTH,
     REJOIN_SECONDS,
+    RESTARTED,
     Crowd,
     Formation,
     WorldSizes,
@@ -57,6 +59,7 @@ from kube_rendezvous_core.observed.observation import (
 from kube_rendezvous_core.observed.plausible_times import plausible
 from kube_rendezvous_core.observed.surroundings import NOTHING_KNOWN, OwnerRef, Surroundings
 from kube_rendezvous_core.policy.closing import Closing, settle_closing
+from kube_rendezvous_core.policy.comings import Damping, comes_and_goes, record_comings
 from kube_rendezvous_core.policy.failure_policy import Blame, exhausted, settle_blame
 from kube_rendezvous_core.ranking.ranking import assign_ranks
 from kube_rendezvous_core.ranking.slots import shared_slots, with_unique_slots
@@ -92,9 +95,10 @@ def decide(
     ranked = set(before.ranks)
     ranked_losses = [loss for loss in (*liveness.losses, *liveness.departing) if loss.name in ranked]
     closing = settle_closing(rendezvous, members, liveness, now)
-    blame = settle_blame(rendezvous, ranked_losses, now)
+    blame = settle_blame(rendezvous, ranked_losses, liveness.alive, now)
     topology = _topology(rendezvous, liveness, surroundings)
-    crowd = sort_crowd(rendezvous, liveness, surroundings, blame, topology, now)
+    damping = Damping.of(before.comings, now)
+    crowd = sort_crowd(rendezvous, liveness, surroundings, blame, damping, topology, now)
     formation = Formation(None)
     if closing.closed is None:
         formation = plan_formation(rendezvous, crowd, ranked_losses, closing.reopened, now)
@@ -106,10 +110,12 @@ def decide(
     status = _new_status(
         rendezvous, closing, formation, crowd, blame, topology, surroundings, interval, liveness.refused, now
     )
+    status = replace(status, comings=_comings(before, status, crowd, formation, now))
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
     notices = (
         topology_blindness(rendezvous.spec.ranking, surroundings),
         held_up_pods(crowd.hindered),
+        comes_and_goes(crowd.damped, damping),
         shared_slots(members, liveness),
         size_mismatch(rendezvous.spec, surroundings, _outsiders(liveness, surroundings)),
     )
@@ -129,6 +135,7 @@ def decide(
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
         wake_after=_earliest(
             _wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),
+            damping.ends_in(crowd.damped, now),
             _shrinks_in(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, interval, number, budget),
         ),
         verdict=describe(status),
@@ -158,6 +165,20 @@ def _owners_to_read(
     if first or grows or impossible or before.observed_generation != rendezvous.generation:
         return unread_owners(surroundings)
     return ()
+
+
+def _comings(
+    before: RendezvousStatus, after: RendezvousStatus, crowd: Crowd, formation: Formation, now: datetime
+) -> tuple[Coming, ...]:
+    """With who made a round necessary by coming, beside members of an old round or by joining again unasked, and with
+    who was waited for in vain."""
+    told_before = before.forming is not None and before.forming.interrupts
+    published = after.round > before.round
+    reason = after.history[0].reason if published else after.forming.reason if after.forming else ""
+    restarted = (*crowd.arrived, *crowd.left_out) if reason == RESTARTED and not told_before else ()
+    ranked = set(before.ranks)
+    newcomers = (m for m in formation.chosen if published and crowd.old and m.name not in ranked)
+    return record_comings(before.comings, (*restarted, *newcomers), crowd.running if published else (), now)
 
 
 def _new_status(

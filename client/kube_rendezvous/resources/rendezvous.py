@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kube_rendezvous.resources.admission_spec import Admission
+from kube_rendezvous.resources.comings import Coming
 from kube_rendezvous.resources.failure_policy import FailurePolicy, QuarantinedPlace, RecentLoss
 from kube_rendezvous.resources.ranking_spec import Ranking
 
@@ -155,6 +156,7 @@ class RendezvousStatus:
     surplus: tuple[str, ...] = ()
     opened_after: int = 0
     recent_losses: tuple[RecentLoss, ...] = ()
+    comings: tuple[Coming, ...] = ()
     quarantined: tuple[QuarantinedPlace, ...] = ()
     refused: tuple[RefusedMember, ...] = ()
     closed: Closed | None = None

@@ -5,6 +5,7 @@ from typing import Any
 
 from kube_rendezvous.printable_text import one_line
 from kube_rendezvous.resources.admission_spec import admission_to_json, parse_admission
+from kube_rendezvous.resources.comings import comings_to_json, parse_comings
 from kube_rendezvous.resources.failure_policy import (
     failure_policy_to_json,
     losses_to_json,
@@ -119,6 +120,7 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         surplus=_lines(status.get("surplus")),
         opened_after=int(status.get("openedAfter", 0)),
         recent_losses=parse_losses(status.get("recentLosses")),
+        comings=parse_comings(status.get("comings")),
         quarantined=parse_quarantined(status.get("quarantined")),
         refused=tuple(RefusedMember(r["member"], r.get("message", "")) for r in status.get("refused") or ()),
         closed=_parse_closed(closed) if closed else None,
@@ -229,6 +231,7 @@ def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
         "surplus": list(status.surplus),
         "openedAfter": status.opened_after,
         "recentLosses": losses_to_json(status.recent_losses),
+        "comings": comings_to_json(status.comings),
         "quarantined": quarantined_to_json(status.quarantined),
         "refused": [{"member": one.member, "message": one.message} for one in status.refused],
     }

@@ -20,6 +20,7 @@ from kube_rendezvous_core.formation.owners import ToCome, pods_to_come
 from kube_rendezvous_core.liveness.liveness import Liveness, Loss
 from kube_rendezvous_core.liveness.pod_liveness import holdup_of, on_their_way
 from kube_rendezvous_core.observed.surroundings import ObservedPod, Surroundings
+from kube_rendezvous_core.policy.comings import Damping
 from kube_rendezvous_core.policy.failure_policy import Blame
 from kube_rendezvous_core.ranking.ranking import place_key
 from kube_rendezvous_core.ranking.replacement import nearest_first
@@ -64,7 +65,9 @@ class Crowd:
 
     Args:
         arrived: members of the current round that wait for the next one, by rank.
-        left_out: those that do so at a quarantined place, by rank: they make a round necessary but get no place in it.
+        left_out: those that do so at a quarantined place or have come too often, by rank: they make a round necessary
+            but get no place in it.
+        damped: those, ranked or not, that wait because they have come too often (`comings`).
         running: members of the current round that do not, by rank.
         newcomers: members of no round, in the order in which they may have a place.
         coming: pods that may still join, and are waited for.
@@ -81,6 +84,7 @@ class Crowd:
     to_come: tuple[ToCome, ...] = ()
     pods_known: bool = False
     left_out: tuple[Member, ...] = ()
+    damped: tuple[Member, ...] = ()
 
     @property
     def waiting(self) -> int:
@@ -96,12 +100,14 @@ def sort_crowd(
     liveness: Liveness,
     surroundings: Surroundings,
     blame: Blame,
+    damping: Damping,
     topology: Topology,
     now: datetime,
 ) -> Crowd:
     """Sort the living members. A member waits while it is not in `ranks`, or its `afterRound` >= `status.round`.
 
-    One at a quarantined place may go on with its round, but does not count among those who wait.
+    One at a quarantined place may go on with its round, but does not count among those who wait; nor does one that has
+    come too often, unless no round can be formed without it.
     """
     status = rendezvous.status
     ranked = [liveness.alive[name] for name in status.ranks if name in liveness.alive]
@@ -109,16 +115,23 @@ def sort_crowd(
     vacated_slots = {
         slot for name, slot in zip(status.ranks, status.slots, strict=False) if slot and name not in liveness.alive
     }
-    newcomers = sorted(
-        (m for name, m in liveness.alive.items() if name not in ranked_names and not blame.holds(m)),
-        key=lambda m: (m.slot not in vacated_slots, int(m.created.timestamp()), place_key(m)),
-    )
     # One that claims a later round than there is was written by hand, or we are behind: it must not start a round.
     back = [m for m in ranked if m.after_round == status.round]
+    running = tuple(m for m in ranked if m.after_round != status.round)
+    unranked = [m for name, m in liveness.alive.items() if name not in ranked_names]
+    able = [m for m in (*back, *unranked) if not blame.holds(m)]
+    damped = [m for m in able if damping.holds(m)]
+    if len(running) + len(able) - len(damped) < WorldSizes.of(rendezvous.spec).required:
+        damped = []
+    out = {m.name for m in damped} | {m.name for m in (*back, *unranked) if blame.holds(m)}
+    newcomers = sorted(
+        (m for m in unranked if m.name not in out),
+        key=lambda m: (m.slot not in vacated_slots, int(m.created.timestamp()), place_key(m)),
+    )
     not_joined = on_their_way(surroundings, liveness.present, now)
     return Crowd(
-        arrived=tuple(m for m in back if not blame.holds(m)),
-        running=tuple(m for m in ranked if m.after_round != status.round),
+        arrived=tuple(m for m in back if m.name not in out),
+        running=running,
         newcomers=_to_be_maintained_last(
             nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology), surroundings
         ),
@@ -126,7 +139,8 @@ def sort_crowd(
         hindered=tuple(pod for pod in not_joined if pod.hindrance is not None),
         to_come=tuple(lacking for lacking in pods_to_come(surroundings) if lacking.by_itself),
         pods_known=bool(surroundings.pods),
-        left_out=tuple(m for m in back if blame.holds(m)),
+        left_out=tuple(m for m in back if m.name in out),
+        damped=tuple(damped),
     )
 
 

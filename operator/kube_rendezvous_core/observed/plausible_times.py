@@ -25,6 +25,7 @@ def plausible(
         status,
         forming=_plausible(status.forming, spec, longest_stop, now) if status.forming is not None else None,
         recent_losses=tuple(replace(loss, at=min(loss.at, now)) for loss in status.recent_losses),
+        comings=tuple(replace(coming, at=min(coming.at, now)) for coming in status.comings),
         history=tuple(replace(past, formed_at=min(past.formed_at, now)) for past in status.history),
     )
 

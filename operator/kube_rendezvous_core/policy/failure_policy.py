@@ -8,7 +8,7 @@ still ran: a restart rule restarts the pods of healthy peers as well) count agai
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,23 +60,27 @@ def places_of(member: Member) -> set[str]:
     return places_at(member.node_name, member.slot)
 
 
-def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], now: datetime) -> Blame:
+def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], alive: Container[str], now: datetime) -> Blame:
     """Record new losses and decide which places are left out.
 
     Args:
         rendezvous: whose policy and record it is.
         losses: those of ranked members that are carried out now.
+        alive: names of members that live: a slot is what a member says, and one that lives in it has lost nothing.
         now: wall clock, UTC.
     """
     policy, status = rendezvous.spec.failure_policy.quarantine, rendezvous.status
     if policy is None:
         return Blame()
     trusted = rendezvous.trusted_places
+    held = (slot for name, slot in zip(status.ranks, status.slots, strict=False) if name in alive)
+    shared = set().union(*(places_at("", slot) for slot in held))
     newest = [
         RecentLoss(place, loss.name, loss.reason, now)
         for loss in losses
         if loss.member is not None and loss.reason in _COUNTING
         for place in sorted(places_of(loss.member))
+        if place not in shared
     ]
     begin = now - timedelta(seconds=policy.window_seconds)
     recorded = {(loss.place, loss.member) for loss in status.recent_losses}

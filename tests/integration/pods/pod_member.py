@@ -1,6 +1,7 @@
 """A real handler that takes itself for a process in a pod, driven from threads as an agent drives it."""
 
 import threading
+import time
 from concurrent.futures import Future
 
 from kube_rendezvous.api import RendezvousInfo, RendezvousParameters
@@ -68,6 +69,12 @@ class PodMember:
     def wait_until_joined(self, seconds: float) -> bool:
         """Wait until it has a Member object."""
         return self._session.wait_until(lambda: bool(self._session.me.name), seconds)
+
+    def leave(self) -> None:
+        """Say goodbye, as at the end of its process, and hear nothing more."""
+        if self._session.me.name:
+            self._session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + 5.0)
+        self.fall_silent()
 
     def fall_silent(self) -> None:
         """As a killed process: it sends nothing more and hears nothing more."""

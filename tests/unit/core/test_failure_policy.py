@@ -46,6 +46,15 @@ def condition(status: RendezvousStatus, kind: str) -> Condition | None:
 # Which losses count, and against what -------------------------------------------------------------------------------
 
 
+def test_a_slot_in_which_another_member_of_the_round_lives_has_lost_nothing() -> None:
+    """A slot is what a member says of itself: whoever dies with another's must not have that one left out."""
+    before = run(slots=("3", "3", "1"))
+    there = settle_blame(before, [lost("a", slot="3", node_name="gpu-7")], {"b", "c"}, NOW)
+    assert [one.place for one in there.losses] == ["node/gpu-7"]
+    gone = settle_blame(before, [lost("a", slot="3")], {"c"}, NOW)
+    assert [one.place for one in gone.losses] == ["slot/3"]
+
+
 @pytest.mark.parametrize(
     ("where", "places"),
     [
@@ -56,7 +65,7 @@ def condition(status: RendezvousStatus, kind: str) -> Condition | None:
     ],
 )
 def test_a_loss_counts_against_the_node_and_the_slot_of_the_member(where: dict[str, str], places: list[str]) -> None:
-    blame = settle_blame(run(), [lost("a", **where)], NOW)
+    blame = settle_blame(run(), [lost("a", **where)], (), NOW)
     assert [loss.place for loss in blame.losses] == places
     assert all((loss.member, loss.reason, loss.at) == ("a", "HeartbeatLost", NOW) for loss in blame.losses)
 
@@ -80,12 +89,12 @@ def test_a_loss_counts_against_the_node_and_the_slot_of_the_member(where: dict[s
     ],
 )
 def test_a_loss_that_somebody_wanted_counts_against_nobody(reason: str, counts: bool) -> None:
-    assert bool(settle_blame(run(), [lost("a", reason, slot="3")], NOW).losses) is counts
+    assert bool(settle_blame(run(), [lost("a", reason, slot="3")], (), NOW).losses) is counts
 
 
 def test_a_loss_counts_once_however_often_it_is_seen() -> None:
-    first = settle_blame(run(), [lost("a", slot="3")], NOW)
-    again = settle_blame(run(first.losses), [lost("a", slot="3")], at(5))
+    first = settle_blame(run(), [lost("a", slot="3")], (), NOW)
+    again = settle_blame(run(first.losses), [lost("a", slot="3")], (), at(5))
     assert again.losses == first.losses
     assert again.quarantined == ()
 
@@ -114,13 +123,13 @@ def test_losses_expire_with_the_window_but_a_quarantine_stays() -> None:
 
 def test_the_newest_losses_come_first_and_are_no_more_than_the_schema_allows() -> None:
     losses = [earlier(f"slot/{i}") for i in range(LOSSES_KEPT)]
-    blame = settle_blame(run(losses), [lost("a", slot="x")], NOW)
+    blame = settle_blame(run(losses), [lost("a", slot="x")], (), NOW)
     assert (blame.losses[0].place, len(blame.losses)) == ("slot/x", LOSSES_KEPT)
 
 
 def test_places_beyond_what_the_schema_allows_are_neither_left_out_nor_announced() -> None:
     full = tuple(QuarantinedPlace(f"slot/{i}", NOW, "") for i in range(QUARANTINED_KEPT))
-    blame = settle_blame(run([earlier("slot/x")], quarantined=full), [lost("a", slot="x")], NOW)
+    blame = settle_blame(run([earlier("slot/x")], quarantined=full), [lost("a", slot="x")], (), NOW)
     assert (blame.quarantined, blame.news) == (full, ())
 
 
@@ -141,13 +150,13 @@ def test_places_beyond_what_the_schema_allows_are_neither_left_out_nor_announced
 def test_a_place_is_left_out_after_so_many_losses_within_the_window(
     losses: list[RecentLoss], left_out: list[str]
 ) -> None:
-    blame = settle_blame(run(losses), [lost("a", node_name="gpu-7", slot="3")], NOW)
+    blame = settle_blame(run(losses), [lost("a", node_name="gpu-7", slot="3")], (), NOW)
     assert sorted(place.place for place in blame.quarantined) == left_out
     assert blame.news == blame.quarantined
 
 
 def test_the_sentence_says_what_happened_and_gives_the_command_that_lifts_it() -> None:
-    blame = settle_blame(run([earlier("slot/3")], trusted="node/x"), [lost("a", slot="3")], NOW)
+    blame = settle_blame(run([earlier("slot/3")], trusted="node/x"), [lost("a", slot="3")], (), NOW)
     assert blame.news[0].message == (
         "slot/3 lost 2 members within 600 s and is left out; when it is mended: kubectl -n default annotate rdzv run "
         "--overwrite rendezvous.dev/trusted-places=node/x,slot/3"
@@ -163,7 +172,7 @@ def test_the_annotation_lifts_the_quarantine_and_forgets_the_losses() -> None:
 
 def test_a_trusted_place_is_not_left_out_again_as_long_as_it_is_trusted() -> None:
     before = run([earlier("slot/3")], trusted="slot/3")
-    assert settle_blame(before, [lost("a", slot="3")], NOW).quarantined == ()
+    assert settle_blame(before, [lost("a", slot="3")], (), NOW).quarantined == ()
 
 
 def test_event_and_condition_say_so_once() -> None:
