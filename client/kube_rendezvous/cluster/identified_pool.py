@@ -72,7 +72,7 @@ class Credentials:
         Args:
             url: from the root of the API server.
             timeouts: seconds to wait for a connection, and for data.
-            stream: whether the body is left to be read; then the answer begins within `LONGEST_TO_BEGIN`, or not at all.
+            stream: whether the body is left to be read; then the answer begins within `LONGEST_TO_BEGIN`, or never.
 
         Raises:
             NotTrustedError: TLS failed.
