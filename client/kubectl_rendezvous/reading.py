@@ -20,7 +20,7 @@ from kube_rendezvous.resources import (
     parse_member,
     parse_rendezvous,
 )
-from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous.resources.names import collection_path, is_object_name, object_path
 from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_core import ObservedNode, ObservedOwner
 from kube_rendezvous_core.observed.owner_reading import COLLECTIONS, read_owner
@@ -127,6 +127,9 @@ class Reader:
             return None if raw is None else {n.name: n for n in map(read_node, raw) if n.name in set(wanted)}
         found: dict[str, ObservedNode] = {}
         for name in wanted:
+            if not is_object_name(name):  # a member writes there what it likes
+                found[name] = ObservedNode(name=name, gone=True)
+                continue
             try:
                 found[name] = read_node(self.connection.request("GET", f"/api/v1/nodes/{name}"))
             except ApiFailureError as failure:

@@ -29,6 +29,11 @@ _KEEPALIVE = [
 ]
 
 
+LONGEST_TO_BEGIN = 10.0
+"""Seconds until the answer to a watch begins: one that was swallowed on the way is not to be waited for as long as one
+that is merely quiet."""
+
+
 class NotTrustedError(ApiUnavailableError):
     """TLS was not agreed upon: one side does not accept the other's certificate."""
 
@@ -67,7 +72,7 @@ class Credentials:
         Args:
             url: from the root of the API server.
             timeouts: seconds to wait for a connection, and for data.
-            stream: whether the body is left to be read.
+            stream: whether the body is left to be read; then the answer begins within `LONGEST_TO_BEGIN`, or never.
 
         Raises:
             NotTrustedError: TLS failed.
@@ -77,20 +82,36 @@ class Credentials:
 
         what = f"{method} {url}"
         own = self._identify(what)
+        answering = min(timeouts[1], LONGEST_TO_BEGIN) if stream else timeouts[1]
         try:
-            return self.pool.request(
+            response = self._request(
                 method,
                 f"{self.host}{url}",
                 body=data,
                 headers={"Accept": "application/json", "User-Agent": "kube-rendezvous", **own, **headers},
-                timeout=urllib3.Timeout(connect=timeouts[0], read=timeouts[1]),
+                timeout=urllib3.Timeout(connect=timeouts[0], read=answering),
                 retries=False,
                 preload_content=not stream,
             )
         except urllib3.exceptions.SSLError as error:
+            self.pool.clear()
             raise NotTrustedError(what, 0, "", f"{self.host}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            # Idle connections led the same way, and may be as dead: none of them is to cost the next try.
+            self.pool.clear()
             raise ApiUnavailableError(what, 0, "", f"{self.host}: {error}") from error
+        if stream:
+            _be_patient(response, timeouts[1])
+        return response
+
+    def _request(self, method: str, url: str, **how: Any) -> Any:
+        """Once more where another thread's failure has cleared the pool this very moment: then nothing was sent."""
+        import urllib3
+
+        try:
+            return self.pool.request(method, url, **how)
+        except urllib3.exceptions.ClosedPoolError:
+            return self.pool.request(method, url, **how)
 
     def _identify(self, what: str) -> dict[str, str]:
         """The headers. The client re-reads a pod's rotating token, which costs a millisecond: once a second."""
@@ -105,6 +126,14 @@ class Credentials:
             self._headers = {key: value.strip() for key, value in headers.items()}
             self._headers_until = now + 1.0
         return self._headers
+
+
+def _be_patient(response: Any, seconds: float) -> None:
+    """Let data of an answer that has begun come as late as this. Where the connection ends with the answer its socket
+    is out of reach, and the limit stays what it was for the beginning: the watch is then opened anew more often."""
+    sock = getattr(response.connection, "sock", None)
+    if sock is not None:
+        sock.settimeout(seconds)
 
 
 def _fingerprint(configuration: Any) -> str:

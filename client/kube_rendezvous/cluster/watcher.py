@@ -94,6 +94,7 @@ class Watcher:
         self._backoff = Backoff(limit=retry_limit)
         self.list_began = math.inf
         """When the newest list was asked for, on the monotonic clock: it cannot know what came later."""
+        self._began, self._lived = 0.0, False  # the step under way; whether its watch has begun
         self._stop = threading.Event()
         self._stream: ResponseStream | None = None
         self._stream_lock = threading.Lock()
@@ -115,6 +116,7 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._began, self._lived = time.monotonic(), False
             try:
                 self._step()
             except ApiFailureError as failure:
@@ -135,7 +137,9 @@ class Watcher:
         self._report(_reason(failure))
         _log.debug("Watch of %s: %s", self._path, failure)
         self._listener.troubled(failure)
-        self._stop.wait(self._backoff.next_delay(failure.retry_after))
+        # A watch that has lived has not waited in vain: only what hung before it began counts.
+        spent = 0.0 if self._lived else time.monotonic() - self._began
+        self._stop.wait(self._backoff.next_delay(failure.retry_after, spent=spent))
 
     def _step(self) -> None:
         """One list, or one watch from its beginning to its end."""
@@ -157,6 +161,7 @@ class Watcher:
         try:
             if self._stop.is_set():
                 return
+            self._lived = True
             self._listener.connected()
             for line in stream.lines():
                 if self._stop.is_set():

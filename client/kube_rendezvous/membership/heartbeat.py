@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 
 from kube_rendezvous.cluster import ApiFailureError, Backoff, KeptThread
@@ -53,13 +54,14 @@ class Heartbeat:
         while not self._stop.wait(pause):
             interval = self._interval()
             self._thread.turn(within=_SLOWEST_RENEWAL + 2 * interval)
+            began = time.monotonic()
             try:
                 self._renew(max(1.0, interval))
                 backoff.reset()
                 # Never later than the interval, and spread: members that started together must not beat together.
                 pause = interval * random.uniform(0.8, 1.0)
             except ApiFailureError as failure:
-                pause = min(interval, backoff.next_delay(failure.retry_after))
+                pause = min(interval, backoff.next_delay(failure.retry_after, spent=time.monotonic() - began))
             except Exception:  # a thread that died here would let the node be taken for lost
                 _log.exception("%s met something unexpected; it goes on", self._name)
                 pause = min(interval, backoff.next_delay())

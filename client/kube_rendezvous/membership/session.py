@@ -365,13 +365,14 @@ class Session:
         """
         backoff, report = Backoff(), TroubleReport(self._what)
         while True:
-            remaining = deadline - time.monotonic()
+            began = time.monotonic()
+            remaining = deadline - began
             try:
                 return attempt(max(_LEAST_ANSWER_SECONDS, min(ANSWER_SECONDS, remaining)))
             except ApiFailureError as failure:
                 if not (isinstance(failure, ApiUnavailableError) or self._is_between_credentials(failure)):
                     raise
-                pause = backoff.next_delay(failure.retry_after)
+                pause = backoff.next_delay(failure.retry_after, spent=time.monotonic() - began)
                 if time.monotonic() + pause >= deadline or self._stopping.wait(pause):
                     raise
                 report.failed(f"{explain_failure(failure, self._namespace)}; trying again", at_once=True)

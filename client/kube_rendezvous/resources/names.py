@@ -1,5 +1,7 @@
 """The names under which the API server serves the two resources."""
 
+import re
+
 GROUP = "rendezvous.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -29,3 +31,12 @@ def collection_path(plural: str, namespace: str | None = None) -> str:
 def object_path(plural: str, namespace: str, name: str) -> str:
     """Path of one object."""
     return f"{collection_path(plural, namespace)}/{name}"
+
+
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+def is_object_name(text: str) -> bool:
+    """Whether there can be an object of this name. What people write where a name belongs may be a path, a query or
+    anything else: it must be asked before a request names it, since the API server takes an escaped slash for one."""
+    return _OBJECT_NAME.fullmatch(text) is not None and ".." not in text

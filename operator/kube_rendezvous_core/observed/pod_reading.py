@@ -7,6 +7,7 @@ from typing import Any
 
 from kube_rendezvous.printable_text import one_line
 from kube_rendezvous.resources.names import NAME_LABEL as NAME_LABEL
+from kube_rendezvous.resources.names import is_object_name
 from kube_rendezvous.resources.slots import guessed_slot, slot_in_group
 from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_core.observed.hindrance import Hindrance, hindrance_of_waiting
@@ -85,9 +86,14 @@ def owner_of(meta: Mapping[str, Any]) -> OwnerRef | None:
     labels: Mapping[str, str] = meta.get("labels") or {}
     for kind, label in (("JobSet", _JOB_SET_NAME), ("LeaderWorkerSet", f"{_LEADER_WORKER_SET}/name")):
         if labels.get(label):
-            return OwnerRef(kind, labels[label])
+            return _reference(kind, labels[label])
     owner = controller_of(meta)
-    return OwnerRef(owner["kind"], owner["name"]) if owner.get("kind") in COLLECTIONS else None
+    return _reference(owner["kind"], owner["name"]) if owner.get("kind") in COLLECTIONS else None
+
+
+def _reference(kind: str, name: str) -> OwnerRef | None:
+    """Whoever makes a pod names its owner as it likes; None where there can be no object of that name."""
+    return OwnerRef(kind, name) if is_object_name(name) else None
 
 
 def _completion_index(meta: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The chart as helm renders it, and as the API server of the tests has it."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,3 +60,20 @@ def installed(local_only: None, kubectl: Kubectl, helm: Path) -> Iterator[str]:
     """The chart by default; the namespace of the operator."""
     with applied(kubectl, helm, SYSTEM):
         yield SYSTEM
+
+
+@pytest.fixture
+def kubeconfig_of(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> Callable[..., Path]:
+    """``kubeconfig_of(namespace, account, *bound)``: with a token of that service account."""
+
+    def make(namespace: str, account: str, *bound: str) -> Path:
+        made = kubectl("-n", namespace, "create", "token", account, *bound)
+        assert made.returncode == 0, made.stderr
+        config = yaml.safe_load(cluster.kubeconfig.read_text())
+        for entry in config["users"]:
+            entry["user"] = {"token": made.stdout.strip()}
+        file = tmp_path / f"kubeconfig-{len(list(tmp_path.iterdir()))}"
+        file.write_text(json.dumps(config))
+        return file
+
+    return make

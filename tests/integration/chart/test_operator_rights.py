@@ -1,12 +1,10 @@
 """With the chart's service accounts a run forms its rounds and survives a loss; the API server refuses nothing."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import yaml
 
 from integration.chart.conftest import SYSTEM, TRAINERS, applied
 from integration.conftest import Kubectl
@@ -31,23 +29,6 @@ def mode(request: pytest.FixtureRequest, local_only: None, kubectl: Kubectl, hel
     kubectl("delete", "clusterrolebinding", "-l", "app.kubernetes.io/name=kube-rendezvous")
     with applied(kubectl, helm, SYSTEM, *MODES[request.param][0]):
         yield request.param
-
-
-@pytest.fixture
-def kubeconfig_of(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> Callable[..., Path]:
-    """``kubeconfig_of(namespace, account, *bound)``: with a token of that service account."""
-
-    def make(namespace: str, account: str, *bound: str) -> Path:
-        made = kubectl("-n", namespace, "create", "token", account, *bound)
-        assert made.returncode == 0, made.stderr
-        config = yaml.safe_load(cluster.kubeconfig.read_text())
-        for entry in config["users"]:
-            entry["user"] = {"token": made.stdout.strip()}
-        file = tmp_path / f"kubeconfig-{len(list(tmp_path.iterdir()))}"
-        file.write_text(json.dumps(config))
-        return file
-
-    return make
 
 
 def test_rounds_form_and_nothing_is_refused(

@@ -2,7 +2,9 @@
 
 import contextlib
 import http.client
+import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable
 from enum import Enum, auto
@@ -27,8 +29,17 @@ class Mood(Enum):
     """429, try again in an hour."""
     LOSES_ANSWERS = auto()
     """Requests are carried out, and the connection is cut before the answer."""
+    RESETS = auto()
+    """As before, and the connection is reset: whatever else was on its way is thrown away."""
+    KEEPS_ANSWERS = auto()
+    """Requests are carried out, and nothing ever comes back; connections stay open, also when it has become good."""
+    KEEPS_REQUESTS = auto()
+    """Nothing is carried out, and nothing ever comes back; as before."""
     HALVES = auto()
     """Answers and lines of watches end in the middle, without any sign of it."""
+
+
+_NO_ANSWERS = (Mood.LOSES_ANSWERS, Mood.RESETS, Mood.KEEPS_ANSWERS)
 
 
 class BadProxy:
@@ -103,10 +114,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(200, b"", "application/json")
             case Mood.LATER:
                 self._say(429, b"slow down", "text/plain", ("Retry-After", "3600"))
+            case Mood.KEEPS_REQUESTS:
+                self._say_nothing()
             case _:
                 self._forward(body, mood)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 - the names are http.server's
+
+    def _say_nothing(self) -> None:
+        """Until the client has had enough of it."""
+        with contextlib.suppress(OSError):
+            self.connection.recv(1)
+        self.close_connection = True
 
     def _say(self, status: int, body: bytes, kind: str, *headers: tuple[str, str]) -> None:
         self.send_response(status)
@@ -122,8 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             upstream.request(self.command, self.path, body or None, headers)
             answer = upstream.getresponse()
-            if mood is Mood.LOSES_ANSWERS:
+            if mood in _NO_ANSWERS:
                 answer.read1(1)
+                if mood is Mood.RESETS:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                if mood is Mood.KEEPS_ANSWERS:
+                    self._say_nothing()
                 self.close_connection = True
             elif "watch=" in self.path:
                 self._stream(answer, mood)

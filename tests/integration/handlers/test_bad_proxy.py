@@ -1,5 +1,6 @@
 """Answers that are not the API server's: no thread ends, nobody is told without a cause, and all is well soon after."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,10 +67,12 @@ def test_while_a_proxy_misbehaves_nobody_is_told_and_afterwards_all_is_well(
         time.sleep(0.1)
     assert proxy.answered_badly > 0
     proxy.set(Mood.GOOD)
+    good = time.monotonic()
     beats = {member.name: member.renew_time for member in run.members()}
     settled = SETTLED_SECONDS + SLOW_MACHINE_SECONDS
     eventually(lambda: all(m.renew_time != beats[m.name] for m in run.members()), "both beat again", settled)
     eventually(lambda: operator.page("/livez") == "alive\n", "the operator is alive", settled)
+    sys.stdout.write(f"\n{mood.name}: both beat, and the operator is alive, {time.monotonic() - good:.1f} s after\n")
     assert not told
     assert not any(one.told for one in nodes)
     assert run.status.round == 1
@@ -78,7 +81,9 @@ def test_while_a_proxy_misbehaves_nobody_is_told_and_afterwards_all_is_well(
     assert "Traceback" not in log.read_text()
     lost, other = nodes
     lost.fall_silent()
+    fell = time.monotonic()
     eventually(lambda: other.told, "and a death is told", settled)
+    sys.stdout.write(f"{mood.name}: and a death was told {time.monotonic() - fell:.1f} s after it\n")
 
 
 @pytest.mark.parametrize("mood", BAD, ids=[mood.name.lower() for mood in BAD])
@@ -93,4 +98,6 @@ def test_who_joins_through_it_joins_when_it_has_become_good(
     eventually(lambda: proxy.answered_badly >= so_far + 4, "they have tried more than once", 30)
     assert not any(join.done() and join.exception() for join in joins), [join.exception() for join in joins]
     proxy.set(Mood.GOOD)
+    good = time.monotonic()
     assert sorted(join.result(SETTLED_SECONDS + SLOW_MACHINE_SECONDS).rank for join in joins) == [0, 1]
+    sys.stdout.write(f"\n{mood.name}: both have joined {time.monotonic() - good:.1f} s after\n")

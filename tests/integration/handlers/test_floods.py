@@ -1,31 +1,32 @@
 """Somebody floods a namespace with what its rights allow: deaths are told all the same, there and elsewhere."""
 
-import contextlib
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration.conftest import Kubectl
-from integration.handlers.attacks import DEATHS, LARGE_OBJECTS, Flood
+from integration.handlers.attacks import DEATHS, FLOOD_SECONDS, FULL, LARGE_OBJECTS, Flood
 from integration.handlers.eventually import eventually
+from integration.handlers.flooder import RUN
 from integration.handlers.nodes import Node, meet
 from integration.handlers.runs import Run
-from kube_rendezvous.cluster import ApiFailureError, Connection
-from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import API_VERSION, MEMBER_PLURAL, RENDEZVOUS_PLURAL, member_manifest
-from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous.resources.names import collection_path
 from rendezvous_local.operator_process import OperatorProcess
 
 MakeNode = Callable[..., Node]
-pytestmark = [pytest.mark.usefixtures("operator"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.usefixtures("operator"), pytest.mark.timeout(600)]
 
-SAME_NAMESPACE_SECONDS, OTHER_NAMESPACE_SECONDS = 2.0, 2.0
+# In `make test` four processes share the machine with the flood.
+SAME_NAMESPACE_SECONDS, OTHER_NAMESPACE_SECONDS = (2.0, 0.5) if FULL else (4.0, 2.0)
 CHARTS_LIMIT_BYTES = 256 << 20
 
 
@@ -54,36 +55,24 @@ def stranger(name: str, rendezvous: str) -> dict[str, Any]:
     )
 
 
-@pytest.fixture(params=["POST", "PATCH", "POST to a run that is not there"])
-def flood(request: pytest.FixtureRequest, namespace: str, anybody: Connection, runs: Callable[[str], Run]) -> Flood:
+@pytest.fixture
+def trainer(account: Callable[..., Path]) -> Path:
+    """A kubeconfig with a trainer's rights: the flood's, and of the nodes of its namespace, which share its lot."""
+    return account(rendezvous="get,list,watch", rendezvousmembers="create,get,patch,delete")
+
+
+@pytest.fixture(params=["POST", "PATCH", "NOWHERE", "MANY"])
+def flood(request: pytest.FixtureRequest, namespace: str, trainer: Path, runs: Callable[[str], Run]) -> Flood:
     """What a trainer's token can do as fast as it can."""
-    runs("flooded").create(minNodes=1)
-    members = collection_path(MEMBER_PLURAL, namespace)
-    began = int(time.time())
-
-    def quietly(method: str, path: str, body: Any, kind: str = "application/json") -> None:
-        with contextlib.suppress(ApiFailureError):
-            anybody.request(method, path, body=body, content_type=kind)
-
-    def post(number: int) -> None:
-        name = "flooded" if request.param == "POST" else f"nobodys-{number % 100}"
-        quietly("POST", members, stranger(f"x-{began}-{number}", name))
-
-    def patch(number: int) -> None:
-        path = object_path(MEMBER_PLURAL, namespace, f"p{number % 4}")
-        try:
-            anybody.request("PATCH", path, body={"spec": {"afterRound": number}}, content_type=MERGE_PATCH)
-        except ApiFailureError:
-            quietly("POST", members, stranger(f"p{number % 4}", "flooded"))
-
-    return Flood(patch if request.param == "PATCH" else post)
+    runs(RUN).create(minNodes=1)
+    return Flood(trainer, namespace, request.param)
 
 
-def seconds_until_told(run: Run, node: MakeNode, namespace: str) -> float:
+def seconds_until_told(run: Run, nodes: list[Node]) -> float:
     """How long after the death of one of two nodes the other is told."""
     run.create(minNodes=2)
-    lost, other = (node(2, 2, run_id=run.name, namespace=namespace) for _ in range(2))
-    meet(lost, other)
+    lost, other = nodes
+    meet(lost, other, seconds=60)
     member = run.member_in(lost.slot)
     assert member is not None
     lost.fall_silent()
@@ -97,8 +86,10 @@ def seconds_until_told(run: Run, node: MakeNode, namespace: str) -> float:
 
 def test_a_death_is_told_while_somebody_floods_the_namespace(
     flood: Flood,
+    trainer: Path,
     namespace: str,
     elsewhere: str,
+    operator: OperatorProcess,
     anybody: Connection,
     node: MakeNode,
     request: pytest.FixtureRequest,
@@ -107,13 +98,28 @@ def test_a_death_is_told_while_somebody_floods_the_namespace(
     there: list[float] = []
     with flood:
         eventually(lambda: flood.times > 50, "the flood is on", 60)
-        for number in range(DEATHS):
-            here.append(seconds_until_told(Run(anybody, namespace, f"run-{number}"), node, namespace))
-            there.append(seconds_until_told(Run(anybody, elsewhere, f"run-{number}"), node, elsewhere))
-    figures = f"same namespace {statistics.median(here):.3f} s, another {statistics.median(there):.3f} s (medians)"
-    sys.stdout.write(f"\n{request.node.name}: {flood.times} requests; a death was told after {figures}\n")
+        while flood.seconds < FLOOD_SECONDS or len(there) < DEATHS:
+            name = f"run-{len(there)}"
+            members = [node(2, 2, run_id=name, namespace=namespace, kubeconfig=trainer) for _ in range(2)]
+            here.append(seconds_until_told(Run(anybody, namespace, name), members))
+            members = [node(2, 2, run_id=name, namespace=elsewhere) for _ in range(2)]
+            there.append(seconds_until_told(Run(anybody, elsewhere, name), members))
+        rate = flood.times / flood.seconds
+        elsewheres = Run(anybody, elsewhere, f"run-{len(there) - 1}").status.heartbeat_seconds
+    figures = f"same namespace {_worded(here)}, another {_worded(there)}"
+    size = resident_bytes(operator)
+    sys.stdout.write(
+        f"\n{request.node.name}: {rate:.0f} requests a second for {flood.seconds:.0f} s; a death was told after "
+        f"{figures}; heartbeats elsewhere every {elsewheres} s; the operator has {size >> 20} MB\n"
+    )
     assert statistics.median(here) < SAME_NAMESPACE_SECONDS, here
     assert statistics.median(there) < OTHER_NAMESPACE_SECONDS, there
+    assert elsewheres <= 2 * 5
+    assert size < CHARTS_LIMIT_BYTES
+
+
+def _worded(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds):.3f} s (median of {len(seconds)}, longest {max(seconds):.3f})"
 
 
 def test_the_operators_memory_does_not_follow_what_others_write(
