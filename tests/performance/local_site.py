@@ -26,12 +26,14 @@ class Site:
         connection: with every right.
         namespace: its name.
         pods: its pods.
+        api_server: number of its process.
     """
 
     kubeconfig: Path
     connection: Connection
     namespace: str
     pods: PodObjects
+    api_server: int
 
     def clear(self) -> None:
         """Take away what one measurement left, before the operator finds it silent in the midst of the next."""
@@ -53,7 +55,9 @@ def site() -> Iterator[Site]:
         connection = Connection.open(str(running.kubeconfig))
         namespace = f"bench-{int(time.time())}"
         connection.request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
-        yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace))
+        assert running.control_plane is not None
+        api_server = running.control_plane.api_server_process
+        yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace), api_server)
         connection.close()
 
 
