@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from performance.other_commit import client_path
+
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -63,7 +65,7 @@ class Fleet:
 
 @contextmanager
 def fleet(
-    kubeconfig: Path, nodes: int, processes: int, client: Path | None = None, module: str = "performance.player"
+    kubeconfig: Path, nodes: int, processes: int, commit: Path | None = None, module: str = "performance.player"
 ) -> Iterator[Fleet]:
     """Start the processes, and end them.
 
@@ -71,7 +73,7 @@ def fleet(
         kubeconfig: of the cluster.
         nodes: members in all.
         processes: among which they are shared out.
-        client: folder of the `kube_rendezvous` package to play with; None: this commit's.
+        commit: whose client plays, see `other_commit.check_out`; None: ours.
         module: what plays: speaks as `performance.player` does.
     """
     processes = min(processes, nodes)
@@ -79,7 +81,12 @@ def fleet(
     command = [sys.executable, "-m", module, f"--kubeconfig={kubeconfig}"]
     players = [
         subprocess.Popen(
-            command, env=_environment(client), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command,
+            env={**os.environ, **client_path(commit)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
         for _ in counts
     ]
@@ -100,13 +107,6 @@ def cpu_seconds(process: int) -> float:
 def resident_bytes(process: int) -> int:
     """Memory that a process holds now."""
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _environment(client: Path | None) -> Mapping[str, str]:
-    if client is None:
-        return os.environ
-    path = os.pathsep.join([str(client), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": path}
 
 
 def _say(player: "subprocess.Popen[str]", command: Mapping[str, Any]) -> None:
