@@ -37,6 +37,10 @@ class Fleet:
             FleetError: one could not.
         """
         self.tell(do, **arguments)
+        return self.answers()
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Wait for the answers to what was told. Errors as `ask`."""
         return [self._answer(player) for player in self._players]
 
     def prepare(self, namespace: str, rendezvous: str) -> None:

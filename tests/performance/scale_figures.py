@@ -26,7 +26,7 @@ class Measured:
     Args:
         nodes: how many members.
         storm: from the first `next_rendezvous` until all have returned.
-        told: from the deletion of one Member until all are told.
+        told: when each has its second connection: from the deletion of one Member until all are told.
         again: from the deletion until all have joined again.
         join, rejoin: what it cost.
         server_rss: memory of the API server afterwards, bytes.
