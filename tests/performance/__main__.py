@@ -1,6 +1,7 @@
 """`make bench`: what the design promises, measured beside torch's c10d on the same machine in the same run.
 
-    python -m performance [--only told|storm|survive] [--times 50] [--nodes 8 64 128] [--kills 20] [--no-c10d]
+    python -m performance [--only told|storm|survive|scale] [--times 50] [--nodes 8 64 128] [--kills 20] [--no-c10d]
+        [--sizes 8 64 256] [--light 4000 10000] [--against COMMIT]
 
 Exit status 1 if a threshold of `thresholds.json` does not hold.
 """
@@ -17,9 +18,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from performance.c10d import run_c10d
+from performance.c10d import knows_backoff, run_c10d
+from performance.curves import draw_curves
 from performance.figures import Pair, Storm, Thresholds, Told, Verdict, as_json, judge
 from performance.local_site import Site, site
+from performance.scale_figures import Sizes, judge_scale, scale_as_json
+from performance.sizes import measure_sizes, scale_table
 from performance.storm import measure_storm
 from performance.survive import RECONFIGURE, REINIT, RESTARTING, measure_way
 from performance.survive_figures import Survived, SurviveThresholds, judge_survived, survived_as_json
@@ -38,35 +42,47 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=50, help="pods to delete (default: %(default)s)")
     parser.add_argument("--nodes", type=int, nargs="+", default=[8, 64, 128], help="default: 8 64 128")
     parser.add_argument("--repeat", type=int, default=3, help="storms of each size (default: %(default)s)")
-    parser.add_argument("--only", choices=["told", "storm", "survive"], help="default: all of them")
+    parser.add_argument("--only", choices=["told", "storm", "survive", "scale"], help="default: all of them")
     parser.add_argument("--kills", type=int, default=20, help="nodes to kill, survivors kept (default: 20)")
     parser.add_argument("--other-kills", type=int, default=5, help="the same for re-init and torchrun (default: 5)")
     parser.add_argument("--no-c10d", action="store_true", help="leave torch's c10d out")
     parser.add_argument("--told-limit", type=float, default=10.0, help="seconds to wait for c10d to tell (default: 10)")
     parser.add_argument("--c10d-limit", type=float, default=120.0, help="seconds for one storm of c10d (default: 120)")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[8, 64, 256], help="of one rendezvous of real handlers")
+    parser.add_argument("--light", type=int, nargs="*", default=[], help="sizes that light watchers play")
+    parser.add_argument("--players", type=int, default=os.cpu_count() or 1, help="processes (default: one a CPU)")
+    parser.add_argument("--against", default="", metavar="COMMIT", help="measure the sizes of another commit, too")
+    parser.add_argument("--backoff", type=float, nargs="+", default=[0.01, 0.1, 1.0], help="c10d's, beside 0; the best")
     options = parser.parse_args()
     console = Console(highlight=False)
     told: Told | None = None
     survived: Survived | None = None
     ours: dict[int, tuple[list[float], list[float]]] = {}
-    with site() as where:
-        if options.only in (None, "told"):
-            told = measure_told(where, options.times, SURVIVORS + 1, console.print)
-        if options.only in (None, "storm"):
-            ours = {nodes: _our_storms(where, nodes, options.repeat, console) for nodes in options.nodes}
-        if options.only in (None, "survive"):
-            survived = _survived(where, options.kills, options.other_kills, console)
+    if options.only != "scale":
+        with site() as where:
+            if options.only in (None, "told"):
+                told = measure_told(where, options.times, SURVIVORS + 1, console.print)
+            if options.only in (None, "storm"):
+                ours = {nodes: _our_storms(where, nodes, options.repeat, console) for nodes in options.nodes}
+            if options.only in (None, "survive"):
+                survived = _survived(where, options.kills, options.other_kills, console)
+    sizes: list[Sizes] = []
+    if options.only in (None, "scale"):
+        sizes = measure_sizes(options, console.print)
     # Torch's turn comes when our control plane is gone: it has the machine for itself.
     if told is not None and not options.no_c10d:
         count = run_c10d("told", C10D_TOLD_NODES, options.told_limit)
         told = Told(told.survivors, told.seconds, options.told_limit, count, C10D_TOLD_NODES - 1)
     storms = [
-        _beside_c10d(nodes, *figures, 0.0 if options.no_c10d else options.c10d_limit, console)
+        _beside_c10d(nodes, *figures, 0.0 if options.no_c10d else options.c10d_limit, options.backoff, console)
         for nodes, figures in ours.items()
     ]
     verdicts = list(judge(told, storms, Thresholds.read()))
+    verdicts += judge_scale(sizes)
     if survived is not None:
         verdicts += judge_survived(survived, SurviveThresholds.read())
+    if sizes:
+        console.print(scale_table(sizes, options.against))
     _show(console, told, storms, survived, verdicts)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     machine = {
@@ -76,9 +92,12 @@ def main() -> int:
         "torch": None if options.no_c10d else version("torch"),
     }
     survive = survived_as_json(survived) if survived is not None else None
-    report = as_json(told, storms, verdicts, machine, survive=survive)
+    scale = scale_as_json(sizes, options.against) if sizes else None
+    report = as_json(told, storms, verdicts, machine, survive=survive, scale=scale)
     options.output.write_text(json.dumps(report, indent=2) + "\n")
     console.print(f"Written to {options.output}")
+    if sizes:
+        draw_curves(sizes, options.against, options.output.with_suffix(".png"))
     return 0 if all(verdict.holds for verdict in verdicts) else 1
 
 
@@ -96,11 +115,21 @@ def _survived(where: Site, kills: int, other_kills: int, console: Console) -> Su
     return Survived(SURVIVE_NODES, SURVIVE_WORKERS, kept, reinit, restarted)
 
 
-def _beside_c10d(nodes: int, whole: list[float], last: list[float], limit: float, console: Console) -> Storm:
+def _beside_c10d(
+    nodes: int, whole: list[float], last: list[float], limit: float, backoffs: list[float], console: Console
+) -> Storm:
     if not limit:
         return Storm(nodes, Pair(whole), Pair(last))
-    theirs = {what: run_c10d(what, nodes, limit) for what in ("whole", "last")}
-    console.print(f"c10d's storm of {nodes}: whole {_ms(theirs['whole'])}, last joiner {_ms(theirs['last'])}")
+    tried = [0.0, *backoffs] if knows_backoff() else [0.0]
+    theirs: dict[str, float | None] = {}
+    for what in ("whole", "last"):
+        took = {}
+        for backoff in tried:
+            # Nobody waits longer for a setting that is worse than one that was tried.
+            known = [seconds for seconds in took.values() if seconds is not None]
+            took[backoff] = run_c10d(what, nodes, min([limit, *known]), backoff)
+            console.print(f"c10d's {what} of {nodes}, cas_backoff_max_seconds {backoff:g}: {_ms(took[backoff])}")
+        theirs[what] = min((seconds for seconds in took.values() if seconds is not None), default=None)
     return Storm(nodes, Pair(whole, [theirs["whole"]], limit), Pair(last, [theirs["last"]], limit))
 
 

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -24,9 +25,24 @@ _POLL_SECONDS = 0.1
 _KEEP_ALIVE_SECONDS = 1
 
 
-def run_c10d(what: str, nodes: int, limit: float) -> Any:
-    """Run one measurement in a process of its own; its answer, or None if it did not end in time."""
+def knows_backoff() -> bool:
+    """Whether the installed torch can spread c10d's storm (`cas_backoff_max_seconds`)."""
+    from torch.distributed.elastic.rendezvous.dynamic_rendezvous import RendezvousSettings
+
+    return any(field.name == "cas_backoff_max_seconds" for field in fields(RendezvousSettings))
+
+
+def run_c10d(what: str, nodes: int, limit: float, backoff: float = 0.0) -> Any:
+    """Run one measurement in a process of its own; its answer, or None if it did not end in time.
+
+    Args:
+        what: "told", "whole" or "last".
+        nodes: how many.
+        limit: seconds.
+        backoff: `cas_backoff_max_seconds`, torch's default is 0.
+    """
     command = [sys.executable, "-m", "performance.c10d", what, f"--nodes={nodes}", f"--limit={limit}"]
+    command += [f"--backoff={backoff}"] if backoff else []
     # Where it is overtaken by its time limit, torch would fill the screen with the stacks of its broken connections.
     environment = {"TORCH_CPP_LOG_LEVEL": "ERROR", **os.environ}
     patience = limit + GRACE_SECONDS
@@ -40,7 +56,7 @@ def run_c10d(what: str, nodes: int, limit: float) -> Any:
 class _Nodes:
     """So many handlers, each with its own connection to one store."""
 
-    def __init__(self, count: int, limit: float) -> None:
+    def __init__(self, count: int, limit: float, backoff: float = 0.0) -> None:
         from torch.distributed import TCPStore
         from torch.distributed.elastic.rendezvous.c10d_rendezvous_backend import C10dRendezvousBackend
         from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
@@ -64,6 +80,7 @@ class _Nodes:
                 local_addr="127.0.0.1",
                 timeout=RendezvousTimeout(join=patience, last_call=patience),
                 keep_alive_interval=_KEEP_ALIVE_SECONDS if count <= 8 else 5,
+                **({"cas_backoff_max_seconds": backoff} if backoff else {}),
             )
             self.handlers.append(handler)
 
@@ -86,14 +103,14 @@ class _Nodes:
         return len(pickle.loads(state[0]).participants) if state is not None else 0
 
 
-def _whole(nodes: int, limit: float) -> float | None:
-    them = _Nodes(nodes, limit)
+def _whole(nodes: int, limit: float, backoff: float) -> float | None:
+    them = _Nodes(nodes, limit, backoff)
     began = time.monotonic()
     return time.monotonic() - began if them.join(them.handlers)(began + limit) else None
 
 
-def _last(nodes: int, limit: float) -> float | None:
-    them = _Nodes(nodes, limit)
+def _last(nodes: int, limit: float, backoff: float) -> float | None:
+    them = _Nodes(nodes, limit, backoff)
     *early, last = them.handlers
     all_early = them.join(early)
     deadline = time.monotonic() + limit
@@ -107,9 +124,9 @@ def _last(nodes: int, limit: float) -> float | None:
     return time.monotonic() - began if returned else None
 
 
-def _told(nodes: int, limit: float) -> int:
+def _told(nodes: int, limit: float, backoff: float) -> int:
     """How many survivors are told within the limit that one node has died; it is found dead after 3 s."""
-    them = _Nodes(nodes, limit)
+    them = _Nodes(nodes, limit, backoff)
     if not them.join(them.handlers)(time.monotonic() + 60):
         raise TimeoutError("c10d formed no round within 60 s")
     *survivors, dead = them.handlers
@@ -128,10 +145,11 @@ def main() -> None:
     parser.add_argument("what", choices=["told", "whole", "last"])
     parser.add_argument("--nodes", type=int, required=True)
     parser.add_argument("--limit", type=float, required=True, help="seconds")
+    parser.add_argument("--backoff", type=float, default=0.0, help="cas_backoff_max_seconds (default: torch's, 0)")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     measure: Callable[[int, float], Any] = {"told": _told, "whole": _whole, "last": _last}[options.what]
-    print(json.dumps(measure(options.nodes, options.limit)), flush=True)  # noqa: T201
+    print(json.dumps(measure(options.nodes, options.limit, options.backoff)), flush=True)  # noqa: T201
     os._exit(0)  # its threads may wait for ever
 
 

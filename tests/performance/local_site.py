@@ -13,7 +13,9 @@ from integration.pods.pod_objects import PodObjects
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import MEMBER_PLURAL
 from kube_rendezvous.resources.names import collection_path
+from performance.other_commit import operator_path
 from rendezvous_local.cluster import cluster
+from rendezvous_local.crds import CRDS
 from rendezvous_local.operator_process import OperatorProcess
 
 
@@ -26,12 +28,14 @@ class Site:
         connection: with every right.
         namespace: its name.
         pods: its pods.
+        api_server: number of its process.
     """
 
     kubeconfig: Path
     connection: Connection
     namespace: str
     pods: PodObjects
+    api_server: int
 
     def clear(self) -> None:
         """Take away what one measurement left, before the operator finds it silent in the midst of the next."""
@@ -40,20 +44,26 @@ class Site:
 
 
 @contextmanager
-def site() -> Iterator[Site]:
-    """A new local control plane, whatever KUBECONFIG says: nobody else may have a say about our pods there."""
+def site(commit: Path | None = None) -> Iterator[Site]:
+    """A new local control plane, whatever KUBECONFIG says: nobody else may have a say about our pods there.
+
+    Args:
+        commit: folder of another commit's files, whose operator and definitions are to be there; None: ours.
+    """
     # One process plays many nodes, that need more connections than one node's pool keeps, and wish for other sizes.
     for name in ("urllib3.connectionpool", "kube_rendezvous.handler"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with (
         tempfile.TemporaryDirectory() as folder,
-        cluster(environment=_without_kubeconfig()) as running,
-        OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log"),
+        cluster(commit / "crds" if commit else CRDS, environment=_without_kubeconfig()) as running,
+        OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log", environment=operator_path(commit)),
     ):
         connection = Connection.open(str(running.kubeconfig))
         namespace = f"bench-{int(time.time())}"
         connection.request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
-        yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace))
+        assert running.control_plane is not None
+        api_server = running.control_plane.api_server_process
+        yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace), api_server)
         connection.close()
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kube_rendezvous.cluster.failures import failure_of
-from kube_rendezvous.printable_text import one_line, printable, shell_word
+from kube_rendezvous.printable_text import one_line, one_lines, printable, shell_word
 from kube_rendezvous.resources import parse_member, parse_rendezvous
 from kube_rendezvous_core.policy.failure_policy import places_of
 from kube_rendezvous_operator import __main__ as operator_command
@@ -88,3 +88,8 @@ def test_a_slot_in_an_advised_command_runs_nothing() -> None:
 @pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", "two\u2028lines"])
 def test_lines_are_joined_with_a_blank(text: str) -> None:
     assert one_line(text) == "two lines"
+
+
+@given(st.lists(st.text(max_size=5), max_size=4))
+def test_many_texts_are_cleaned_as_each_of_them_would_be(texts: list[str]) -> None:
+    assert one_lines(texts) == tuple(map(one_line, texts))

@@ -10,8 +10,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kube_rendezvous.cluster.failures import ApiUnavailableError
+from kube_rendezvous.cluster.tls import share_tls
 
 # A peer that vanished without a word (a node lost its power) is noticed within 25 s although nothing is sent.
 _KEEPALIVE = [
@@ -54,6 +56,8 @@ class Credentials:
         self.fingerprint = _fingerprint(configuration)
         self._api = client.ApiClient(configuration)
         self.pool = self._api.rest_client.pool_manager
+        share_tls(self.pool, self.fingerprint)
+        self._connections: Any = None
         self._headers: dict[str, str] = {}
         self._headers_until = 0.0
 
@@ -86,7 +90,7 @@ class Credentials:
         try:
             response = self._request(
                 method,
-                f"{self.host}{url}",
+                url,
                 body=data,
                 headers={"Accept": "application/json", "User-Agent": "kube-rendezvous", **own, **headers},
                 timeout=urllib3.Timeout(connect=timeouts[0], read=answering),
@@ -105,13 +109,21 @@ class Credentials:
         return response
 
     def _request(self, method: str, url: str, **how: Any) -> Any:
-        """Once more where another thread's failure has cleared the pool this very moment: then nothing was sent."""
+        """Past the pool of pools, which would look for the one server's pool at each request: a third of its cost.
+        A proxy needs it."""
         import urllib3
 
-        try:
-            return self.pool.request(method, url, **how)
-        except urllib3.exceptions.ClosedPoolError:
-            return self.pool.request(method, url, **how)
+        if self.pool.proxy is not None:
+            return self.pool.request(method, f"{self.host}{url}", **how)
+        before = urlsplit(self.host).path
+        for _ in range(2):
+            if self._connections is None:
+                self._connections = self.pool.connection_from_url(self.host)
+            try:
+                return self._connections.urlopen(method, f"{before}{url}", redirect=False, **how)
+            except urllib3.exceptions.ClosedPoolError:  # by another session that has ended, or another thread's failure: nothing was sent
+                self._connections = None
+        raise ApiUnavailableError(f"{method} {url}", 0, "", f"{self.host}: the connections are closed again and again")
 
     def _identify(self, what: str) -> dict[str, str]:
         """The headers. The client re-reads a pod's rotating token, which costs a millisecond: once a second."""

@@ -68,6 +68,8 @@ class Watcher:
         on_restart: told why a list or a watch is made anew: ended (by the server's time limit, or silent for too long;
             normal), expired (normal), refused, broken.
         paged, slim: as in `WatchProtocol`.
+        hold_seconds: how long the first watch waits after the first list, unless `go_on` is called: who writes in
+            between does so over the same connection.
     """
 
     def __init__(
@@ -83,7 +85,10 @@ class Watcher:
         on_restart: Callable[[str], None] | None = None,
         paged: bool = False,
         slim: Callable[[Object], Object] = lambda obj: obj,
+        hold_seconds: float = 0.0,
     ) -> None:
+        self._hold_seconds = hold_seconds
+        self._held = threading.Event()
         self._on_restart = on_restart
         self._short = short
         self._connection = connection
@@ -105,9 +110,14 @@ class Watcher:
         """Start the thread."""
         self.thread.start()
 
+    def go_on(self) -> None:
+        """Begin to watch, if that is still held up."""
+        self._held.set()
+
     def stop(self, timeout: float = 2.0) -> None:
         """End the thread and wait for it, `timeout` seconds at the most. Safe to call twice, and from itself."""
         self._stop.set()
+        self._held.set()
         self.thread.end()
         with self._stream_lock:
             if self._stream is not None:
@@ -154,6 +164,11 @@ class Watcher:
             if everything is not None:
                 self._listener.relisted(everything)
             return
+        if self._hold_seconds and not self._held.is_set():
+            self._held.wait(self._hold_seconds)
+            self._held.set()
+            if self._stop.is_set():
+                return
         began = time.monotonic()
         stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
         with self._stream_lock:

@@ -37,6 +37,10 @@ _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' own generated na
 _NAME_RANDOM = 5
 _LEAST_ANSWER_SECONDS = 1.0
 
+_HOLD_SECONDS = 1.0
+"""The watch occupies its connection. Who joins at once after the list does so over that one, before the watch begins,
+and needs no second one, with a TLS handshake of its own, before the first heartbeat."""
+
 
 class Session:
     """One member's dealings with the API server. Start it, use it, stop it.
@@ -76,6 +80,7 @@ class Session:
             {"fieldSelector": f"metadata.name={name}"},
             self,
             name=f"rendezvous-watch-{name}",
+            hold_seconds=_HOLD_SECONDS,
         )
 
     def start(self) -> None:
@@ -194,6 +199,7 @@ class Session:
 
         At the most for `seconds`, and until the session is stopped or `end_waits` was called.
         """
+        self._watcher.go_on()
         with self._changed:
             self._changed.wait_for(lambda: true() or self._is_over(), min(max(0.0, seconds), threading.TIMEOUT_MAX))
             return true()
@@ -357,7 +363,8 @@ class Session:
         return False
 
     def _persist(self, attempt: Callable[[float], _Answer], deadline: float) -> _Answer:
-        """Try until it works, is refused, or the deadline has passed; say what is in the way.
+        """Try until it works, is refused, or the deadline has passed; say what is in the way. What is tried a second
+        time does not hold up the watch any more.
 
         Args:
             attempt: called with the seconds that it may wait for the answer.
@@ -375,6 +382,7 @@ class Session:
                 pause = backoff.next_delay(failure.retry_after, spent=time.monotonic() - began)
                 if time.monotonic() + pause >= deadline or self._stopping.wait(pause):
                     raise
+                self._watcher.go_on()
                 report.failed(f"{explain_failure(failure, self._namespace)}; trying again", at_once=True)
 
     def _is_between_credentials(self, failure: ApiFailureError) -> bool:

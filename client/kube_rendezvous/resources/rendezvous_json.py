@@ -1,9 +1,9 @@
 """``Rendezvous`` from and to the API server's JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kube_rendezvous.printable_text import one_line
+from kube_rendezvous.printable_text import one_line, one_lines
 from kube_rendezvous.resources.admission_spec import admission_to_json, parse_admission
 from kube_rendezvous.resources.comings import comings_to_json, parse_comings
 from kube_rendezvous.resources.failure_policy import (
@@ -130,8 +130,8 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
     )
 
 
-def _lines(texts: Iterable[str] | None) -> tuple[str, ...]:
-    return tuple(map(one_line, texts or ()))
+def _lines(texts: Sequence[str] | None) -> tuple[str, ...]:
+    return one_lines(texts or ())
 
 
 def _parse_state(text: Any) -> State:

@@ -68,6 +68,14 @@ class ControlPlane:
         """A kubectl of the same version."""
         return self._programs().kubectl
 
+    @property
+    def api_server_process(self) -> int:
+        """Number of kube-apiserver's process."""
+        number = self._running(self._api_server).pid
+        if number is None:
+            raise LocalControlPlaneError("kube-apiserver was not started")
+        return number
+
     def start(self) -> None:
         """Starts an empty cluster and waits until it is ready.
 

@@ -1,0 +1,40 @@
+"""The curves of `scale_figures`: each figure against the number of members, both axes logarithmic."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from performance.scale_figures import FIGURES, Measured, Sizes, median
+
+
+def draw_curves(sizes: Sequence[Sizes], against: str, file: Path) -> None:
+    """Draw them.
+
+    Args:
+        sizes: what was measured.
+        against: name of the other commit, perhaps "".
+        file: a PNG.
+    """
+    from matplotlib.figure import Figure
+
+    columns = 5
+    figure = Figure(figsize=(4 * columns, 3.2 * -(-len(FIGURES) // columns)), layout="constrained")
+    for axes, name in zip(figure.subplots(-(-len(FIGURES) // columns), columns).flat, FIGURES, strict=False):
+        for label, light, of_theirs, style in (
+            ("this commit", False, False, "o-"),
+            ("this commit, light watchers", True, False, "o--"),
+            (against, False, True, "s-"),
+            (f"{against}, light watchers", True, True, "s--"),
+        ):
+            points = [(size.nodes, _of(size, of_theirs)) for size in sizes if size.light == light]
+            drawn = [(nodes, median(measured, name)) for nodes, measured in points if measured]
+            if drawn:
+                axes.plot(*zip(*drawn, strict=True), style, label=label, markersize=4)
+        axes.set(xscale="log", yscale="log", title=name, xlabel="members")
+        axes.grid(alpha=0.3)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.savefig(file, dpi=110)
+
+
+def _of(size: Sizes, of_theirs: bool) -> Sequence[Measured]:
+    return size.theirs if of_theirs else size.ours

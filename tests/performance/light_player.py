@@ -1,0 +1,291 @@
+"""Light watchers in the place of real handlers: the same requests over the same number of connections, and no more.
+
+    python -m performance.light_player --kubeconfig FILE
+
+Speaks as `performance.player` does. Each member POSTs its Member and watches its Rendezvous over one TLS connection and
+PATCHes over a second one that it opens when it first joins again. It is no handler: it has no thread, no heartbeat, no
+time-out and no second try, and looks into the status only as far as it must to know that it has a place, or is told to
+stop. A process plays thousands; its figures of CPU are not those of real members.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import ssl
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from kube_rendezvous.cluster.credentials import load_configuration
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, member_manifest
+from kube_rendezvous.resources.names import collection_path, object_path
+from performance.spent import Spent
+
+PATIENCE_SECONDS = 300.0
+_LINE_BYTES = 8 << 20
+_HANDSHAKES_AT_ONCE = 64
+_INITIAL = {
+    "watch": "1",
+    "allowWatchBookmarks": "true",
+    "sendInitialEvents": "true",
+    "resourceVersionMatch": "NotOlderThan",
+}
+
+
+class Server:
+    """Where the API server is, and who we are."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        configuration, _ = load_configuration(kubeconfig, None)
+        address = urlsplit(configuration.host)
+        assert address.hostname is not None
+        self.host, self.port = address.hostname, address.port or 443
+        self.read = self.written = 0  # bytes, without TLS
+        self.tls = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+        if configuration.cert_file:
+            self.tls.load_cert_chain(configuration.cert_file, configuration.key_file)
+        token = configuration.api_key.get("authorization") or configuration.api_key.get("BearerToken") or ""
+        self.authorization = token if token.startswith("Bearer ") or not token else f"Bearer {token}"
+
+
+class Wire:
+    """One connection with one request at a time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
+        self._reader, self._writer, self._server = reader, writer, server
+
+    @classmethod
+    async def open(cls, server: Server) -> "Wire":
+        """Connect."""
+        return cls(*await asyncio.open_connection(server.host, server.port, ssl=server.tls, limit=_LINE_BYTES), server)
+
+    async def send(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> int:
+        """Send a request, read the head of its answer.
+
+        Returns:
+            The length of its body; -1: in chunks.
+        """
+        data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        head = [f"{method} {path} HTTP/1.1", f"Host: {self._server.host}", "Accept: application/json"]
+        if self._server.authorization:
+            head.append(f"Authorization: {self._server.authorization}")
+        if body is not None:
+            head += [f"Content-Type: {content_type}", f"Content-Length: {len(data)}"]
+        request = "\r\n".join([*head, "", ""]).encode() + data
+        self._server.written += len(request)
+        self._writer.write(request)
+        answered = await self._reader.readuntil(b"\r\n\r\n")
+        self._server.read += len(answered)
+        status, *fields = answered.decode().split("\r\n")
+        length = next((int(f.partition(":")[2]) for f in fields if f.lower().startswith("content-length:")), -1)
+        if not status.split(" ", 2)[1].startswith("2"):
+            raise OSError(f"{method} {path}: {status} {(await self._reader.read(500))!r}")
+        return length
+
+    async def answer(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        """Send a request; its whole answer."""
+        length = await self.send(method, path, body, content_type)
+        data = (
+            b"".join([chunk async for chunk in self._chunks()])
+            if length < 0
+            else await self._reader.readexactly(length)
+        )
+        return json.loads(data)
+
+    async def lines(self, path: str, query: dict[str, str]) -> Any:
+        """Watch: each event."""
+        await self.send("GET", f"{path}?{urlencode(query)}")
+        rest = b""
+        async for chunk in self._chunks():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield json.loads(line)
+
+    async def _chunks(self) -> Any:
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            self._server.read += size
+            yield (await self._reader.readexactly(size + 2))[:-2]
+        await self._reader.readexactly(2)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+
+
+class Member:
+    """One light watcher."""
+
+    def __init__(self, server: Server, namespace: str, rendezvous: str, number: int) -> None:
+        self._server, self._namespace, self._rendezvous, self._number = server, namespace, rendezvous, number
+        self.name = f"light-{number}-{os.getpid()}"
+        self._incarnations = 0
+        self._round = 0
+        self._second: Wire | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.requests = 0
+        self.placed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def join(self, uid: str, handshakes: asyncio.Semaphore) -> None:
+        """POST the Member, then watch over the same connection."""
+        async with handshakes:
+            wire = await Wire.open(self._server)
+            await self._post(wire, uid)
+        self._watch = asyncio.create_task(self._follow(wire))
+
+    async def join_again(self, uid: str, handshakes: asyncio.Semaphore) -> None:
+        """Over a second connection: PATCH, or, for one that was deleted, POST."""
+        async with handshakes:
+            if self._second is None:
+                self._second = await Wire.open(self._server)
+            if self.gone:
+                await self._post(self._second, uid)
+            else:
+                wish = {"spec": {"afterRound": self._round, "port": 29500}}
+                path = object_path(MEMBER_PLURAL, self._namespace, self.name)
+                await self._second.answer("PATCH", path, wish, "application/merge-patch+json")
+                self.requests += 1
+
+    def arm(self) -> None:
+        """From now on it waits to be told, and then for its next place."""
+        loop = asyncio.get_running_loop()
+        self.told, self.placed = loop.create_future(), loop.create_future()
+        self.gone = False
+
+    def stop(self) -> None:
+        """End without a word."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._second is not None:
+            self._second.close()
+
+    async def _post(self, wire: Wire, uid: str) -> None:
+        self._incarnations += 1
+        self.name = f"light-{self._number}-{os.getpid()}-{self._incarnations}"
+        manifest = member_manifest(
+            name=self.name,
+            rendezvous=self._rendezvous,
+            rendezvous_uid=uid,
+            address="127.0.0.1",
+            port=29500,
+            renew_time=datetime.now(UTC),
+            slot=str(self._number),
+        )
+        await wire.answer("POST", collection_path(MEMBER_PLURAL, self._namespace), manifest)
+        self.requests += 1
+
+    async def _follow(self, wire: Wire) -> None:
+        path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
+        query = {"fieldSelector": f"metadata.name={self._rendezvous}", "timeoutSeconds": "3600", **_INITIAL}
+        self.requests += 1
+        try:
+            async for event in wire.lines(path, query):
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    self._see(event["object"].get("status") or {})
+        finally:
+            wire.close()
+
+    def _see(self, status: dict[str, Any]) -> None:
+        forming, number = status.get("forming") or {}, status.get("round", 0)
+        if self._round and not self.told.done() and (number > self._round or forming.get("interrupts")):
+            # Without an own watch of Members a deleted one could not know; here it sees that it is missing.
+            self.told.set_result(time.monotonic())
+        if number > self._round and not forming.get("interrupts") and self._has_a_place(status):
+            self._round = number
+            if not self.placed.done():
+                self.placed.set_result(time.monotonic())
+
+    def _has_a_place(self, status: dict[str, Any]) -> bool:
+        return self.name in (status.get("ranks") or ())
+
+
+class LightPlayer:
+    """Answers each command as `performance.player.Player` does."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self._server = Server(kubeconfig)
+        self._members: list[Member] = []
+        self._handshakes = asyncio.Semaphore(_HANDSHAKES_AT_ONCE)
+        self._where = ("", "")
+
+    async def prepare(self, namespace: str, rendezvous: str, first: int, count: int, nodes: int) -> dict[str, Any]:
+        """Make so many."""
+        self._where = (namespace, rendezvous)
+        self._members = [Member(self._server, namespace, rendezvous, number) for number in range(first, first + count)]
+        return {}
+
+    async def join(self) -> dict[str, Any]:
+        """Let all join."""
+        before, began = self._spent(), time.monotonic()
+        uid = await self._uid()
+        await asyncio.gather(*(member.join(uid, self._handshakes) for member in self._members))
+        ended = max(await asyncio.gather(*(member.placed for member in self._members)))
+        return {"began": began, "ended": ended, "names": self._names(), **before.until(self._spent())}
+
+    async def arm(self, victim: str) -> dict[str, Any]:
+        """Let each wait until it is told."""
+        for member in self._members:
+            member.arm()
+            member.gone = member.name == victim
+        self._before = self._spent()
+        return {}
+
+    async def joined_again(self) -> dict[str, Any]:
+        """Wait until all have been told, and have joined again."""
+        uid = await self._uid()
+
+        async def again(member: Member) -> None:
+            await member.told
+            await member.join_again(uid, self._handshakes)
+
+        await asyncio.gather(*(again(member) for member in self._members))
+        told = max([member.told.result() for member in self._members])
+        ended = max(await asyncio.gather(*(member.placed for member in self._members)))
+        return {"told": told, "ended": ended, "names": self._names(), **self._before.until(self._spent())}
+
+    async def leave(self) -> dict[str, Any]:
+        """End all of them."""
+        for member in self._members:
+            member.stop()
+        self._members = []
+        return {}
+
+    async def _uid(self) -> str:
+        wire = await Wire.open(self._server)
+        answer = await wire.answer("GET", object_path(RENDEZVOUS_PLURAL, *self._where))
+        wire.close()
+        return str(answer["metadata"]["uid"])
+
+    def _names(self) -> list[str]:
+        return [member.name for member in self._members]
+
+    def _spent(self) -> Spent:
+        # asyncio reads sockets in a way that /proc does not count.
+        counted = Spent.now(sum(member.requests for member in self._members))
+        return replace(counted, read=self._server.read, written=self._server.written)
+
+
+async def _play(kubeconfig: str) -> None:
+    player, loop = LightPlayer(kubeconfig), asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        command = json.loads(line)
+        try:
+            answer = await asyncio.wait_for(getattr(player, command.pop("do"))(**command), PATIENCE_SECONDS)
+        except Exception as error:
+            answer = {"error": repr(error)}
+        print(json.dumps(answer), flush=True)  # noqa: T201
+
+
+def main() -> None:
+    """Play until the standard input ends."""
+    parser = argparse.ArgumentParser(prog="performance.light_player", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kubeconfig", required=True)
+    asyncio.run(_play(parser.parse_args().kubeconfig))
+
+
+if __name__ == "__main__":
+    main()

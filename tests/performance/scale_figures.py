@@ -1,0 +1,121 @@
+"""How time, bytes and CPU grow with the number of members, beside another commit's, and whether that is good enough."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from performance.figures import Verdict
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one thing that the whole fleet did, a member: seconds of CPU, bytes (with TLS), requests."""
+
+    client_cpu: float
+    server_cpu: float
+    requests: float
+    read: float
+    written: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One rendezvous. Times in seconds.
+
+    Args:
+        nodes: how many members.
+        storm: from the first `next_rendezvous` until all have returned.
+        told: when each has its second connection: from the deletion of one Member until all are told.
+        again: from the deletion until all have joined again.
+        join, rejoin: what it cost.
+        server_rss: memory of the API server afterwards, bytes.
+    """
+
+    nodes: int
+    storm: float
+    told: float
+    again: float
+    join: Cost
+    rejoin: Cost
+    server_rss: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """All that was measured of one size. `theirs`: the other commit's, perhaps nothing.
+
+    Args:
+        light: played by light watchers and not by real handlers.
+    """
+
+    nodes: int
+    light: bool
+    ours: Sequence[Measured]
+    theirs: Sequence[Measured] = ()
+
+    def share(self, figure: str) -> float | None:
+        """Our median as a share of theirs; None: nothing to compare with.
+
+        Args:
+            figure: one of `FIGURES`.
+        """
+        if not self.theirs:
+            return None
+        return median(self.ours, figure) / max(median(self.theirs, figure), 1e-9)
+
+
+FIGURES = {
+    "storm, s": lambda one: one.storm,
+    "told, s": lambda one: one.told,
+    "again, s": lambda one: one.again,
+    "requests to join": lambda one: one.join.requests,
+    "bytes to join": lambda one: one.join.read + one.join.written,
+    "bytes to join again": lambda one: one.rejoin.read + one.rejoin.written,
+    "client CPU to join, s": lambda one: one.join.client_cpu,
+    "API server CPU to join, s": lambda one: one.join.server_cpu,
+    "API server CPU to join again, s": lambda one: one.rejoin.server_cpu,
+    "API server RSS": lambda one: one.server_rss,
+}
+"""Of one `Measured`; bytes, requests and CPU are a member's."""
+
+SHARE_LIMITS = {"storm, s": 0.4, "client CPU to join, s": 0.4, "API server CPU to join, s": 0.5}
+SHARE_NODES = (64, 256)
+LARGEST_REAL = 999
+LARGEST_REAL_LIMITS = {"storm, s": 8.0, "told, s": 0.5, "again, s": 4.0}
+
+
+def median(measured: Sequence[Measured], figure: str) -> float:
+    """The median of one figure."""
+    return statistics.median(FIGURES[figure](one) for one in measured)
+
+
+def judge_scale(sizes: Sequence[Sizes]) -> Iterator[Verdict]:
+    """Compare what was measured with what is good enough; what was not measured is not judged."""
+    for size in sizes:
+        if size.nodes in SHARE_NODES and not size.light:
+            for figure, limit in SHARE_LIMITS.items():
+                share = size.share(figure)
+                if share is not None:
+                    yield Verdict(f"{size.nodes} members, {figure}: share of the other commit's", share, limit)
+        if size.nodes == LARGEST_REAL and not size.light:
+            for figure, limit in LARGEST_REAL_LIMITS.items():
+                yield Verdict(f"{size.nodes} members, {figure}", median(size.ours, figure), limit)
+
+
+def scale_as_json(sizes: Sequence[Sizes], against: str) -> dict[str, Any]:
+    """Everything, for programs. Times in seconds."""
+    return {
+        "against": against or None,
+        "sizes": [
+            {
+                "nodes": size.nodes,
+                "players": "light watchers" if size.light else "real handlers",
+                "medians": {figure: median(size.ours, figure) for figure in FIGURES},
+                "shares": {figure: size.share(figure) for figure in FIGURES} if size.theirs else None,
+                "ours": [asdict(one) for one in size.ours],
+                "theirs": [asdict(one) for one in size.theirs],
+            }
+            for size in sizes
+        ],
+    }
