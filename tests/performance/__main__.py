@@ -1,6 +1,6 @@
 """`make bench`: what the design promises, measured beside torch's c10d on the same machine in the same run.
 
-    python -m performance [--only told|storm|survive] [--times 50] [--nodes 8 64 128] [--kills 20] [--no-c10d]
+    python -m performance [--only told|storm|survive|hindered] [--times 50] [--nodes 8 64 128] [--kills 20] [--no-c10d]
 
 Exit status 1 if a threshold of `thresholds.json` does not hold.
 """
@@ -19,6 +19,8 @@ from rich.table import Table
 
 from performance.c10d import run_c10d
 from performance.figures import Pair, Storm, Thresholds, Told, Verdict, as_json, judge
+from performance.hindered import WAYS, measure_hindered
+from performance.hindered_figures import Hindered, HinderedThresholds, hindered_as_json, judge_hindered
 from performance.local_site import Site, site
 from performance.storm import measure_storm
 from performance.survive import RECONFIGURE, REINIT, RESTARTING, measure_way
@@ -38,9 +40,10 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=50, help="pods to delete (default: %(default)s)")
     parser.add_argument("--nodes", type=int, nargs="+", default=[8, 64, 128], help="default: 8 64 128")
     parser.add_argument("--repeat", type=int, default=3, help="storms of each size (default: %(default)s)")
-    parser.add_argument("--only", choices=["told", "storm", "survive"], help="default: all of them")
+    parser.add_argument("--only", choices=["told", "storm", "survive", "hindered"], help="default: all of them")
     parser.add_argument("--kills", type=int, default=20, help="nodes to kill, survivors kept (default: 20)")
     parser.add_argument("--other-kills", type=int, default=5, help="the same for re-init and torchrun (default: 5)")
+    parser.add_argument("--hindered", type=int, default=20, help="losses beside pods that cannot come (default: 20)")
     parser.add_argument("--no-c10d", action="store_true", help="leave torch's c10d out")
     parser.add_argument("--told-limit", type=float, default=10.0, help="seconds to wait for c10d to tell (default: 10)")
     parser.add_argument("--c10d-limit", type=float, default=120.0, help="seconds for one storm of c10d (default: 120)")
@@ -48,6 +51,7 @@ def main() -> int:
     console = Console(highlight=False)
     told: Told | None = None
     survived: Survived | None = None
+    hindered: list[Hindered] = []
     ours: dict[int, tuple[list[float], list[float]]] = {}
     with site() as where:
         if options.only in (None, "told"):
@@ -56,6 +60,8 @@ def main() -> int:
             ours = {nodes: _our_storms(where, nodes, options.repeat, console) for nodes in options.nodes}
         if options.only in (None, "survive"):
             survived = _survived(where, options.kills, options.other_kills, console)
+        if options.only in (None, "hindered"):
+            hindered = [measure_hindered(where, way, options.hindered, console.print) for way in WAYS]
     # Torch's turn comes when our control plane is gone: it has the machine for itself.
     if told is not None and not options.no_c10d:
         count = run_c10d("told", C10D_TOLD_NODES, options.told_limit)
@@ -67,6 +73,7 @@ def main() -> int:
     verdicts = list(judge(told, storms, Thresholds.read()))
     if survived is not None:
         verdicts += judge_survived(survived, SurviveThresholds.read())
+    verdicts += judge_hindered(hindered, HinderedThresholds.read())
     _show(console, told, storms, survived, verdicts)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     machine = {
@@ -76,7 +83,7 @@ def main() -> int:
         "torch": None if options.no_c10d else version("torch"),
     }
     survive = survived_as_json(survived) if survived is not None else None
-    report = as_json(told, storms, verdicts, machine, survive=survive)
+    report = as_json(told, storms, verdicts, machine, survive=survive, hindered=hindered_as_json(hindered))
     options.output.write_text(json.dumps(report, indent=2) + "\n")
     console.print(f"Written to {options.output}")
     return 0 if all(verdict.holds for verdict in verdicts) else 1
