@@ -10,15 +10,20 @@ from rendezvous_local.controllers.running import Controllers
 
 @pytest.fixture(scope="session")
 def controllers(site: Site) -> Iterator[Controllers]:
-    """JobSet, Kueue, Trainer and LeaderWorkerSet."""
+    """Those that a module names in CONTROLLERS are started with the first such module."""
     if site.node is None:
         pytest.skip("runs the controllers as processes beside the node of this machine: unset KUBECONFIG")
     controllers = Controllers(site.node)
     try:
-        controllers.start()
         yield controllers
     finally:
         controllers.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def started(controllers: Controllers, request: pytest.FixtureRequest) -> None:
+    """The controllers that the module's tests need."""
+    controllers.start(request.module.CONTROLLERS)
 
 
 @pytest.fixture(autouse=True)

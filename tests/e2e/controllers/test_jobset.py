@@ -18,6 +18,7 @@ from e2e.examples import Examples
 from e2e.figures import Figures
 from e2e.running_example import RunningExample
 
+CONTROLLERS = ("jobset",)
 WORKERS = "/spec/replicatedJobs/1/template/spec"
 FOR_EVER = Patch(
     "JobSet",

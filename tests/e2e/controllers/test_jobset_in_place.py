@@ -14,6 +14,7 @@ from e2e.running_example import FIRST_STEP, RunningExample
 from e2e.site import Site
 from rendezvous_local.controllers.agent_image import load_in_place_restart_agent
 
+CONTROLLERS = ("jobset",)
 FOR_EVER = Patch(
     "JobSet", (replace("/spec/replicatedJobs/0/template/spec/template/spec/containers/0/args/6", "--steps=0"),)
 )

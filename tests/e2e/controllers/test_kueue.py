@@ -20,6 +20,7 @@ from e2e.examples import Examples
 from e2e.figures import Figures
 from e2e.running_example import RunningExample
 
+CONTROLLERS = ("kueue",)
 JOB = "torchrun-job"
 FOR_EVER = Patch("Job", (replace("/spec/template/spec/containers/0/args/6", "--steps=0"),))
 MORE = Patch("Rendezvous", (replace("/spec/maxNodes", 8),))

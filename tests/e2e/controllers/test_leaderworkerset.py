@@ -16,6 +16,7 @@ from e2e.examples import Examples
 from e2e.figures import Figures
 from e2e.running_example import RunningExample
 
+CONTROLLERS = ("lws",)
 NAME = "leaderworkerset"
 
 

@@ -18,6 +18,7 @@ from e2e.examples import Examples
 from e2e.figures import Figures
 from e2e.running_example import RunningExample
 
+CONTROLLERS = ("trainer",)
 NAME = "kubeflow-trainjob"
 NODE = "/spec/replicatedJobs/0/template/spec"
 FOR_EVER = Patch(

@@ -36,16 +36,11 @@ class Controllers:
 
     Args:
         node: Where; its folder keeps theirs, and takes them away at its end.
-        names: Which, of ``catalogue.ALL``; those that they need come by themselves.
-
-    Raises:
-        LocalControlPlaneError: A name is unknown.
     """
 
-    def __init__(self, node: Node, names: Collection[str] = tuple(ALL)) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
         self._folder = node.folders.root / "controllers"
-        self._wanted = wanted(names)
         self._processes: dict[str, ChildProcess] = {}
 
     @property
@@ -56,18 +51,25 @@ class Controllers:
     def __getitem__(self, name: str) -> ChildProcess:
         return self._processes[name]
 
-    def start(self) -> None:
-        """Builds them if need be, starts them, and waits until their webhooks answer.
+    def start(self, names: Collection[str] = tuple(ALL)) -> None:
+        """Builds those that do not run yet, if need be, starts them, and waits until their webhooks answer.
+
+        Args:
+            names: Which, of ``catalogue.ALL``; those that they need come by themselves.
 
         Raises:
-            LocalControlPlaneError: One could not be built, was refused by the API server, or did not get ready.
+            LocalControlPlaneError: A name is unknown; or one could not be built, was refused by the API server, or did
+                not get ready.
         """
+        chosen = wanted(names)
         certificates = self._folder / "certificates"
-        certificates.mkdir(parents=True, mode=0o700)
-        make_server_certificate(certificates, LOOPBACK)
+        if not certificates.exists():
+            certificates.mkdir(parents=True, mode=0o700)
+            make_server_certificate(certificates, LOOPBACK)
         authority = base64.b64encode((certificates / "authority.crt").read_bytes()).decode()
-        for controller in self._wanted:
-            self._start(controller, certificates, authority)
+        for controller in chosen:
+            if controller.name not in self._processes:
+                self._start(controller, certificates, authority)
 
     def stop(self) -> None:
         """Ends them. What they have defined stays in the cluster."""

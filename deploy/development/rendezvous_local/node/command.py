@@ -112,16 +112,15 @@ def _build(*, controllers: bool) -> int:
 
 def _up(options: argparse.Namespace) -> int:
     node = Node(find_build_or_install(), gates=NEWEST if options.newest_gates else ())
-    # `--controllers` without a name means all of them.
-    controllers = Controllers(node, options.controllers or ALL) if options.controllers is not None else None
+    controllers = Controllers(node)
     if options.images:
         install_missing(FOR_IMAGES)
     try:
         with Progress("starting the node"):
             node.start()
         names = build_images(node) if options.images else None
-        if controllers is not None:
-            controllers.start()
+        if options.controllers is not None:
+            controllers.start(options.controllers or ALL)  # without a name it means all of them
         text = _what_next(node, names)
         (node.folders.root / READY).write_text(json.dumps({"text": text}))
         sys.stdout.write(text)
@@ -131,12 +130,11 @@ def _up(options: argparse.Namespace) -> int:
         if options.detached:
             _leave_terminal(cache_folder() / LOG)
         try:
-            _wait_for_an_end(node.parts.all + (controllers.processes if controllers is not None else []))
+            _wait_for_an_end(node.parts.all + controllers.processes)
         except KeyboardInterrupt:  # the usual way to end it, and no failure
             sys.stderr.write("stopping …\n")
     finally:
-        if controllers is not None:
-            controllers.stop()
+        controllers.stop()
         node.stop()
     return 0
 
