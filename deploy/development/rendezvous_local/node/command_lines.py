@@ -65,6 +65,7 @@ class CommandLines:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--allow-privileged=true",
+            *(["--runtime-config=api/beta=true,api/alpha=true"] if self.gates else []),  # what is behind the gates
             *self._gates(),
         ]
 
