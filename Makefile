@@ -45,7 +45,7 @@ e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cl
 CONTROLLED := tests/e2e/controllers tests/e2e/test_first_step.py tests/e2e/test_examples.py tests/e2e/test_survivors_told.py
 e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer, LeaderWorkerSet and the newest feature gates, as root
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build --controllers
-	@PYTHONPATH=deploy/development GATES=newest $(BIN)/python -m pytest $(or $(ARGS),$(CONTROLLED))
+	@PYTHONPATH=deploy/development GATES=newest $(BIN)/python -m pytest --timeout 900 $(or $(ARGS),$(CONTROLLED))
 
 node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root; Ctrl-C ends it
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node up --images $(ARGS)
