@@ -76,18 +76,21 @@ def history(run: RunningExample) -> str:
     return "; ".join(f"{past.round} {past.reason}: {past.message}" for past in run.rendezvous.status.history)
 
 
-def seconds_from_told_to_round(run: RunningExample, nodes: int, act: Callable[[], object]) -> float:
-    """How long after the members were told of the end of their round the next one, of that many, is there."""
+def seconds_from_told_to_round(run: RunningExample, act: Callable[[], object]) -> float:
+    """How long after the members were told of the end of their round the next one is there.
+
+    It may have the replacement in it already, if that is quick.
+    """
     with ThreadPoolExecutor(1) as beside:
-        seconds = beside.submit(_from_told_to_round, run, run.rendezvous.status.round, nodes)
+        seconds = beside.submit(_from_told_to_round, run, run.rendezvous.status.round)
         act()
         return seconds.result()
 
 
-def _from_told_to_round(run: RunningExample, round_: int, nodes: int) -> float:
+def _from_told_to_round(run: RunningExample, round_: int) -> float:
     run.wait_until_told(round_, LIMIT)
     began = time.monotonic()
-    run.wait_for_round(nodes, LIMIT, after=round_)
+    run.wait("next round", lambda it: it.status.round > round_, LIMIT)
     return time.monotonic() - began
 
 
