@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/development $(BIN)/mkdocs build --strict --site-dir build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help attack demo test e2e node image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs release local lint format clean
+.PHONY: help attack demo test e2e e2e-controllers node controllers image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs release local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,10 +39,19 @@ test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/node
-	@PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/e2e $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/e2e --ignore tests/e2e/controllers $(ARGS)
+
+# With the newest gates on, also the core of what runs without them.
+CONTROLLED := tests/e2e/controllers tests/e2e/test_first_step.py tests/e2e/test_examples.py tests/e2e/test_survivors_told.py
+e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer, LeaderWorkerSet and the newest feature gates, as root
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build --controllers
+	@PYTHONPATH=deploy/development GATES=newest $(BIN)/python -m pytest --timeout 900 $(or $(ARGS),$(CONTROLLED))
 
 node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root; Ctrl-C ends it
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node up --images $(ARGS)
+
+controllers: $(INSTALLED) ## The same node, beside it the controllers of JobSet, Kueue, Trainer and LeaderWorkerSet
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node up --images --controllers $(ARGS)
 
 image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=python:3.13-slim
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local image $(ARGS)

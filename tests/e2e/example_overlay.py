@@ -1,4 +1,4 @@
-"""The examples as a user applies them: by a kustomization that names the namespace and the images, and nothing else.
+"""The examples as a user applies them: by a kustomization that names the images, and nothing else.
 
 Where the trainer's image holds no torch, because that is 5 GB, the kustomization mounts it from a volume.
 """
@@ -15,7 +15,18 @@ from e2e.kubectl import Kubectl
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 TORCH_CLAIM = "torch"
 TORCH_FOLDER = "/opt/torch"
-WORKLOADS = ("Job", "StatefulSet", "Deployment")
+_OF_A_JOBSET = "/spec/replicatedJobs/{}/template/spec/template/spec"
+# Where each kind keeps its pod templates; where they differ, by the name of the object.
+WORKLOADS = (
+    ("Job", None, "/spec/template/spec"),
+    ("StatefulSet", None, "/spec/template/spec"),
+    ("Deployment", None, "/spec/template/spec"),
+    ("JobSet", "jobset", _OF_A_JOBSET.format(0)),
+    ("JobSet", "jobset", _OF_A_JOBSET.format(1)),
+    ("JobSet", "jobset-in-place", _OF_A_JOBSET.format(0)),
+    ("ClusterTrainingRuntime", None, f"/spec/template{_OF_A_JOBSET.format(0)}"),
+    ("LeaderWorkerSet", None, "/spec/leaderWorkerTemplate/workerTemplate/spec"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +50,12 @@ def add(path: str, value: Any) -> Mapping[str, Any]:
 
 def torch_from_a_volume() -> list[Patch]:
     """Mounts the claim `torch` into the first container of every pod."""
-    pod = "/spec/template/spec"
     volume = {"name": "torch", "persistentVolumeClaim": {"claimName": TORCH_CLAIM, "readOnly": True}}
     mount = {"name": "torch", "mountPath": TORCH_FOLDER, "readOnly": True}
-    operations = (add(f"{pod}/volumes/-", volume), add(f"{pod}/containers/0/volumeMounts/-", mount))
-    return [Patch(kind, operations) for kind in WORKLOADS]
+    return [
+        Patch(kind, (add(f"{pod}/volumes/-", volume), add(f"{pod}/containers/0/volumeMounts/-", mount)), name)
+        for kind, name, pod in WORKLOADS
+    ]
 
 
 def renamed(example: str, name: str) -> list[Patch]:
@@ -57,15 +69,12 @@ def renamed(example: str, name: str) -> list[Patch]:
     return [Patch("Job", operations, example), Patch("Rendezvous", operations[:1], example)]
 
 
-def write_overlay(
-    folder: Path, example: str, namespace: str, images: Mapping[str, str], patches: Iterable[Patch] = ()
-) -> Path:
+def write_overlay(folder: Path, example: str, images: Mapping[str, str], patches: Iterable[Patch] = ()) -> Path:
     """Write the kustomization.
 
     Args:
         folder: an empty one.
         example: name of the folder in `deploy/examples`.
-        namespace: where it is to run.
         images: the image to use for each that the example names.
         patches: changes to the example.
 
@@ -75,7 +84,6 @@ def write_overlay(
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "namespace": namespace,
         "resources": [os.path.relpath(EXAMPLES / example, folder)],
         "images": [{"name": name, **_image(image)} for name, image in images.items()],
         "patches": [
@@ -91,13 +99,13 @@ def write_overlay(
     return folder
 
 
-def apply_overlay(kubectl: Kubectl, folder: Path) -> str:
-    """Apply it; return what kubectl said.
+def apply_overlay(kubectl: Kubectl, namespace: str, folder: Path) -> str:
+    """Apply it in the namespace, as the example says; return what kubectl said.
 
     Raises:
         AssertionError: the cluster refused something, or warned of something.
     """
-    done = kubectl.try_("apply", "-k", str(folder))
+    done = kubectl.try_("-n", namespace, "apply", "-k", str(folder))
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr, done.stderr
     return done.stdout

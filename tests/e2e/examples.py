@@ -1,6 +1,6 @@
 """Starts examples, each in a namespace of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class Examples:
         *,
         torch: bool = True,
         run_name: str | None = None,
+        images: Mapping[str, str] | None = None,
     ) -> None:
         """`kubectl apply -k` of the example.
 
@@ -50,6 +51,7 @@ class Examples:
             patches: changes to it.
             torch: its trainer needs torch or JAX.
             run_name: another name for its Job and its Rendezvous.
+            images: what to use for those that the example names beside the trainer's and the client's.
         """
         folder = self._folder / f"{run_name or example}-{namespace}"
         folder.mkdir()
@@ -57,20 +59,31 @@ class Examples:
         trainer = self.site.images.trainer
         if trainer is None and torch:
             pytest.skip("needs torch or JAX: name an image with TRAINER_IMAGE")
-        images = {"trainer": trainer or self.site.images.client, "kube-rendezvous/client": self.site.images.client}
+        client = self.site.images.client
+        used = {"trainer": trainer or client, "kube-rendezvous/client": client} | dict(images or {})
         renaming = renamed(example, run_name) if run_name and run_name != example else []
-        overlay = write_overlay(folder, example, namespace, images, [*patches, *mounted, *renaming])
-        apply_overlay(self.kubectl, overlay)
+        overlay = write_overlay(folder, example, used, [*patches, *mounted, *renaming])
+        apply_overlay(self.kubectl, namespace, overlay)
 
     @contextmanager
     def start(
-        self, example: str, patches: Sequence[Patch] = (), *, torch: bool = True, namespace: str | None = None
+        self,
+        example: str,
+        patches: Sequence[Patch] = (),
+        *,
+        torch: bool = True,
+        namespace: str | None = None,
+        rendezvous: str | None = None,
+        images: Mapping[str, str] | None = None,
     ) -> Iterator[RunningExample]:
-        """Apply the example in a namespace, a new one if none is named, and delete what was made."""
+        """Apply the example in a namespace, a new one if none is named, and delete what was made.
+
+        Its Rendezvous is called as the example, if `rendezvous` says nothing else; `images` as in `apply`.
+        """
         place = namespace or self.namespaces.make(example)
         try:
-            with RunningExample(self.kubectl, self.connection, place, example) as run:
-                self.apply(example, place, patches, torch=torch)
+            with RunningExample(self.kubectl, self.connection, place, rendezvous or example) as run:
+                self.apply(example, place, patches, torch=torch, images=images)
                 yield run
         finally:
             if namespace is None:

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import pytest
 
+from rendezvous_local.node.node import Node
+
 
 class Machine(Protocol):
     """What can be done to a node of this machine."""
@@ -32,7 +34,7 @@ class Site:
 
     Args:
         kubeconfig, kubectl, helm: how to reach it.
-        machine: the node, if it runs on this machine.
+        machine, node: the node, if it runs on this machine; the first is what tests may do to it.
         torch: folder of the node that pods mount for torch and JAX; None: the trainer's image has them.
     """
 
@@ -41,6 +43,7 @@ class Site:
     helm: Path
     images: Images
     machine: Machine | None
+    node: Node | None
     torch: Path | None
     image_megabytes: Mapping[str, float]
 

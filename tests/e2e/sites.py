@@ -17,9 +17,12 @@ import pytest
 from e2e.node_images import load_images
 from e2e.site import Images, Site
 from rendezvous_local.binaries import find_or_build
+from rendezvous_local.node.feature_gates import NEWEST
 from rendezvous_local.node.node import Node
 from rendezvous_local.node.parts import KUBELET
 from rendezvous_local.programs import HELM, KUBECTL
+
+GATES = {"": (), "newest": NEWEST}  # by the variable GATES: feature gates of the node
 
 
 @contextmanager
@@ -32,7 +35,10 @@ def site(environment: Mapping[str, str] = os.environ) -> Iterator[Site]:
     if environment.get("KUBECONFIG"):
         yield _own(environment)
         return
-    with Node() as node:
+    gates = environment.get("GATES", "")
+    if gates not in GATES:
+        pytest.exit(f"GATES={gates}: only {', '.join(filter(None, GATES))} is known", 2)
+    with Node(gates=GATES[gates]) as node:
         images, megabytes = load_images(node)
         yield Site(
             kubeconfig=node.kubeconfig,
@@ -40,6 +46,7 @@ def site(environment: Mapping[str, str] = os.environ) -> Iterator[Site]:
             helm=find_or_build(HELM),
             images=images,
             machine=OneMachine(node),
+            node=node,
             torch=Path(sysconfig.get_paths()["purelib"]),
             image_megabytes=megabytes,
         )
@@ -84,6 +91,7 @@ def _own(environment: Mapping[str, str]) -> Site:
             trainer=environment.get("TRAINER_IMAGE"),
         ),
         machine=None,
+        node=None,
         torch=None,
         image_megabytes={},
     )

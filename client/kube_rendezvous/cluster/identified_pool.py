@@ -121,7 +121,7 @@ class Credentials:
                 self._connections = self.pool.connection_from_url(self.host)
             try:
                 return self._connections.urlopen(method, f"{before}{url}", redirect=False, **how)
-            except urllib3.exceptions.ClosedPoolError:  # by another session that has ended, or another thread's failure: nothing was sent
+            except urllib3.exceptions.ClosedPoolError:  # by a session that ended, or another thread's failure
                 self._connections = None
         raise ApiUnavailableError(f"{method} {url}", 0, "", f"{self.host}: the connections are closed again and again")
 

@@ -107,3 +107,24 @@ CRANE = Program(
 )
 KREW = Program("krew", "sigs.k8s.io/krew/cmd/krew", GO_MODULES / "krew", "sigs.k8s.io/krew", minutes=1)
 KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", GO_MODULES / "kwok", "sigs.k8s.io/kwok", minutes=2)
+
+
+def _controller(name: str, package: str, folder: str, required: str, minutes: int) -> Program:
+    return Program(name, package, GO_MODULES / folder, required, minutes)
+
+
+# Job controllers of other projects, which a node can have beside it.
+JOBSET_MODULE = "sigs.k8s.io/jobset"
+KUEUE_MODULE = "sigs.k8s.io/kueue"
+TRAINER_MODULE = "github.com/kubeflow/trainer/v2"
+LWS_MODULE = "sigs.k8s.io/lws"
+JOBSET = _controller("jobset-controller", JOBSET_MODULE, "jobset", JOBSET_MODULE, minutes=3)
+KUEUE = _controller("kueue-controller", f"{KUEUE_MODULE}/cmd/kueue", "kueue", KUEUE_MODULE, minutes=5)
+TRAINER = _controller(
+    "trainer-controller", f"{TRAINER_MODULE}/cmd/trainer-controller-manager", "trainer", TRAINER_MODULE, minutes=3
+)
+LWS = _controller("lws-controller", f"{LWS_MODULE}/cmd", "lws", LWS_MODULE, minutes=3)
+# JobSet's agent for restarts in place, which runs in the pods.
+IN_PLACE_RESTART_AGENT = _controller(
+    "in-place-restart-agent", f"{JOBSET_MODULE}/cmd/in-place-restart-agent", "jobset", JOBSET_MODULE, minutes=1
+)

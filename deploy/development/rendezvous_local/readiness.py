@@ -23,15 +23,23 @@ def answers_ok(url: str, *, certificate: Path | None = None, token: str | None =
         certificate: File with the authority to trust for https; false is returned while it is missing or half-written.
         token: Bearer token to send.
     """
+    return status_of(url, certificate=certificate, token=token) == 200
+
+
+def status_of(url: str, *, certificate: Path | None = None, token: str | None = None) -> int | None:
+    """The HTTP status of the answer to a GET of ``url``; ``None``: there is none. Arguments: see ``answers_ok``."""
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     try:
         if certificate is not None:
             handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(certificate))))
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
         with urllib.request.build_opener(*handlers).open(request, timeout=REQUEST_SECONDS) as answer:
-            return bool(answer.status == 200)
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        return refusal.code
     except (OSError, http.client.HTTPException):  # URLError, SSLError and time-outs are OSErrors
-        return False
+        return None
 
 
 def page(url: str) -> str:

@@ -33,6 +33,7 @@ SHARED = ("trainer", "openshift")
 NAMES = sorted(file.parent.name for file in EXAMPLES.glob("*/kustomization.yaml") if file.parent.name not in SHARED)
 FOREIGN = {
     "jobset": (JOBSET,),
+    "jobset-in-place": (JOBSET,),
     "kubeflow-pytorchjob": (TRAINING_OPERATOR,),
     "kubeflow-trainjob": (TRAINER,),
     "kueue": (KUEUE,),

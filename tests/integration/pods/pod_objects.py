@@ -79,6 +79,10 @@ class PodObjects:
         )
         self.set_container(name, running(whole_second()))
 
+    def get(self, name: str) -> dict[str, Any]:
+        """It, as the API server has it."""
+        return self._connection.request("GET", f"{self._path}/{name}")
+
     def set_container(self, name: str, state: Mapping[str, Any], phase: str = "Running", **fields: Any) -> None:
         """Report its container's state."""
         status = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integration.pods.pod_objects import PodObjects
+from integration.pods.pod_objects import PodObjects, running, whole_second
 from integration.pods.pod_run import PodRun
 from integration.pods.test_pods import LIMIT, MakeMember, assert_told_at_once, stand
 from kube_rendezvous.membership.identity import Identity
@@ -86,14 +86,23 @@ def _eleven_seconds_old(status: RendezvousStatus) -> bool:
     return status.forming is not None and (datetime.now(UTC) - status.forming.since).total_seconds() > 11
 
 
-def test_it_joins_by_growth_when_its_gate_is_lifted(run: PodRun, pods: PodObjects, member: MakeMember) -> None:
+@pytest.mark.parametrize(("hinder", "named"), HINDRANCES)
+def test_it_joins_by_growth_when_its_hindrance_goes(
+    run: PodRun, pods: PodObjects, member: MakeMember, hinder: Hinder, named: str
+) -> None:
     run.create(minNodes=2, maxNodes=3, lastCallSeconds=3600)
-    uid = pods.create("trainer-2", "run", gates=["kueue.x-k8s.io/elastic-job"])
+    hinder(pods, "trainer-2")
     first = stand(*(member(pods.run(f"trainer-{n}", "run")) for n in range(2)))
-    pods.lift_gates("trainer-2")
+    assert named in condition(run.status, "PodsHeldUp")
+    mended = pods.get("trainer-2")
+    if mended["spec"].get("schedulingGates"):
+        pods.lift_gates("trainer-2")
+    if mended["spec"].get("nodeName"):
+        pods.set_container("trainer-2", running(whole_second()))
+    else:
+        pods.bind("trainer-2", "worker-1")
     run.until(lambda now: not condition(now, "PodsHeldUp"), "nothing holds it up")
-    pods.bind("trainer-2", "worker-1")
-    late = member(Identity("trainer-2", "trainer-2", uid, "worker-1", "2", "127.0.0.1")).join()
+    late = member(Identity("trainer-2", "trainer-2", mended["metadata"]["uid"], "worker-1", "2", "127.0.0.1")).join()
     assert_told_at_once(*first)
     again = [one.join() for one in first]
     assert [join.result(LIMIT).rank for join in (*again, late)] == [0, 1, 2]

@@ -104,6 +104,19 @@ def test_the_api_server_listens_on_the_bridge_only() -> None:
     assert commands.server == f"https://10.213.0.1:{PORTS.api_server}"
 
 
+def test_gates_are_on_for_all_who_read_them_and_what_is_behind_them_is_served() -> None:
+    programs = NodePrograms(**{name: Path("/bin") / name for name in NodePrograms.__dataclass_fields__})
+    plain = CommandLines(programs, FOLDERS, ADDRESSES, PORTS)
+    newest = CommandLines(programs, FOLDERS, ADDRESSES, PORTS, ("EvictionRequestAPI", "GenericWorkload"))
+    flag = "--feature-gates=EvictionRequestAPI=true,GenericWorkload=true"
+
+    assert all(flag in line for line in (newest.api_server(), newest.controller_manager(), newest.scheduler()))
+    assert "--runtime-config=api/beta=true,api/alpha=true" in newest.api_server()
+    assert not any("gates" in word or "runtime-config" in word for word in plain.api_server())
+    kubelet = json.loads(kubelet_config(FOLDERS, ADDRESSES, PORTS, newest.gates))
+    assert kubelet["featureGates"] == {"EvictionRequestAPI": True, "GenericWorkload": True}
+
+
 def test_the_api_servers_certificate_holds_for_every_way_to_reach_it() -> None:
     names = next(one.names for one in certificates(ADDRESSES) if one.name == "api-server")
 

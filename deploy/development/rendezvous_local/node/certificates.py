@@ -49,15 +49,30 @@ def make_certificates(folder: Path, addresses: Addresses) -> None:
     Raises:
         LocalControlPlaneError: openssl is missing or failed.
     """
-    authority, authority_key = folder / "authority.crt", folder / "authority.key"
-    _make_key(authority_key)
-    new_authority = ["openssl", "req", "-x509", "-new", "-subj", "/CN=kube-rendezvous-node", "-days", DAYS]
-    run([*new_authority, "-key", str(authority_key), "-out", str(authority)])
+    authority, authority_key = _make_authority(folder)
     accounts = folder / "service-accounts.key"
     _make_key(accounts)
     run(["openssl", "pkey", "-in", str(accounts), "-pubout", "-out", str(accounts.with_suffix(".pub"))])
     for certificate in certificates(addresses):
         _sign(folder, certificate, authority, authority_key)
+
+
+def make_server_certificate(folder: Path, address: str) -> None:
+    """Makes an authority of its own, ``authority.crt``, and by it ``tls.crt`` and ``tls.key`` for a server there.
+
+    Raises:
+        LocalControlPlaneError: openssl is missing or failed.
+    """
+    authority, authority_key = _make_authority(folder)
+    _sign(folder, Certificate("tls", f"/CN={address}", (f"IP:{address}",)), authority, authority_key)
+
+
+def _make_authority(folder: Path) -> tuple[Path, Path]:
+    authority, key = folder / "authority.crt", folder / "authority.key"
+    _make_key(key)
+    new_authority = ["openssl", "req", "-x509", "-new", "-subj", "/CN=kube-rendezvous-node", "-days", DAYS]
+    run([*new_authority, "-key", str(key), "-out", str(authority)])
+    return authority, key
 
 
 def _sign(folder: Path, certificate: Certificate, authority: Path, authority_key: Path) -> None:

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from rendezvous_local.binaries import cache_folder, find_or_build
+from rendezvous_local.controllers.catalogue import ALL
+from rendezvous_local.controllers.running import Controllers
+from rendezvous_local.controllers.running import build_all as build_controllers
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.images.for_node import ImageNames, build_images
 from rendezvous_local.node.clean_up import clean_up
+from rendezvous_local.node.feature_gates import NEWEST
 from rendezvous_local.node.layout import Folders, root_folder
 from rendezvous_local.node.node import Node, could_not_clean_up
 from rendezvous_local.node.node_programs import find_build_or_install
@@ -54,6 +58,16 @@ def add_node_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
         "--detach", action="store_true", help="return when it is up, and leave it running until `node down`"
     )
     up.add_argument("--images", action="store_true", help="also build the project's images and load them into the node")
+    up.add_argument(
+        "--controllers",
+        nargs="*",
+        choices=ALL,
+        metavar="NAME",
+        help=f"also build and start the job controllers of these projects, by default all: {', '.join(ALL)}",
+    )
+    up.add_argument(
+        "--newest-gates", action="store_true", help="with the feature gates on that have a part in what is read here"
+    )
     up.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)  # how --detach calls us
     actions.add_parser(
         "down",
@@ -61,11 +75,12 @@ def add_node_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
         description="Ends the node that runs on this machine. If none runs, takes back whatever a killed one has left:"
         " processes, mounts, network namespaces, bridge, firewall rules, control groups, kernel settings.",
     )
-    actions.add_parser(
+    build = actions.add_parser(
         "build",
         help="only find, build or install everything that a node and its tests need",
         description="Builds or installs the programs of the node, helm, kwok, and the images: what takes long, once.",
     )
+    build.add_argument("--controllers", action="store_true", help="also the job controllers of other projects")
     actions.add_parser("status", help="say whether it runs, and how to use it")
 
 
@@ -78,14 +93,16 @@ def run_node_command(options: argparse.Namespace) -> int:
     if options.action == "down":
         return _down()
     if options.action == "build":
-        return _build()
+        return _build(controllers=options.controllers)
     if options.action == "status":
         return _status()
-    return _up_detached(options) if options.detach else _up(images=options.images, detached=options.detached)
+    return _up_detached(options) if options.detach else _up(options)
 
 
-def _build() -> int:
+def _build(*, controllers: bool) -> int:
     find_build_or_install()
+    if controllers:
+        build_controllers()
     find_or_build(HELM)
     find_or_build(KWOK)
     names = build_images(None)
@@ -93,27 +110,31 @@ def _build() -> int:
     return 0
 
 
-def _up(*, images: bool, detached: bool) -> int:
-    node = Node(find_build_or_install())
-    if images:
+def _up(options: argparse.Namespace) -> int:
+    node = Node(find_build_or_install(), gates=NEWEST if options.newest_gates else ())
+    controllers = Controllers(node)
+    if options.images:
         install_missing(FOR_IMAGES)
     try:
         with Progress("starting the node"):
             node.start()
-        names = build_images(node) if images else None
+        names = build_images(node) if options.images else None
+        if options.controllers is not None:
+            controllers.start(options.controllers or ALL)  # without a name it means all of them
         text = _what_next(node, names)
         (node.folders.root / READY).write_text(json.dumps({"text": text}))
         sys.stdout.write(text)
-        if not detached:
+        if not options.detached:
             sys.stdout.write("\nCtrl-C ends it and takes everything back.\n")
         sys.stdout.flush()
-        if detached:
+        if options.detached:
             _leave_terminal(cache_folder() / LOG)
         try:
-            _wait_for_an_end(node.parts.all)
+            _wait_for_an_end(node.parts.all + controllers.processes)
         except KeyboardInterrupt:  # the usual way to end it, and no failure
             sys.stderr.write("stopping …\n")
     finally:
+        controllers.stop()
         node.stop()
     return 0
 
@@ -133,6 +154,8 @@ def _up_detached(options: argparse.Namespace) -> int:
         "up",
         "--detached",
         *(["--images"] if options.images else []),
+        *(["--newest-gates"] if options.newest_gates else []),
+        *(["--controllers", *options.controllers] if options.controllers is not None else []),
     ]
     # Until it is up it writes to our stderr; after that to a log, or whoever reads our output would wait for its end.
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)

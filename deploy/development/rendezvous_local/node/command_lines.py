@@ -8,12 +8,17 @@ from rendezvous_local.node.node_programs import NodePrograms
 
 @dataclass(frozen=True)
 class CommandLines:
-    """Builds the command lines for one start of the node."""
+    """Builds the command lines for one start of the node.
+
+    Attributes:
+        gates: Feature gates that are on, for the API server and what watches it; those of the kubelet are in its file.
+    """
 
     programs: NodePrograms
     folders: Folders
     addresses: Addresses
     ports: Ports
+    gates: tuple[str, ...] = ()
 
     @property
     def etcd_url(self) -> str:
@@ -60,6 +65,8 @@ class CommandLines:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--allow-privileged=true",
+            *(["--runtime-config=api/beta=true,api/alpha=true"] if self.gates else []),  # what is behind the gates
+            *self._gates(),
         ]
 
     def controller_manager(self) -> list[str]:
@@ -78,6 +85,7 @@ class CommandLines:
             f"--root-ca-file={certificates / 'authority.crt'}",
             f"--cluster-signing-cert-file={certificates / 'authority.crt'}",
             f"--cluster-signing-key-file={certificates / 'authority.key'}",
+            *self._gates(),
         ]
 
     def scheduler(self) -> list[str]:
@@ -87,6 +95,7 @@ class CommandLines:
             "--bind-address=127.0.0.1",
             f"--secure-port={self.ports.scheduler}",
             "--leader-elect=false",
+            *self._gates(),
         ]
 
     def kubelet(self) -> list[str]:
@@ -109,3 +118,6 @@ class CommandLines:
     def ctr(self, *arguments: str) -> list[str]:
         """A call of containerd's own client in the namespace of Kubernetes."""
         return [str(self.programs.ctr), "--address", str(self.folders.containerd_socket), "-n", "k8s.io", *arguments]
+
+    def _gates(self) -> list[str]:
+        return [f"--feature-gates={','.join(f'{gate}=true' for gate in self.gates)}"] if self.gates else []

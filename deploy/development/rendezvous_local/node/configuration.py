@@ -19,7 +19,7 @@ def write_configuration(commands: CommandLines) -> None:
         "containerd.toml": containerd_config(
             folders, runc=commands.programs.runc, network_plugins=commands.programs.network_plugins
         ),
-        "kubelet.json": kubelet_config(folders, addresses, ports),
+        "kubelet.json": kubelet_config(folders, addresses, ports, commands.gates),
         "proxy.json": proxy_config(folders, addresses, ports),
         "Corefile": dns_config(folders, addresses, ports),
     }

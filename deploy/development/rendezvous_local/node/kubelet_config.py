@@ -1,6 +1,7 @@
 """Configuration of kubelet, kube-proxy and the cluster's DNS."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rendezvous_local.node.layout import CLUSTER_DOMAIN, NODE_NAME, Addresses, Folders, Ports
@@ -9,8 +10,8 @@ from rendezvous_local.node.layout import CLUSTER_DOMAIN, NODE_NAME, Addresses, F
 RESOLVER_FILES = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 
 
-def kubelet_config(folders: Folders, addresses: Addresses, ports: Ports) -> str:
-    """The kubelet's configuration file, as JSON."""
+def kubelet_config(folders: Folders, addresses: Addresses, ports: Ports, gates: Sequence[str] = ()) -> str:
+    """The kubelet's configuration file, as JSON; with the feature gates ``gates`` on."""
     return _json(
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -47,6 +48,7 @@ def kubelet_config(folders: Folders, addresses: Addresses, ports: Ports) -> str:
                 "imagefs.available": "1%",
             },
             "maxPods": 200,
+            "featureGates": dict.fromkeys(gates, True),
         }
     )
 

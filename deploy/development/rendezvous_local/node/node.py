@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,11 +36,15 @@ class Node:
     Args:
         programs: What to run; found, built or installed at the start when ``None``.
         root: Its folder; by default that of ``layout.root_folder()``.
+        gates: Feature gates to switch on, such as ``feature_gates.NEWEST``.
     """
 
-    def __init__(self, programs: NodePrograms | None = None, *, root: Path | None = None) -> None:
+    def __init__(
+        self, programs: NodePrograms | None = None, *, root: Path | None = None, gates: Sequence[str] = ()
+    ) -> None:
         self.folders = Folders(root or root_folder())
         self.start_seconds = 0.0
+        self._gates = tuple(gates)
         self._programs = programs
         self._state = StateFolder(self.folders.root)
         self._commands: CommandLines | None = None
@@ -199,7 +203,7 @@ class Node:
         addresses = network.read_addresses()
         network.set_up(addresses)
         self.folders.make()
-        self._commands = CommandLines(programs, self.folders, addresses, _free_ports())
+        self._commands = CommandLines(programs, self.folders, addresses, _free_ports(), self._gates)
         write_configuration(self._commands)
         self._parts = Parts(self._commands)
         self._start_parts(programs)

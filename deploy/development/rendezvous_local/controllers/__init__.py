@@ -1,0 +1,1 @@
+"""Job controllers of other projects beside a cluster: JobSet, Kueue, Kubeflow Trainer, LeaderWorkerSet."""
