@@ -11,6 +11,8 @@ import pytest
 
 from kube_rendezvous.resources import API_VERSION, MEMBER_KIND, RENDEZVOUS_KIND, member_manifest, parse_member
 
+pytestmark = pytest.mark.core
+
 Spec = Mapping[str, Any]
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 Validate = Callable[[str, Spec], subprocess.CompletedProcess[str]]

@@ -6,7 +6,10 @@ import yaml
 
 from rendezvous_docs.crd_reference import crd_reference
 from rendezvous_docs.metrics_reference import metrics_reference
+from rendezvous_docs.support_table import support_table
 from rendezvous_docs.values_reference import values_reference
+from rendezvous_matrix.cells import all_cells
+from rendezvous_matrix.outcomes import read_results
 
 TOP = Path(__file__).resolve().parents[3]
 DOCS = TOP / "docs"
@@ -26,6 +29,7 @@ def references() -> dict[Path, str]:
         DOCS / "reference" / "metrics.md": metrics_reference(
             (CHART / "templates" / "prometheus-rule.yaml").read_text()
         ),
+        DOCS / "reference" / "support.md": support_table(read_results(), all_cells()),
     }
 
 

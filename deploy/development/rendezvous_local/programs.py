@@ -74,6 +74,24 @@ def _containerd(name: str) -> Program:
 
 ETCD = Program("etcd", "go.etcd.io/etcd/server/v3", GO_MODULES / "etcd", "go.etcd.io/etcd/server/v3", minutes=1)
 KUBE_APISERVER = _kubernetes("kube-apiserver", minutes=4)
+
+
+def kube_apiserver_of(minor: str) -> Program:
+    """The kube-apiserver of a Kubernetes minor version, as in ``1.31``, for `make matrix`.
+
+    Raises:
+        LocalControlPlaneError: None of that version is pinned here.
+    """
+    if KUBE_APISERVER.version.startswith(f"v{minor}."):
+        return KUBE_APISERVER
+    module = GO_MODULES / f"kubernetes-{minor}"
+    if not module.is_dir():
+        raise LocalControlPlaneError(
+            f"no Kubernetes {minor} is pinned in {GO_MODULES}: rendezvous_matrix.kubernetes_pins"
+        )
+    return Program("kube-apiserver", KUBE_APISERVER.package, module, KUBERNETES, minutes=4)
+
+
 KUBECTL = _kubernetes("kubectl", minutes=1)
 
 # What a node needs beside those.

@@ -20,6 +20,7 @@ def finish(folder: Path, name: str = "all", status: int = 0) -> None:
     part.rename(folder / f"{name}.exit")
 
 
+@pytest.mark.core
 class TestRounds:
     def test_a_node_that_is_killed_takes_its_trainer_along_and_the_others_start_again_without_it(
         self, run: Run, trainer: Start, tmp_path: Path

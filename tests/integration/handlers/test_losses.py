@@ -11,7 +11,7 @@ from integration.handlers.eventually import eventually
 from integration.handlers.nodes import Node, await_round, meet
 from integration.handlers.runs import Run
 
-pytestmark = pytest.mark.usefixtures("operator")
+pytestmark = [pytest.mark.core, pytest.mark.usefixtures("operator")]
 
 MakeNode = Callable[..., Node]
 

@@ -13,7 +13,7 @@ import yaml
 
 from integration.kubectl.scene import wait_for
 
-pytestmark = pytest.mark.usefixtures("operator")
+pytestmark = [pytest.mark.core, pytest.mark.usefixtures("operator")]
 
 
 def test_list_shows_state_round_sizes_and_rank_0(command: Any, scene: Any) -> None:

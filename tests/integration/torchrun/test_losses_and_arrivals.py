@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from integration.torchrun.job import SILENCE_SECONDS, SUMMING, Job, eventually
 from integration.torchrun.jobs import Jobs
 
@@ -19,6 +21,7 @@ def seconds_until_told(job: Job, round: int) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.core
 def test_nodes_die_are_replaced_and_arrive_late_and_the_run_ends_well(jobs: Jobs) -> None:
     job = jobs(minNodes=2, maxNodes=4, lastCallSeconds=3, lateJoiners="Restart", reopen="Never")
 

@@ -1,0 +1,69 @@
+"""Runs the core's tests in one cell."""
+
+import os
+import subprocess
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from rendezvous_local.binaries import find_or_build
+from rendezvous_local.errors import LocalControlPlaneError
+from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
+from rendezvous_matrix.cells import KUBERNETES, LIBRARIES, PYTHON, TOP, Cell
+from rendezvous_matrix.environments import interpreter_of
+from rendezvous_matrix.errors import MatrixError
+from rendezvous_matrix.outcomes import Colour, Outcome
+
+TESTS = ("-m", "core", "tests/integration", "-n", "2", "--dist", "loadfile")
+CELL_SECONDS = 1800
+
+
+def run(cell: Cell, log: Path) -> Outcome:
+    """Run the core in ``cell``; what the tests say goes to ``log``."""
+    try:
+        program = kube_apiserver_of(cell.value) if cell.axis == KUBERNETES else KUBE_APISERVER
+        api_server = find_or_build(program)
+        python = interpreter_of(cell)
+        version = program.version.removeprefix("v") if cell.axis == KUBERNETES else _version(cell, python)
+    except (MatrixError, LocalControlPlaneError) as error:
+        return Outcome(cell.axis, cell.value, "", Colour.GREY, why=str(error).splitlines()[0])
+    with tempfile.TemporaryDirectory() as folder, log.open("w") as output:
+        report = Path(folder) / "report.xml"
+        # The other programs come from the cache, as they are not beside this one.
+        environment = {**os.environ, "KUBEBUILDER_ASSETS": str(api_server.parent), "PYTHONPATH": "deploy/development"}
+        environment.pop("KUBECONFIG", None)
+        subprocess.run(
+            [str(python), "-m", "pytest", *TESTS, f"--junitxml={report}", "-p", "no:cacheprovider"],
+            cwd=TOP,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=CELL_SECONDS,
+            check=False,
+        )
+        if not report.exists():
+            return Outcome(cell.axis, cell.value, version, Colour.RED, failed=("no test could be collected",))
+        return read_report(cell, version, report.read_text())
+
+
+def read_report(cell: Cell, version: str, report: str) -> Outcome:
+    """The outcome of a cell from pytest's JUnit report."""
+    passed, skipped, failed = 0, 0, []
+    for case in ElementTree.fromstring(report).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed.append(f"{case.get('classname')}::{case.get('name')}")
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    colour = Colour.GREEN if passed and not failed else Colour.RED
+    return Outcome(cell.axis, cell.value, version, colour, passed, skipped, tuple(sorted(set(failed))))
+
+
+def _version(cell: Cell, python: Path) -> str:
+    if cell.axis == PYTHON:
+        question = "import platform; print(platform.python_version())"
+    else:
+        question = f"import importlib.metadata as m; print(m.version('{LIBRARIES[cell.axis]}'))"
+    return subprocess.run([str(python), "-c", question], capture_output=True, text=True, check=True).stdout.strip()

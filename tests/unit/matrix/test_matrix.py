@@ -1,0 +1,97 @@
+"""`make matrix`: which cells there are, what a report says of one, and that the committed table is explained."""
+
+from pathlib import Path
+
+import pytest
+
+from rendezvous_docs.support_table import support_table
+from rendezvous_local.errors import LocalControlPlaneError
+from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
+from rendezvous_matrix.cells import CLIENT, KOPF, KUBERNETES, NEWEST, PYTHON, TORCH, Cell, all_cells, oldest_allowed
+from rendezvous_matrix.environments import find_python
+from rendezvous_matrix.errors import MatrixError
+from rendezvous_matrix.explanations import WHY
+from rendezvous_matrix.kubernetes_pins import module_text
+from rendezvous_matrix.outcomes import Colour, Outcome, Results, read_results
+from rendezvous_matrix.running import read_report
+
+REPORT = """<testsuites><testsuite>
+<testcase classname="integration.test_crds" name="one"/>
+<testcase classname="integration.test_crds" name="two"><failure/></testcase>
+<testcase classname="integration.test_crds" name="three"><skipped/></testcase>
+</testsuite></testsuites>"""
+CELL = Cell(KUBERNETES, "1.31")
+
+
+class TestCells:
+    def test_every_kubernetes_from_1_31_to_the_one_developed_on_is_there(self) -> None:
+        assert [cell.value for cell in all_cells() if cell.axis == KUBERNETES] == [f"1.{n}" for n in range(31, 38)]
+
+    def test_each_library_comes_as_old_as_pyproject_allows_and_as_new_as_there_is(self) -> None:
+        for axis in (TORCH, KOPF, CLIENT):
+            oldest, newest = (cell for cell in all_cells() if cell.axis == axis)
+            assert oldest.requirement.endswith(f"=={oldest.value}")
+            assert newest.value == NEWEST
+            assert "=" not in newest.requirement
+
+    def test_a_library_without_a_bound_is_named(self) -> None:
+        with pytest.raises(ValueError, match="no lower bound of kopf"):
+            oldest_allowed({"dependencies": ["kubernetes>=37.0.2"], "optional-dependencies": {}}, "kopf")
+
+
+class TestKubernetes:
+    @pytest.mark.parametrize("minor", [f"1.{n}" for n in range(31, 38)])
+    def test_each_minor_version_is_pinned_to_a_patch_release(self, minor: str) -> None:
+        assert kube_apiserver_of(minor).version.startswith(f"v{minor}.")
+
+    def test_the_one_developed_on_is_not_pinned_twice(self) -> None:
+        assert kube_apiserver_of("1.37") is KUBE_APISERVER
+
+    def test_one_that_is_not_pinned_is_refused(self) -> None:
+        with pytest.raises(LocalControlPlaneError, match=r"no Kubernetes 1\.12 is pinned"):
+            kube_apiserver_of("1.12")
+
+    def test_its_staging_modules_have_its_own_version_and_others_keep_theirs(self) -> None:
+        own = "go 1.22.0\nrequire (\n\tk8s.io/api v0.0.0\n\tk8s.io/utils v0.0.0-20240711033017-18e509b52bc8\n)\n"
+        text = module_text("1.31.14", own)
+        assert "k8s.io/api => k8s.io/api v0.31.14" in text
+        assert "k8s.io/utils =>" not in text
+        assert "godebug default=go1.22" in text
+
+
+class TestOutcomes:
+    def test_one_failed_test_makes_a_cell_red_and_is_named(self) -> None:
+        outcome = read_report(CELL, "1.31.14", REPORT)
+        assert (outcome.colour, outcome.tests, outcome.skipped) == (Colour.RED, 1, 1)
+        assert outcome.failed == ("integration.test_crds::two",)
+
+    def test_a_cell_in_which_no_test_ran_is_not_green(self) -> None:
+        assert read_report(CELL, "1.31.14", "<testsuites/>").colour is Colour.RED
+
+    def test_a_later_run_replaces_only_its_own_cells_and_cells_that_are_no_more_go(self, tmp_path: Path) -> None:
+        gone, kept = Cell(KUBERNETES, "1.30"), Cell(PYTHON, "3.12")
+        file = tmp_path / "matrix.json"
+        before = [Outcome(cell.axis, cell.value, "x", Colour.RED) for cell in (gone, CELL, kept)]
+        Results("old", "2026-01-01", tuple(before)).write(file)
+        new = Outcome(CELL.axis, CELL.value, "1.31.14", Colour.GREEN, 9)
+        results = read_results(file).updated("new", "2026-02-02", [new], [CELL, kept])
+        results.write(file)
+        assert read_results(file) == Results("new", "2026-02-02", (new, before[2]))
+
+    def test_a_python_that_is_not_there_is_said(self) -> None:
+        with pytest.raises(MatrixError, match=r"no python2\.0 on the PATH"):
+            find_python("2.0")
+
+
+class TestTheTable:
+    def test_it_has_a_row_for_each_cell_also_for_those_that_were_not_run(self) -> None:
+        page = support_table(Results("", "", ()), [CELL])
+        assert "| Kubernetes | 1.31 |  | not run |  | not run yet |" in page
+
+    def test_each_red_cell_is_explained_and_no_green_one(self) -> None:
+        outcomes = {outcome.cell: outcome for outcome in read_results().outcomes}
+        assert [cell.name for cell, one in outcomes.items() if one.colour is Colour.RED and cell not in WHY] == []
+        assert [cell.name for cell in WHY if cell in outcomes and outcomes[cell].colour is Colour.GREEN] == []
+
+    def test_it_has_no_red_cell_within_the_bounds_of_pyproject(self) -> None:
+        assert [one.cell.name for one in read_results().outcomes if one.colour is Colour.RED] == []
