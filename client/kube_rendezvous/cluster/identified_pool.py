@@ -98,11 +98,11 @@ class Credentials:
                 preload_content=not stream,
             )
         except urllib3.exceptions.SSLError as error:
-            self.pool.clear()
+            self._forget_connections()
             raise NotTrustedError(what, 0, "", f"{self.host}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Idle connections led the same way, and may be as dead: none of them is to cost the next try.
-            self.pool.clear()
+            self._forget_connections()
             raise ApiUnavailableError(what, 0, "", f"{self.host}: {error}") from error
         if stream:
             _be_patient(response, timeouts[1])
@@ -124,6 +124,11 @@ class Credentials:
             except urllib3.exceptions.ClosedPoolError:  # by a session that ended, or another thread's failure
                 self._connections = None
         raise ApiUnavailableError(f"{method} {url}", 0, "", f"{self.host}: the connections are closed again and again")
+
+    def _forget_connections(self) -> None:
+        """None that is idle now is used again."""
+        self._connections = None  # the pool of pools closes what nobody holds any more
+        self.pool.clear()
 
     def _identify(self, what: str) -> dict[str, str]:
         """The headers. The client re-reads a pod's rotating token, which costs a millisecond: once a second."""
