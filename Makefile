@@ -41,11 +41,14 @@ e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cl
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/node
 	@PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/e2e --ignore tests/e2e/controllers $(ARGS)
 
-# With the newest gates on, also the core of what runs without them.
-CONTROLLED := tests/e2e/controllers tests/e2e/test_first_step.py tests/e2e/test_examples.py tests/e2e/test_survivors_told.py
-e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer, LeaderWorkerSet and the newest feature gates, as root
+# And what runs without them, on a node with the newest feature gates. Not Kueue: with them kube-scheduler 1.37.2 was seen
+# to leave a pod alone whose gate Kueue had lifted.
+GATED := tests/e2e/controllers/test_jobset.py tests/e2e/controllers/test_jobset_in_place.py tests/e2e/test_first_step.py \
+  tests/e2e/test_examples.py tests/e2e/test_survivors_told.py
+e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer and LeaderWorkerSet; then with the newest feature gates; as root
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build --controllers
-	@PYTHONPATH=deploy/development GATES=newest $(BIN)/python -m pytest --timeout 900 $(or $(ARGS),$(CONTROLLED))
+	@PYTHONPATH=deploy/development $(BIN)/python -m pytest --timeout 900 $(or $(ARGS),tests/e2e/controllers)
+	@test -n "$(ARGS)" || PYTHONPATH=deploy/development GATES=newest $(BIN)/python -m pytest --timeout 900 $(GATED)
 
 node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root; Ctrl-C ends it
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node up --images $(ARGS)

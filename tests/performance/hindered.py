@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from integration.pods.pod_member import PodMember
 from integration.pods.pod_objects import PodObjects
 from integration.pods.pod_run import PodRun
+from kube_rendezvous.resources import RendezvousStatus
 from performance.hindered_figures import Hindered
 from performance.local_site import Site
 
@@ -60,20 +61,24 @@ def measure_hindered(site: Site, way: str, times: int, progress: Callable[[str],
 def _once(site: Site, way: str, name: str) -> tuple[float, float]:
     run = PodRun(site.connection, site.namespace, name)
     run.create(minNodes=2, maxNodes=MEMBERS + 2, lastCallSeconds=LAST_CALL_SECONDS)
-    for number in (MEMBERS, MEMBERS + 1):
-        WAYS[way](site.pods, f"{name}-{number}", name)
     *here, last = (
         PodMember(site.connection, site.namespace, name, site.pods.run(f"{name}-{number}", name))
         for number in range(MEMBERS)
     )
-    joins = [member.join() for member in here]
+    for number in (MEMBERS, MEMBERS + 1):
+        WAYS[way](site.pods, f"{name}-{number}", name)
+    first, *others = here
+    joins = [first.join()]
+    # Too few for a round yet. Pods come on a watch of their own, in order: who knows the last one knows all.
+    run.until(lambda now: _names(now, f"{name}-{MEMBERS + 1}"), "the pods are known")
+    joins += [member.join() for member in others]
     for member in here:
         if not member.wait_until_joined(LIMIT_SECONDS):
             raise TimeoutError(f"{name}: no Member within {LIMIT_SECONDS} s")
     began = time.monotonic()
     for join in (*joins, last.join()):
         join.result(LIMIT_SECONDS)
-    first = time.monotonic() - began
+    first_round = time.monotonic() - began
     last.fall_silent()
     with ThreadPoolExecutor(len(here)) as threads:
         done = [threads.submit(_told_and_again, survivor) for survivor in here]
@@ -86,7 +91,11 @@ def _once(site: Site, way: str, name: str) -> tuple[float, float]:
         member.fall_silent()
     run.close()
     site.clear()
-    return first, returned - told
+    return first_round, returned - told
+
+
+def _names(status: RendezvousStatus, pod: str) -> bool:
+    return any(one.type == "PodsHeldUp" and pod in one.message for one in status.conditions)
 
 
 def _told_and_again(survivor: PodMember) -> tuple[float, float]:
