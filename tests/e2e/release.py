@@ -95,6 +95,12 @@ class Release:
         return [name for name in wanted if self.kubectl.try_("get", name).returncode == 0]
 
     @property
+    def image(self) -> str:
+        """The operator's image that its values name."""
+        values = dict(value.split("=", 1) for value in self._values)
+        return f"{values['image.repository']}:{values['image.tag']}"
+
+    @property
     def _set(self) -> list[str]:
         return [part for value in self._values for part in ("--set", value)]
 

@@ -56,24 +56,24 @@ class OneMachine:
     """See `e2e.site.Machine`."""
 
     def __init__(self, node: Node) -> None:
-        self._node = node
+        self.node = node
 
     def stop_kubelet(self) -> None:
         """As after a crash."""
-        self._node.stop_kubelet(kill=True)
+        self.node.stop_kubelet(kill=True)
 
     def start_kubelet(self) -> None:
         """And until the node is ready again; does nothing while it runs."""
-        if not self._node.parts[KUBELET].running:
-            self._node.start_kubelet()
+        if not self.node.parts[KUBELET].running:
+            self.node.start_kubelet()
 
     def kill_api_server(self) -> None:
         """As after a crash."""
-        self._node.stop_api_server(kill=True)
+        self.node.stop_api_server(kill=True)
 
     def start_api_server(self) -> None:
         """And until it is ready again."""
-        self._node.start_api_server()
+        self.node.start_api_server()
 
 
 def _own(environment: Mapping[str, str]) -> Site:

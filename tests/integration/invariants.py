@@ -70,7 +70,9 @@ class Invariants:
     def missed_members(self, until: int) -> None:
         """Versions of Members up to this one may not have been seen: older rounds are not judged by them."""
         self._came_back.clear()
-        self._members_missed_until = until
+        # An empty list has no versions, but what was published before it is older all the same.
+        published = [int(life.newest.resource_version) for life in self._lives.values()]
+        self._members_missed_until = max(until, *published, self._members_missed_until)
 
     def _judge_version(self, now: Rendezvous, world_size: int) -> None:
         status = now.status

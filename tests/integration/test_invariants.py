@@ -72,6 +72,14 @@ def test_a_world_that_grows_before_its_members_are_told_is_a_breach() -> None:
     assert "nobody had been told" in judged(version(1, 1, "ab"), grown, came_back="ab")
 
 
+def test_when_members_were_missed_and_none_is_left_the_rounds_before_are_not_judged_by_them() -> None:
+    invariants = Invariants()
+    for obj in (version(1, 1, "abcd"), version(2, 1, "abcd", forming=TOLD), version(3, 2, "ac")):
+        invariants.see(obj)
+    invariants.missed_members(0)  # the new list was empty: the run is over
+    assert invariants.violations() == []
+
+
 def test_versions_that_a_cut_watch_missed_are_no_breach() -> None:
     invariants = Invariants()
     invariants.see(version(1, 1, "ab"))

@@ -13,6 +13,7 @@ from kube_rendezvous.resources import (
     MEMBER_PLURAL,
     RENDEZVOUS_KIND,
     RENDEZVOUS_PLURAL,
+    SPOKEN_VERSIONS,
     VERSION,
     LateJoiners,
     RendezvousSpec,
@@ -35,7 +36,7 @@ def read(file: str) -> dict[str, Any]:
 
 
 def root(manifest: dict[str, Any]) -> Schema:
-    (version,) = manifest["spec"]["versions"]
+    version, *_ = manifest["spec"]["versions"]
     schema: Schema = version["schema"]["openAPIV3Schema"]
     return schema
 
@@ -73,7 +74,21 @@ def test_a_file_defines_the_resource_that_the_programs_use(file: str, kind: str,
     spec = manifest["spec"]
     assert (spec["group"], spec["scope"]) == (GROUP, "Namespaced")
     assert (spec["names"]["kind"], spec["names"]["plural"]) == (kind, plural)
-    assert [version["name"] for version in spec["versions"]] == [VERSION]
+    assert tuple(version["name"] for version in spec["versions"]) == SPOKEN_VERSIONS
+
+
+@pytest.mark.parametrize("file", [file.name for file in FILES])
+def test_all_versions_are_served_and_differ_in_nothing_but_the_name_and_who_is_stored(file: str) -> None:
+    spec = read(file)["spec"]
+    assert spec["conversion"] == {"strategy": "None"}
+    first, *others = ({**version} for version in spec["versions"])
+    assert first["name"] == VERSION
+    assert (first.pop("storage"), first.pop("name")) == (True, VERSION)
+    for other in others:
+        assert other.pop("storage") is False
+        other.pop("name")
+        assert other == first
+        assert other["served"] is True
 
 
 def test_there_is_no_other_definition() -> None:
@@ -161,7 +176,7 @@ def test_every_printer_column_shows_a_field_that_exists() -> None:
     for file in FILES:
         manifest = read(file.name)
         fields = {path for path, _ in walk(root(manifest))} | {".metadata.creationTimestamp"}
-        (version,) = manifest["spec"]["versions"]
+        version, *_ = manifest["spec"]["versions"]
         columns = version["additionalPrinterColumns"]
         assert {column["jsonPath"] for column in columns} <= fields
         assert all(column["description"] for column in columns)

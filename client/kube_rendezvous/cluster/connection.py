@@ -15,9 +15,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from kube_rendezvous.cluster.credentials import CredentialsError, load_configuration
-from kube_rendezvous.cluster.failures import ApiUnavailableError, failure_of, foreign_answer
+from kube_rendezvous.cluster.failures import ApiRefusedError, ApiUnavailableError, failure_of, foreign_answer
 from kube_rendezvous.cluster.identified_pool import Credentials, NotTrustedError
 from kube_rendezvous.cluster.server_facts import VERSION_PATH, ServerFacts, read_facts
+from kube_rendezvous.cluster.spoken_version import (
+    GROUP_PATH,
+    body_in,
+    is_ours,
+    path_in,
+    served_versions,
+    version_is_not_served,
+)
+from kube_rendezvous.resources.names import VERSION, best_version
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -84,6 +93,7 @@ class Connection:
         self._reload_after = 0.0
         self._reloading = threading.Lock()
         self._credentials = Credentials(configuration)
+        self._version = VERSION
 
     @classmethod
     def open(cls, kubeconfig: str | None = None, context: str | None = None) -> "Connection":
@@ -174,6 +184,46 @@ class Connection:
         self._credentials.pool.clear()
 
     def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Any,
+        content_type: str,
+        timeouts: tuple[float, float],
+        *,
+        stream: bool,
+        as_user: str = "",
+    ) -> Any:
+        """Send it, in the version that is served; another one is looked for only when ours is not."""
+        spoken = self._version
+
+        def send(version: str) -> Any:
+            in_it = body if version == VERSION else body_in(version, body)
+            translated = path_in(version, path), query, in_it, content_type, timeouts
+            return self._send_as_is(method, *translated, stream=stream, as_user=as_user)
+
+        try:
+            return send(spoken)
+        except ApiRefusedError as error:
+            if not (is_ours(path) and version_is_not_served(error.status, error.reason)):
+                raise
+            other = self._find_version()
+            if other is None or other == spoken:
+                raise
+            _log.info("The API server does not serve %s of our resources: we speak %s", spoken, other)
+            self._version = other
+            return send(other)
+
+    def _find_version(self) -> str | None:
+        timeouts = (CONNECT_SECONDS, ANSWER_SECONDS)
+        try:
+            answer = self._send_as_is("GET", GROUP_PATH, None, None, _JSON, timeouts, stream=False)
+        except ApiRefusedError:
+            return None  # there is no such group: what was asked for is not there, in any version
+        return best_version(served_versions(_parse_answer(f"GET {GROUP_PATH}", answer)))
+
+    def _send_as_is(
         self,
         method: str,
         path: str,

@@ -12,6 +12,7 @@ from kube_rendezvous.resources.names import (
     MEMBER_PLURAL,
     RENDEZVOUS_KIND,
     RENDEZVOUS_PLURAL,
+    SPOKEN_VERSIONS,
     VERSION,
 )
 from kube_rendezvous.resources.ranking_spec import LabelSelector, Operator, Ranking, Requirement
@@ -38,6 +39,7 @@ __all__ = [
     "MEMBER_PLURAL",
     "RENDEZVOUS_KIND",
     "RENDEZVOUS_PLURAL",
+    "SPOKEN_VERSIONS",
     "VERSION",
     "BootstrapStore",
     "Closed",

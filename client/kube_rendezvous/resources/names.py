@@ -1,10 +1,13 @@
 """The names under which the API server serves the two resources."""
 
 import re
+from collections.abc import Iterable
 
 GROUP = "rendezvous.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+SPOKEN_VERSIONS = (VERSION, "v1beta1")
+"""The versions that are understood, the one that is spoken first where it is served. All have one schema."""
 
 RENDEZVOUS_KIND = "Rendezvous"
 RENDEZVOUS_PLURAL = "rendezvous"
@@ -20,6 +23,12 @@ NAME_LABEL = "rendezvous.dev/name"
 
 TRUST_ANNOTATION = "rendezvous.dev/trusted-places"
 """Annotation on a Rendezvous: places (`node/NAME`, `slot/N`, comma-separated) that are not quarantined."""
+
+
+def best_version(served: Iterable[str]) -> str | None:
+    """The version to speak, of those that are served; None: none of them is understood."""
+    known = set(served)
+    return next((version for version in SPOKEN_VERSIONS if version in known), None)
 
 
 def collection_path(plural: str, namespace: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
-from kube_rendezvous.resources.names import GROUP, VERSION
+from kube_rendezvous.resources.names import GROUP, SPOKEN_VERSIONS, best_version
 from kubectl_rendezvous.doctor.finding import Finding, Verdict, ok
 from kubectl_rendezvous.doctor.surroundings import Surroundings
 from kubectl_rendezvous.wording import listed
@@ -41,12 +41,13 @@ def check_kubernetes(seen: Surroundings) -> Iterable[Finding]:
 
 def check_definitions(seen: Surroundings) -> Iterable[Finding]:
     """The CustomResourceDefinitions."""
-    if VERSION not in seen.served:
+    version = best_version(seen.served)
+    if version is None:
         others = f"; it serves {listed(seen.served)}" if seen.served else ""
         yield Finding(
             "definitions",
             Verdict.PROBLEM,
-            f"The API server does not serve {GROUP}/{VERSION}{others}.",
+            f"The API server does not serve {GROUP}/{' or '.join(SPOKEN_VERSIONS)}{others}.",
             f"`{seen.install}`, or `kubectl apply --server-side -f crds/`",
         )
         return
@@ -54,7 +55,7 @@ def check_definitions(seen: Surroundings) -> Iterable[Finding]:
         yield Finding(
             "definitions",
             Verdict.UNKNOWN,
-            f"{GROUP}/{VERSION} is served; whether its definitions are up to date we may not see.",
+            f"{GROUP}/{version} is served; whether its definitions are up to date we may not see.",
             "Ask somebody who may: `kubectl auth can-i get customresourcedefinitions`.",
         )
         return
@@ -73,7 +74,7 @@ def _wrong(seen: Surroundings) -> Iterable[str]:
             yield f"The definition {name} is missing."
         elif not definition.established or definition.trouble:
             yield f"The definition {name} cannot be used: {definition.trouble or 'it is not established'}."
-        elif VERSION not in definition.versions:
-            yield f"The definition {name} serves {listed(definition.versions)}, not {VERSION}."
+        elif best_version(definition.versions) is None:
+            yield f"The definition {name} serves {listed(definition.versions)}, not {' or '.join(SPOKEN_VERSIONS)}."
         elif missing := sorted(WRITTEN_FIELDS[name.partition(".")[0]] - definition.fields):
             yield f"The definition {name} is older than this command: it does not know {listed(missing)}."

@@ -7,7 +7,7 @@ from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, member_manifest, parse_member
-from kube_rendezvous.resources.names import GROUP, VERSION, collection_path
+from kube_rendezvous.resources.names import GROUP, VERSION, best_version, collection_path
 from kube_rendezvous.resources.timestamps import parse_time
 from kubectl_rendezvous.doctor.clocks import TOLERATED_SECONDS
 from kubectl_rendezvous.doctor.definitions import NAMES
@@ -78,7 +78,7 @@ class SurroundingsReader:
             account=self._account,
             kubernetes=facts.version,
             served=served,
-            definitions=self._definitions(),
+            definitions=self._definitions(served),
             deployments=deployments,
             lease=lease,
             lease_readable=readable,
@@ -87,7 +87,7 @@ class SurroundingsReader:
             operator_may=self._may(f"{_REVIEWS}/subjectaccessreviews", operator, OPERATOR_NEEDS) if operator else None,
             guard=self._guard(account),
             clocks=clocks,
-            observed=self._observed() if VERSION in served else (0, 0),
+            observed=self._observed() if best_version(served) else (0, 0),
             now=now,
         )
 
@@ -118,12 +118,12 @@ class SurroundingsReader:
         group = self._unless_refused(lambda: self._connection.request("GET", f"/apis/{GROUP}")) or {}
         return tuple(version["version"] for version in group.get("versions") or ())
 
-    def _definitions(self) -> Mapping[str, Definition | None] | None:
+    def _definitions(self, served: tuple[str, ...]) -> Mapping[str, Definition | None] | None:
         found: dict[str, Definition | None] = {}
         for name in NAMES:
             path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
             try:
-                found[name] = read_definition(self._connection.request("GET", path), VERSION)
+                found[name] = read_definition(self._connection.request("GET", path), best_version(served) or VERSION)
             except ApiFailureError as failure:
                 if failure.status == 403:
                     return None

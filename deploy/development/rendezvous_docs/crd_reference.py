@@ -25,9 +25,15 @@ def crd_reference(crds: Iterable[Schema]) -> str:
 
 def _resource(crd: Schema) -> str:
     names, group = crd["spec"]["names"], crd["spec"]["group"]
-    parts = []
+    parts: list[str] = []
+    told: list[Schema] = []
     for version in crd["spec"]["versions"]:
         root = version["schema"]["openAPIV3Schema"]
+        if root in told:
+            also = f"`{group}/{version['name']}`"
+            parts.append(f"{also} is served too, with the same fields: [what may change](../versions.md).\n")
+            continue
+        told.append(root)
         note = "" if version.get("served") else " (not served)"
         parts.append(f"## {names['kind']} `{group}/{version['name']}`{note}\n\n{_text(root)}\n")
         short = ", ".join(f"`{name}`" for name in names.get("shortNames", ()))

@@ -82,11 +82,26 @@ def _environment(python: Path, requirements: Sequence[str], name: str, *, layere
                 f"{sysconfig.get_paths()['purelib']}\n{TOP / 'client'}\n{TOP / 'operator'}\n"
             )
             _uv(*install, *requirements)
+            _lend_programs(folder / "bin")
         else:
             own, *others = requirements
             _uv(*install, *others, "--editable", own)
         complete.touch()
     return made
+
+
+def _lend_programs(folder: Path) -> None:
+    """Give a layer our environment's programs, such as torchrun, to run with its own interpreter."""
+    ours = Path(sys.executable).parent
+    own_line = f"#!{folder / 'python'}\n".encode()
+    for program in ours.iterdir():
+        target = folder / program.name
+        if target.exists() or not program.is_file() or program.is_symlink():
+            continue
+        first, _, rest = program.read_bytes().partition(b"\n")
+        if first.startswith(b"#!") and str(ours).encode() in first:
+            target.write_bytes(own_line + rest)
+            target.chmod(0o755)
 
 
 def _uv(*arguments: str) -> None:

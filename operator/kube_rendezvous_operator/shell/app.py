@@ -20,7 +20,7 @@ from kopf._core.engines.peering import Identity
 
 from kube_rendezvous.cluster import Backoff, Connection
 from kube_rendezvous.printable_text import printable
-from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, VERSION, Member
+from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, Member
 from kube_rendezvous_core import Expulsion, OwnerRef, Surroundings
 from kube_rendezvous_core.liveness.expulsions import TOO_MANY
 from kube_rendezvous_operator.shell.kopf_session import log_in
@@ -274,7 +274,8 @@ class Operator:
             logging.getLogger(name).addFilter(_is_not_the_end_of_a_watch)
         kopf.on.login(registry=self.registry)(log_in)
         kopf.on.startup(registry=self.registry)(self._start)
-        kopf.on.event(GROUP, VERSION, RENDEZVOUS_PLURAL, registry=self.registry)(self._seen)
+        # No version: kopf takes the one that the API server prefers, whichever of ours are served.
+        kopf.on.event(group=GROUP, plural=RENDEZVOUS_PLURAL, registry=self.registry)(self._seen)
 
     async def _start(self, settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.scanning.disabled = True

@@ -104,6 +104,14 @@ def test_a_group_that_is_not_served_is_the_only_thing_to_say_of_definitions() ->
     the_one(check_definitions(replace(HEALTHY, served=(), definitions=None)), "problem", "does not serve")
 
 
+def test_definitions_that_no_longer_serve_the_first_version_are_as_good() -> None:
+    definitions = {
+        name: definition and replace(definition, versions=("v1beta1",))
+        for name, definition in (HEALTHY.definitions or {}).items()
+    }
+    the_one(check_definitions(replace(HEALTHY, served=("v1beta1",), definitions=definitions)), "ok", "v1beta1")
+
+
 def test_every_field_that_the_doctor_asks_for_is_in_our_definitions() -> None:
     for name in NAMES:
         plural = name.partition(".")[0]

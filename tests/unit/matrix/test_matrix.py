@@ -7,6 +7,7 @@ import pytest
 from rendezvous_docs.support_table import support_table
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
+from rendezvous_matrix import environments
 from rendezvous_matrix.cells import CLIENT, KOPF, KUBERNETES, NEWEST, PYTHON, TORCH, Cell, all_cells, oldest_allowed
 from rendezvous_matrix.environments import find_python
 from rendezvous_matrix.errors import MatrixError
@@ -95,3 +96,18 @@ class TestTheTable:
 
     def test_it_has_no_red_cell_within_the_bounds_of_pyproject(self) -> None:
         assert [one.cell.name for one in read_results().outcomes if one.colour is Colour.RED] == []
+
+
+def test_a_layer_runs_our_programs_with_its_own_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, layer = tmp_path / "ours", tmp_path / "layer"
+    for folder in (ours, layer):
+        folder.mkdir()
+    (ours / "torchrun").write_text(f"#!{ours}/python\nmain()\n")
+    (ours / "uv").write_bytes(b"\x7fELF")
+    (layer / "pytest").write_text("its own")
+    (ours / "pytest").write_text(f"#!{ours}/python\nours\n")
+    monkeypatch.setattr("sys.executable", str(ours / "python"))
+    environments._lend_programs(layer)
+    assert (layer / "torchrun").read_text() == f"#!{layer}/python\nmain()\n"
+    assert (layer / "pytest").read_text() == "its own"
+    assert sorted(file.name for file in layer.iterdir()) == ["pytest", "torchrun"]

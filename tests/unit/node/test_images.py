@@ -141,21 +141,21 @@ class TestTheFingerprint:
         return tmp_path
 
     def test_changes_with_the_sources_the_dockerfile_and_the_base(self, repository: Path) -> None:
-        image = Image("operator", repository / "Dockerfile")
-        seen = {fingerprint(image, "base:1", repository), fingerprint(image, "base:2", repository)}
+        image = Image("operator", repository / "Dockerfile", repository)
+        seen = {fingerprint(image, "base:1"), fingerprint(image, "base:2")}
         for name in ("client/code.py", "Dockerfile"):
             (repository / name).write_text("changed")
-            seen.add(fingerprint(image, "base:1", repository))
+            seen.add(fingerprint(image, "base:1"))
 
         assert len(seen) == 4
 
     def test_stays_when_python_has_compiled_the_sources(self, repository: Path) -> None:
-        image = Image("operator", repository / "Dockerfile")
-        before = fingerprint(image, "base", repository)
+        image = Image("operator", repository / "Dockerfile", repository)
+        before = fingerprint(image, "base")
         (repository / "client" / "__pycache__").mkdir()
         (repository / "client" / "__pycache__" / "code.pyc").write_text("compiled")
 
-        assert fingerprint(image, "base", repository) == before
+        assert fingerprint(image, "base") == before
 
 
 def test_an_image_of_one_file_can_be_loaded_as_docker_saves_them(tmp_path: Path) -> None:

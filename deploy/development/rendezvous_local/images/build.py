@@ -26,10 +26,12 @@ class Image:
     Attributes:
         name: Without registry and tag.
         dockerfile: What describes it.
+        sources: The checkout that it copies from.
     """
 
     name: str
     dockerfile: Path
+    sources: Path = REPOSITORY
 
 
 OPERATOR = Image("kube-rendezvous/operator", REPOSITORY / "deploy" / "docker" / "operator.Dockerfile")
@@ -45,12 +47,12 @@ def project_version(pyproject: Path = REPOSITORY / "pyproject.toml") -> str:
     return found[1]
 
 
-def fingerprint(image: Image, base: str, repository: Path = REPOSITORY) -> str:
+def fingerprint(image: Image, base: str) -> str:
     """Twelve digits that change whenever the image would: with the sources, the Dockerfile, or the name of the base."""
     digest = hashlib.sha256(f"{base}\n".encode())
     digest.update(image.dockerfile.read_bytes())
-    for file in _sources(repository):
-        digest.update(f"{file.relative_to(repository)}\n".encode())
+    for file in _sources(image.sources):
+        digest.update(f"{file.relative_to(image.sources)}\n".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -79,10 +81,10 @@ def build_image(
     Raises:
         LocalControlPlaneError: The tool failed; with the end of its output.
     """
-    arguments = {"VERSION": project_version(), **({"BASE": base} if base else {})}
+    arguments = {"VERSION": project_version(image.sources / "pyproject.toml"), **({"BASE": base} if base else {})}
     with tempfile.TemporaryDirectory(prefix="kube-rendezvous-image-") as folder:
         secrets = build_secrets(Path(folder), environment)
-        request = BuildRequest(name, image.dockerfile, REPOSITORY, local_base, arguments, secrets)
+        request = BuildRequest(name, image.dockerfile, image.sources, local_base, arguments, secrets)
         run_tool(tool, tool.build(request), f"building image {name}", log)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rendezvous_local.binaries import cache_folder, only_one_makes
 from rendezvous_local.images.base import base_image
-from rendezvous_local.images.build import CLIENT, IMAGES, OPERATOR, Image, build_image, fingerprint, run_tool
+from rendezvous_local.images.build import CLIENT, OPERATOR, Image, build_image, fingerprint, run_tool
 from rendezvous_local.images.tool import choose_tool, storage_configuration
 from rendezvous_local.node.mounts import unmount_below
 from rendezvous_local.node.node import Node
@@ -33,7 +33,13 @@ class ImageNames:
     python: str
 
 
-def build_images(node: Node | None, environment: Mapping[str, str] = os.environ) -> ImageNames:
+def build_images(
+    node: Node | None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    operator: Image = OPERATOR,
+    client: Image = CLIENT,
+) -> ImageNames:
     """Builds the images, unless the cache has those of the very same sources, and loads them into ``node``.
 
     Each has a tag that stands for its content: a pod never gets an old one.
@@ -41,6 +47,7 @@ def build_images(node: Node | None, environment: Mapping[str, str] = os.environ)
     Args:
         node: A running node; ``None`` only fills the cache, so that later calls are quick.
         environment: Says where the cache is.
+        operator, client: What to build, if not what this checkout holds.
 
     Raises:
         LocalControlPlaneError: A build failed.
@@ -49,13 +56,13 @@ def build_images(node: Node | None, environment: Mapping[str, str] = os.environ)
     names = {}
     if node is not None:
         node.load_image(base_archive)
-    for image in IMAGES:
+    for image in (operator, client):
         name = f"localhost/{image.name}:{fingerprint(image, base)}"
         archive = _archive(image, name, base, base_archive, environment)
         if node is not None:
             node.load_image(archive)
         names[image] = name
-    return ImageNames(names[OPERATOR], names[CLIENT], base)
+    return ImageNames(names[operator], names[client], base)
 
 
 def build_on_client(node: Node, image: Image, names: ImageNames, environment: Mapping[str, str] = os.environ) -> str:
