@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/development $(BIN)/mkdocs build --strict --site-dir build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help attack demo test e2e e2e-controllers node controllers image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs matrix release local lint format clean
+.PHONY: help attack demo test e2e e2e-controllers e2e-upgrades node controllers image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs matrix release local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,13 +36,17 @@ test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(SURVIVAL:%=--ignore=%) $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m pytest $(SURVIVAL)
 
+ON_DEMAND := tests/e2e/controllers tests/e2e/test_upgrades.py
 e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/node
-	@PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/e2e --ignore tests/e2e/controllers $(ARGS)
+	@PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/e2e $(ON_DEMAND:%=--ignore=%) $(ARGS)
 
-# And what runs without them, on a node with the newest feature gates. Not Kueue: with them kube-scheduler 1.37.2 was seen
-# to leave a pod alone whose gate Kueue had lifted.
+e2e-upgrades: $(INSTALLED) ## A job of four goes from the former release to this one and back, as root (12 minutes)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
+	@PYTHONPATH=deploy/development $(BIN)/python -m pytest --timeout 1800 tests/e2e/test_upgrades.py $(ARGS)
+
+# And what runs without them, on a node with the newest feature gates; Kueue's own test does not pass there yet.
 GATED := tests/e2e/controllers/test_jobset.py tests/e2e/controllers/test_jobset_in_place.py tests/e2e/test_first_step.py \
   tests/e2e/test_examples.py tests/e2e/test_survivors_told.py
 e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer and LeaderWorkerSet; then with the newest feature gates; as root
