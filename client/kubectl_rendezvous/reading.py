@@ -149,7 +149,7 @@ class Reader:
             try:
                 obj = self.connection.request("GET", f"{api}/namespaces/{self.namespace}/{plural}/{ref.name}")
                 found.append(read_owner(ref, obj, name))
-            except (ApiFailureError, KeyError, ValueError, TypeError):
+            except (ApiFailureError, KeyError, ValueError, TypeError, AttributeError):
                 continue
         return tuple(found)
 

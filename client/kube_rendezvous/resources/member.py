@@ -104,7 +104,7 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             close_reason=one_line(text("closeReason")),
             being_deleted="deletionTimestamp" in meta,
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         if isinstance(error, MalformedMemberError):
             raise
         raise MalformedMemberError(f"{where}: its metadata cannot be read ({error!r})") from error

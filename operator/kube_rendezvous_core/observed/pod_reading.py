@@ -146,7 +146,7 @@ def _read_container(container: Mapping[str, Any]) -> ObservedContainer:
     why = ended.get("reason") or (f"signal {ended['signal']}" if ended.get("signal") else "")
     return ObservedContainer(
         terminated_at=_time(ended.get("finishedAt")),
-        ending=f"exit code {ended.get('exitCode')}" + (f", {why}" if why else ""),
+        ending=one_line(f"exit code {ended.get('exitCode')}" + (f", {why}" if why else ""))[:_LONGEST_TEXT],
     )
 
 

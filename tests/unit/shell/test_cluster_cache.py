@@ -270,3 +270,33 @@ def test_the_version_changes_with_the_pods_and_with_nothing_else(pods: PodCache)
     assert len(set(versions)) == 4
     pods.changed(pod("other", "other"))
     assert pods.version(RUN) == versions[-1]
+
+
+# Objects that cannot be read -----------------------------------------------------------------------------------------
+
+
+def test_a_pod_that_cannot_be_read_hides_no_other(pods: PodCache, caplog: pytest.LogCaptureFixture) -> None:
+    odd = pod("odd")
+    odd["status"] = ["no status"]
+    pods.relisted([odd, pod("1")])
+    assert set(pods.pods(RUN)) == {"1"}
+    pods.changed(odd)
+    pods.changed(pod("2"))
+    assert set(pods.pods(RUN)) == {"1", "2"}
+    pods.changed({**pod("2"), "status": ["no status"]})
+    assert set(pods.pods(RUN)) == {"1"}, "nobody knows what has become of it"
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "One of the pods, team-a/pod-odd, cannot be read and is ignored",
+        "One of the pods, team-a/pod-2, cannot be read and is ignored",
+    ]
+
+
+def test_a_node_that_cannot_be_read_hides_no_other(nodes: NodeCache) -> None:
+    odd = {**node("odd"), "spec": ["no spec"]}
+    odd["metadata"]["uid"] = "u"
+    nodes.relisted([odd, node("a")])
+    nodes.changed(odd)
+    nodes.changed(node("b"))
+    known = nodes.nodes()
+    assert known is not None
+    assert set(known) == {"a", "b"}

@@ -8,10 +8,12 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
+from typing import TypeVar
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous.printable_text import printable
 from kube_rendezvous_core import ObservedNode, ObservedPod, OwnerRef
 from kube_rendezvous_core.observed.pod_reading import NAME_LABEL, read_node, read_pod
 from kube_rendezvous_operator.shell.monitoring.measurements import Measurements, Unmeasured
@@ -23,7 +25,11 @@ _log = logging.getLogger(__name__)
 _GONE_REMEMBERED = 10_000  # of each namespace: nobody makes us forget those of another
 _OWNERS_REMEMBERED = 8  # of one rendezvous: who starts a job anew under another name leaves the old name behind
 _KEYS_REMEMBERED = 1000
+_UNREADABLE_REMEMBERED = 1000
 _GONE_NODES_REMEMBERED = 1000  # a node is some kilobytes of labels, and an autoscaler makes new names every day
+
+
+_Seen = TypeVar("_Seen")
 
 
 class _OptionalInformer:
@@ -37,6 +43,7 @@ class _OptionalInformer:
     ) -> None:
         self._lock = threading.Lock()
         self._said_refused = False
+        self._unreadable: OrderedDict[str, None] = OrderedDict()
         self.refused = False
         """Whether we may not see them."""
         self.synced = threading.Event()
@@ -84,6 +91,20 @@ class _OptionalInformer:
 
     def refusal_changed(self) -> None:
         """`refused` has changed."""
+
+    def _readable(self, obj: Object, read: Callable[[Object], _Seen]) -> _Seen | None:
+        """What is read of it; None, which is said once, if it cannot be: one must not blind us for all others."""
+        try:
+            return read(obj)
+        except Exception as error:
+            meta = obj["metadata"]
+            if meta["uid"] not in self._unreadable:
+                self._unreadable[meta["uid"]] = None
+                if len(self._unreadable) > _UNREADABLE_REMEMBERED:
+                    self._unreadable.popitem(last=False)
+                name, text = f"{meta.get('namespace', '')}/{meta['name']}", printable(repr(error))[:300]
+                _log.error("One of the %s, %s, cannot be read and is ignored: %s", self.what.lower(), name, text)
+            return None
 
     def _are_known(self) -> None:
         self.refused = False
@@ -170,7 +191,9 @@ class PodCache(_OptionalInformer):
     def _take(self, obj: Object) -> set[Key]:
         """Store a pod; return whose it is, and whose it was, if something about it changed."""
         meta = obj["metadata"]
-        pod, key = read_pod(obj), (meta["namespace"], meta["labels"][NAME_LABEL])
+        pod, key = self._readable(obj, read_pod), (meta["namespace"], meta["labels"][NAME_LABEL])
+        if pod is None:
+            return {self._forget(meta["uid"])} if meta["uid"] in self._key_of else set()
         before = self._key_of.get(pod.uid, key)
         if before != key:
             self._forget(pod.uid)
@@ -239,7 +262,8 @@ class NodeCache(_OptionalInformer):
 
     def relisted(self, objects: list[Object]) -> None:
         """See `WatchListener`."""
-        there = {node.name: node for node in map(read_node, objects)}
+        read = (self._readable(obj, read_node) for obj in objects)
+        there = {node.name: node for node in read if node is not None}
         with self._lock:
             ended = {name: replace(node, gone=True) for name, node in self._nodes.items() if name not in there}
             self._gone = OrderedDict.fromkeys([name for name in self._gone if name in ended])
@@ -255,13 +279,15 @@ class NodeCache(_OptionalInformer):
 
     def changed(self, obj: Object) -> None:
         """See `WatchListener`."""
-        self._put(read_node(obj))
+        self._put(self._readable(obj, read_node))
 
     def removed(self, obj: Object) -> None:
         """See `WatchListener`."""
-        self._put(read_node(obj, gone=True))
+        self._put(self._readable(obj, partial(read_node, gone=True)))
 
-    def _put(self, node: ObservedNode) -> None:
+    def _put(self, node: ObservedNode | None) -> None:
+        if node is None:
+            return
         with self._lock:
             before = self._nodes.get(node.name)
             self._nodes[node.name] = node

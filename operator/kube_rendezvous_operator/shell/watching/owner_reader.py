@@ -94,7 +94,7 @@ class OwnerReader:
             self._refuse(ref.kind, failure)
         except ApiFailureError as failure:
             _log.debug("%s of %s cannot be read now: %s", ref, namespace, failure)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             _log.warning("%s of %s cannot be understood: %r", ref, namespace, error)
         return None
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Backoff, Connection
+from kube_rendezvous.cluster.paging import Paging
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL
 from kube_rendezvous.resources.names import collection_path
 
@@ -63,8 +64,16 @@ class RendezvousList:
 
     def _uids(self, scope: str | None) -> list[str]:
         path = collection_path(RENDEZVOUS_PLURAL, scope)
-        answer = self._connection.request("GET", path, timeout=_ANSWER_SECONDS)
-        return [item["metadata"]["uid"] for item in answer.get("items") or ()]
+        paging, page, found, sizes = Paging(), "", list[str](), [0]
+        while True:
+            query = {"limit": str(paging.limit), **({"continue": page} if page else {})}
+            answer = self._connection.request("GET", path, query=query, timeout=_ANSWER_SECONDS, told_size=sizes.append)
+            items = answer.get("items") or ()
+            found.extend(item["metadata"]["uid"] for item in items)
+            paging.answered(len(items), sizes[-1])
+            page = str((answer.get("metadata") or {}).get("continue") or "")
+            if not page:
+                return found
 
 
 def where(scope: str | None) -> str:
