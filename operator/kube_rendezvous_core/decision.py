@@ -268,7 +268,7 @@ def _expulsions(
     """
     for loss in liveness.losses:
         if loss.member is not None and not loss.gone and loss.name in before.ranks:
-            yield Expulsion(loss.member, loss.reason, loss.doubtful)
+            yield Expulsion(loss.member, loss.reason, loss.doubtful, loss.message)
     if formation.chosen:
         departing = [d.member for d in liveness.departing if d.member is not None and d.name in before.ranks]
         for member in (*crowd.running, *(m for m in departing if m.after_round < before.round)):

@@ -181,7 +181,7 @@ class Connection:
 
     def close(self) -> None:
         """Close idle connections. Requests under way go on."""
-        self._credentials.pool.clear()
+        self._credentials.close_idle()
 
     def _send(
         self,
@@ -278,7 +278,7 @@ class Connection:
             if found.fingerprint == refused.fingerprint:
                 return False
             self._credentials = found
-            refused.pool.clear()
+            refused.close_idle()
             _log.info("The API server refused our credentials; they were read again, and are others now")
             return True
 

@@ -98,11 +98,11 @@ class Credentials:
                 preload_content=not stream,
             )
         except urllib3.exceptions.SSLError as error:
-            self._forget_connections()
+            self.close_idle()
             raise NotTrustedError(what, 0, "", f"{self.host}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Idle connections led the same way, and may be as dead: none of them is to cost the next try.
-            self._forget_connections()
+            self.close_idle()
             raise ApiUnavailableError(what, 0, "", f"{self.host}: {error}") from error
         if stream:
             _be_patient(response, timeouts[1])
@@ -125,7 +125,7 @@ class Credentials:
                 self._connections = None
         raise ApiUnavailableError(f"{method} {url}", 0, "", f"{self.host}: the connections are closed again and again")
 
-    def _forget_connections(self) -> None:
+    def close_idle(self) -> None:
         """None that is idle now is used again."""
         self._connections = None  # the pool of pools closes what nobody holds any more
         self.pool.clear()

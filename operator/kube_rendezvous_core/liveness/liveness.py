@@ -170,6 +170,8 @@ def _loss(observed: ObservedMember, places: Places, interval_seconds: int) -> Lo
     member = observed.member
     if member.leaving and not member.preparing:
         return Loss(member.name, LEFT, f"{member.name} left", member, gone=observed.deleted)
+    if observed.expelled_for:
+        return Loss(member.name, observed.expelled_for, observed.expelled_why, member, gone=True)
     if observed.deleted:
         return Loss(member.name, DELETED, f"{member.name}: its RendezvousMember object was deleted", member, gone=True)
     heir = places.heirs.get(member.name)

@@ -22,6 +22,8 @@ class ObservedMember:
             was before may have been the API server's own. None: all of it.
         first_renewed: its heartbeat time when the observer first saw it; "": not known.
         known_for: seconds since the observer first saw the object, by the same clock as the silence.
+        expelled_for: we have deleted it for this reason, which no status says yet; "": we have not.
+        expelled_why: the sentence for that.
     """
 
     member: Member
@@ -30,6 +32,8 @@ class ObservedMember:
     proven_silence: float | None = None
     first_renewed: str = ""
     known_for: float = math.inf
+    expelled_for: str = ""
+    expelled_why: str = ""
 
 
 class Severity(StrEnum):

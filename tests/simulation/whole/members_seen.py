@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kube_rendezvous.resources import Member
-from kube_rendezvous_core import ObservedMember
+from kube_rendezvous_core import Expulsion, ObservedMember
 from simulation.whole.planted_faults import Fault
 from simulation.whole.world import World
 
@@ -17,6 +17,8 @@ class _Entry:
     heard: float
     proven: float | None = None
     deleted: bool = False
+    expelled_for: str = ""
+    expelled_why: str = ""
     buried: bool = False
 
     def hear(self, now: float) -> None:
@@ -38,7 +40,14 @@ class MembersSeen:
     def observed(self) -> list[ObservedMember]:
         now = self._world.seconds if self._cut_since is None else self._cut_since
         return [
-            ObservedMember(e.member, max(0.0, now - e.heard), e.deleted, self._proven(e, now))
+            ObservedMember(
+                e.member,
+                max(0.0, now - e.heard),
+                e.deleted,
+                self._proven(e, now),
+                expelled_for=e.expelled_for,
+                expelled_why=e.expelled_why,
+            )
             for e in self.entries.values()
             if not e.buried
         ]
@@ -65,6 +74,12 @@ class MembersSeen:
         if not self._counts_always:
             for entry in self.entries.values():
                 entry.hear(self._world.seconds)
+
+    def expelled(self, expulsion: Expulsion) -> None:
+        entry = self.entries.get(expulsion.member.name)
+        if entry is not None:
+            entry.deleted = True
+            entry.expelled_for, entry.expelled_why = expulsion.reason, expulsion.why
 
     def forget(self, names: Iterable[str]) -> None:
         for name in names:

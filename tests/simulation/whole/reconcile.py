@@ -68,11 +68,14 @@ class Reconciling:
         for expulsion in decision.expel_first:
             yield
             self._expel(expulsion, known)
+            self.members.expelled(expulsion)
+        gone = (*gone, *(one.member.name for one in decision.expel_first))
         yield
         wake_after = self._write(known, decision, gone)
         for expulsion in decision.expel_after:
             yield
             self._expel(expulsion, known)
+            self.members.forget([expulsion.member.name])
         for expulsion in decision.expel_beside:
             yield
             self._sweep(expulsion, known)
@@ -182,7 +185,6 @@ class Reconciling:
             raise OvertakenError from conflict
         except NotFoundError:
             pass
-        self.members.forget([member.name])
 
     def _sweep(self, expulsion: Expulsion, decided_on: Rendezvous) -> None:
         """What the sweeper does beside: nobody waits for it, and nobody is held up when it fails."""
@@ -194,6 +196,7 @@ class Reconciling:
                 pass
         try:
             self._expel(expulsion, decided_on)
+            self.members.forget([expulsion.member.name])
         except OvertakenError:
             self.wake(1.0)
 
@@ -204,6 +207,7 @@ class Reconciling:
                 continue
             yield
             self._expel(Expulsion(observed.member, "RendezvousGone", doubtful=False), _NOTHING)
+            self.members.forget([observed.member.name])
 
     def _refresh(self) -> None:
         try:

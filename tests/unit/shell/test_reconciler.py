@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,31 @@ def test_a_write_that_is_overtaken_looks_again_at_what_was_faster(shell: Shell) 
     known = shell.rendezvous.get(KEY)
     assert known is not None
     assert known.rendezvous.spec.min_nodes == 3
+
+
+def test_what_a_member_was_deleted_for_is_told_although_somebody_was_faster_than_the_write(shell: Shell) -> None:
+    """Otherwise it would count as deleted by somebody: wanted, and against no place."""
+    twice = {"quarantine": {"losses": 2, "windowSeconds": 600}}
+    place: dict[str, Any] = {"podUID": "pod-b", "podName": "pod-b", "slot": "1", "holdsPlace": True}
+    here = [raw_member("a", 1), raw_member("b", 2, **place)]
+    shell.know(raw_rendezvous(10, failurePolicy=twice), *here)
+    shell.run()
+    assert shell.status.ranks == ("b", "a")
+    heir = raw_member("b2", 4, renewed=5, **place)
+    here = [raw_member("a", 3, afterRound=1), raw_member("b", 2, **place), heir]
+    for member in here:
+        shell.members.changed(member)
+    shell.serve(shell.raw, *here)
+    stored = shell.connection.answers[("PUT", "/status")]
+    shell.answer("PUT", "/status", CONFLICT, *stored)
+    with pytest.raises(OvertakenError):
+        shell.run()
+    assert shell.asked[-3:] == ["DELETE b", "PUT status", "GET run"]
+    shell.members.removed(raw_member("b", 5, **place))
+    shell.serve(shell.raw, here[0], heir)
+    shell.run()
+    assert shell.status.ranks == ("b2", "a")
+    assert [(loss.place, loss.reason) for loss in shell.status.recent_losses] == [("slot/1", "MemberSuperseded")]
 
 
 def test_a_write_to_what_is_gone_forgets_it(shell: Shell) -> None:

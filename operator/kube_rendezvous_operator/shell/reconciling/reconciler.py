@@ -131,10 +131,12 @@ class Reconciler:
         self._rounds.decided(key, known.rendezvous.status, verdict.decision.status)
         for expulsion in verdict.decision.expel_first:
             self._expel(key, expulsion)
+            self._members(key[0]).expelled(key, expulsion)
         wake_after = self._write(key, known, verdict)
         self._sweep(key, verdict.decision.expel_beside)
         for expulsion in verdict.decision.expel_after:
             self._expel(key, expulsion)
+            self._members(key[0]).forget(key, [expulsion.member])
         return wake_after
 
     def _decide(self, key: Key, rendezvous: Rendezvous) -> Verdict:
@@ -210,7 +212,7 @@ class Reconciler:
         return known, self._decide(key, known.rendezvous)
 
     def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict) -> float | None:
-        decision, gone = verdict
+        decision, gone = verdict.decision, (*verdict.gone, *(one.member for one in verdict.decision.expel_first))
         before, after = known.rendezvous.status, decision.status
         if after == before:
             self._members(key[0]).forget(key, gone)
@@ -259,8 +261,6 @@ class Reconciler:
                 *(member.namespace, member.name, expulsion.reason),
                 extra=about_member(member.namespace, member.name),
             )
-        # Not known to the cache any more: what its loss means is in the decision that is being carried out.
-        self._members(key[0]).forget(key, [member])
 
     def _refresh(self, key: Key) -> None:
         raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))

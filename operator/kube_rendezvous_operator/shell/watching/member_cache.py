@@ -18,7 +18,7 @@ from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Member, parse_member
 from kube_rendezvous.resources.names import collection_path
-from kube_rendezvous_core import ObservedMember
+from kube_rendezvous_core import Expulsion, ObservedMember
 from kube_rendezvous_operator.shell.monitoring.measurements import Measurements, Unmeasured
 from kube_rendezvous_operator.shell.watching.rendezvous_list import CRDS_AND_RIGHTS
 from kube_rendezvous_operator.shell.watching.slim_objects import slim_custom_resource
@@ -47,6 +47,7 @@ class _Entry:
         proven: when, in this silence, a consistent read proved that the API server serves; None: not yet.
         deleted: it is over with the Member; the object itself may be kept by somebody's finalizer.
         gone: the object does not exist any more.
+        expelled_for, expelled_why: we deleted the object for this, and no status says so yet.
         buried: we deleted the object, and events of its last days may still come: they must not raise it.
     """
 
@@ -57,6 +58,8 @@ class _Entry:
     proven: float | None = None
     deleted: bool = False
     gone: bool = False
+    expelled_for: str = ""
+    expelled_why: str = ""
     buried: bool = False
 
     def hear(self, now: float | None = None) -> None:
@@ -144,6 +147,8 @@ class MemberCache:
                     0.0 if entry.proven is None else max(0.001, now - entry.proven),
                     entry.first_renewed,
                     max(0.0, now - entry.added),
+                    entry.expelled_for,
+                    entry.expelled_why,
                 )
                 for entry in self._by_key.get(key, {}).values()
                 if not entry.buried
@@ -198,6 +203,15 @@ class MemberCache:
         with self._lock:
             for entry in self._by_key.get(key, {}).values():
                 entry.hear()
+
+    def expelled(self, key: Key, expulsion: Expulsion) -> None:
+        """We have deleted this Member, and the status that says why is still to be written: should that fail, whoever
+        decides anew must not take it for one that somebody else has deleted."""
+        with self._lock:
+            entry = self._by_key.get(key, {}).get(expulsion.member.name)
+            if entry is not None and entry.member.uid == expulsion.member.uid:
+                entry.deleted = True
+                entry.expelled_for, entry.expelled_why = expulsion.reason, expulsion.why
 
     def forget(self, key: Key, members: Iterable[Member]) -> None:
         """The farewell of these Members has been recorded, or we have deleted them ourselves: see them no more.
