@@ -87,9 +87,10 @@ soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live o
 torch-tests: $(INSTALLED) ## Run PyTorch's own tests of agents and launcher on this backend: make torch-tests TORCH_SOURCE=…
 	@PYTHONPATH=deploy/development:tests $(BIN)/python -m torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)
 
-attack: $(INSTALLED) ## Try what a hostile neighbour or proxy can do, on a real API server (docs/security.md; 15 minutes)
+attack: $(INSTALLED) ## Try what a hostile neighbour or proxy can do, on a real API server (docs/security.md; 30 minutes)
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build
 	@ATTACK=full $(BIN)/python -m pytest -s --timeout 1800 tests/integration/chart/test_trainer_attempts.py \
+	  tests/integration/chart/test_neighbours.py tests/integration/handlers/test_leaving_at_once.py \
 	  tests/integration/handlers/test_floods.py tests/integration/handlers/test_hostile_objects.py \
 	  tests/integration/handlers/test_bad_proxy.py $(ARGS)
 
