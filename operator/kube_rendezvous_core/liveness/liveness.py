@@ -1,8 +1,9 @@
 """Who is lost.
 
 Design section 4: lost = left, superseded by a newer incarnation in the same pod and slot (`places`), silent for three
-heartbeat intervals by the operator's own clock, gone altogether, without an answer when it was asked (`suspicion`), or lost with its pod (`pod_liveness`). One that left
-in order to prepare for another round has merely stepped aside: it departs, and its pod is nobody to be waited for.
+heartbeat intervals by the operator's own clock, gone altogether, without an answer when it was asked (`suspicion`), or
+lost with its pod (`pod_liveness`). One that left in order to prepare for another round has merely stepped aside: it
+departs, and its pod is nobody to be waited for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A node as a process of its own, so that it can be frozen: joins, says its rank, and stays."""
+"""A node as a process of its own, so that it can be frozen: joins and stays."""
 
 import sys
 import threading
@@ -13,7 +13,7 @@ from kube_rendezvous.store_choice import open_address_only
 def main(kubeconfig: str, namespace: str, slot: str) -> None:
     settings = read_settings(RendezvousParameters("kubernetes", namespace, "run", 2, 1000, slot=slot))
     handler = KubernetesRendezvousHandler(settings, Connection.open(kubeconfig), open_address_only)
-    print(handler.next_rendezvous().rank, flush=True)
+    handler.next_rendezvous()
     threading.Event().wait()
 
 

@@ -52,7 +52,7 @@ def frozen_one(cluster: Cluster, namespace: str) -> Iterator["subprocess.Popen[s
     """A node in a process."""
     arguments = [sys.executable, "-m", "integration.handlers.node_process", str(cluster.kubeconfig), namespace, "9"]
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(arguments, env=environment, text=True) as process:
         yield process
         process.kill()
 
