@@ -49,6 +49,10 @@ class Heartbeat:
         """Send the next heartbeat now: somebody asks for it, or there is something to say with it."""
         self._hurry.set()
 
+    def is_well(self) -> bool:
+        """Whether the thread does its work."""
+        return not self.complaint
+
     @property
     def complaint(self) -> str:
         """What is wrong with the thread, as a sentence; "" if nothing is."""

@@ -92,9 +92,7 @@ class Session:
         self._stopping = threading.Event()
         self._waits_are_over = False
         self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
-        self._neighbours = NeighbourWatch(
-            connection, namespace, name, self._heartbeat.at_once, lambda: not self._heartbeat.complaint
-        )
+        self._neighbours = NeighbourWatch(connection, namespace, name, self._heartbeat.at_once, self._heartbeat.is_well)
         self._watches_neighbours = watches_neighbours
         self._answered: Question | None = None
         self._watcher = Watcher(
