@@ -31,6 +31,28 @@ def listen_on_every_address(backlog: int, port: int = 0) -> socket.socket:
         return _listen(socket.socket(socket.AF_INET, socket.SOCK_STREAM), "0.0.0.0", port, backlog)
 
 
+def bind_on_every_address() -> socket.socket:
+    """A socket that does not block, for datagrams to a free port of any address of this host, of both families.
+
+    Raises:
+        OSError: no socket can be had.
+    """
+    for family, everywhere in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):
+        try:
+            bound = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError:
+            continue
+        with contextlib.suppress(OSError):
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            bound.bind((everywhere, 0))
+            bound.setblocking(False)
+            return bound
+        except OSError:
+            bound.close()
+    raise OSError("no UDP socket can be bound, over IPv6 or IPv4")
+
+
 def loopback_of(listening: socket.socket) -> str:
     """An address by which this host itself reaches a socket that listens on every address."""
     if listening.family != socket.AF_INET6:

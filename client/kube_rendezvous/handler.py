@@ -240,7 +240,13 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                 self._identity = identify(
                     self._connection.host, address=self._settings.address, slot=self._settings.slot
                 )
-                self._session = Session(self._connection, self._namespace, self._settings.name, self._identity)
+                self._session = Session(
+                    self._connection,
+                    self._namespace,
+                    self._settings.name,
+                    self._identity,
+                    watches_neighbours=self._settings.watch_neighbours,
+                )
                 self._farewell = Farewell(self, self._session)
                 self._session.start()
             session = self._session

@@ -16,6 +16,7 @@ SETTINGS = frozenset(
         "namespace",
         "read_timeout",
         "slot",
+        "watch_neighbours",
     }
 )
 """The keys of `--rdzv-conf`; README has what they mean."""

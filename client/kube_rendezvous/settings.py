@@ -43,6 +43,7 @@ class HandlerSettings:
         address: how others reach this node; None: found out.
         slot: stable place hint; None: found out.
         create: whether a missing Rendezvous is created.
+        watch_neighbours: whether this node and its neighbours watch each other where heartbeats are rare.
     """
 
     name: str
@@ -58,6 +59,7 @@ class HandlerSettings:
     address: str | None = None
     slot: str | None = None
     create: Create = "if-missing"
+    watch_neighbours: bool = True
 
 
 def read_settings(params: RendezvousParameters) -> HandlerSettings:
@@ -88,6 +90,7 @@ def read_settings(params: RendezvousParameters) -> HandlerSettings:
         address=params.get("address") or params.local_addr,
         slot=None if slot is None else str(slot),
         create=create,
+        watch_neighbours=_yes_or_no(params, "watch_neighbours", default=True),
     )
 
 
@@ -126,6 +129,13 @@ def _seconds(params: RendezvousParameters, key: str, default: int) -> float:
     if value is None or value <= 0:
         raise ValueError(f"--rdzv-conf {key}={value}: must be a number of seconds above 0")
     return float(value)
+
+
+def _yes_or_no(params: RendezvousParameters, key: str, *, default: bool) -> bool:
+    value = str(params.get(key, default)).lower()
+    if value not in ("true", "false", "1", "0"):
+        raise ValueError(f"--rdzv-conf {key}={value}: use true or false")
+    return value in ("true", "1")
 
 
 def _last_call(params: RendezvousParameters) -> int | None:

@@ -48,6 +48,7 @@ from kube_rendezvous_core.liveness.heartbeat import (
 )
 from kube_rendezvous_core.liveness.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
 from kube_rendezvous_core.liveness.refusal import REFUSED
+from kube_rendezvous_core.liveness.suspicion import settle_questions, unanswered
 from kube_rendezvous_core.observed.location import located
 from kube_rendezvous_core.observed.observation import (
     Announcement,
@@ -91,7 +92,9 @@ def decide(
     number = sum(m.member.rendezvous_uid == rendezvous.uid and not m.deleted for m in members)
     interval = heartbeat_interval(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, number, budget)
     # Until a shorter interval is published, nobody can keep to it.
-    liveness = judge(rendezvous, members, max(interval, before.heartbeat_seconds), surroundings)
+    in_force = max(interval, before.heartbeat_seconds)
+    liveness = judge(rendezvous, members, in_force, surroundings, unanswered(before, members, now))
+    questions = settle_questions(rendezvous, liveness.alive, in_force, now)
     ranked = set(before.ranks)
     ranked_losses = [loss for loss in (*liveness.losses, *liveness.departing) if loss.name in ranked]
     closing = settle_closing(rendezvous, members, liveness, now)
@@ -110,7 +113,8 @@ def decide(
     status = _new_status(
         rendezvous, closing, formation, crowd, blame, topology, surroundings, interval, liveness.refused, now
     )
-    status = replace(status, comings=_comings(before, status, crowd, formation, now))
+    comings = _comings(before, status, crowd, formation, now)
+    status = replace(status, comings=comings, questions=questions.standing)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
     notices = (
         topology_blindness(rendezvous.spec.ranking, surroundings),
@@ -137,6 +141,7 @@ def decide(
             _wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),
             damping.ends_in(crowd.damped, now),
             _shrinks_in(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, interval, number, budget),
+            questions.more_in,
         ),
         verdict=describe(status),
         doubtful_losses=tuple(

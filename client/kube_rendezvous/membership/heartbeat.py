@@ -30,6 +30,7 @@ class Heartbeat:
         self._interval = interval
         self._renew = renew
         self._stop = threading.Event()
+        self._hurry = threading.Event()
         self._thread = KeptThread(name, self._run)
 
     def start(self) -> None:
@@ -40,8 +41,17 @@ class Heartbeat:
     def stop(self) -> None:
         """End the thread, two seconds at the most. Safe to call twice."""
         self._stop.set()
+        self._hurry.set()
         self._thread.end()
         self._thread.join(2.0)
+
+    def at_once(self) -> None:
+        """Send the next heartbeat now: somebody asks for it, or there is something to say with it."""
+        self._hurry.set()
+
+    def is_well(self) -> bool:
+        """Whether the thread does its work."""
+        return not self.complaint
 
     @property
     def complaint(self) -> str:
@@ -51,7 +61,7 @@ class Heartbeat:
     def _run(self) -> None:
         backoff = Backoff(first=0.5)
         pause = self._interval()
-        while not self._stop.wait(pause):
+        while not self._is_over_after(pause):
             interval = self._interval()
             self._thread.turn(within=_SLOWEST_RENEWAL + 2 * interval)
             began = time.monotonic()
@@ -65,3 +75,9 @@ class Heartbeat:
             except Exception:  # a thread that died here would let the node be taken for lost
                 _log.exception("%s met something unexpected; it goes on", self._name)
                 pause = min(interval, backoff.next_delay())
+
+    def _is_over_after(self, pause: float) -> bool:
+        self._hurry.wait(pause)
+        if not self._stop.is_set():
+            self._hurry.clear()
+        return self._stop.is_set()

@@ -21,12 +21,21 @@ from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
+from kube_rendezvous.membership.neighbour_watch import NeighbourWatch
 from kube_rendezvous.membership.place_lock import PlaceLock, take_place
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.membership.trouble_report import TroubleReport
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Rendezvous, member_manifest, parse_rendezvous
+from kube_rendezvous.resources import (
+    MEMBER_PLURAL,
+    RENDEZVOUS_PLURAL,
+    Question,
+    Rendezvous,
+    member_manifest,
+    parse_rendezvous,
+)
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path, object_path
+from kube_rendezvous.resources.neighbours import may_need_watching
 from kube_rendezvous.resources.timestamps import format_time
 
 _log = logging.getLogger(__name__)
@@ -49,9 +58,18 @@ class Session:
         connection: to the API server.
         namespace, name: of the Rendezvous.
         identity: who this node is.
+        watches_neighbours: takes part where members watch each other (`neighbour_watch`).
     """
 
-    def __init__(self, connection: Connection, namespace: str, name: str, identity: Identity) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str,
+        name: str,
+        identity: Identity,
+        *,
+        watches_neighbours: bool = True,
+    ) -> None:
         self._connection = connection
         self._namespace = namespace
         self._name = name
@@ -74,6 +92,9 @@ class Session:
         self._stopping = threading.Event()
         self._waits_are_over = False
         self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
+        self._neighbours = NeighbourWatch(connection, namespace, name, self._heartbeat.at_once, self._heartbeat.is_well)
+        self._watches_neighbours = watches_neighbours
+        self._answered: Question | None = None
         self._watcher = Watcher(
             connection,
             collection_path(RENDEZVOUS_PLURAL, namespace),
@@ -94,6 +115,7 @@ class Session:
             self._changed.notify_all()
         self._watcher.stop()
         self._heartbeat.stop()
+        self._neighbours.stop()
         self._leave_place()
         self._connection.close()
 
@@ -152,6 +174,7 @@ class Session:
         """The member goes to this place."""
         with self._changed:
             self._me = self._me.took(place)
+            self._look_at_neighbours()
 
     # Waiting.
 
@@ -245,6 +268,9 @@ class Session:
             return  # deleted this very moment: the caller will see it where we stand
         path = collection_path(MEMBER_PLURAL, self._namespace)
         self._take_place(rendezvous, deadline)
+        spec = rendezvous.spec
+        watched = self._watches_neighbours and may_need_watching(spec.max_nodes, spec.heartbeat_seconds)
+        watch_port = self._neighbours.open() if watched else 0
 
         def post(seconds: float) -> str:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
@@ -261,6 +287,7 @@ class Session:
                 node_name=self._identity.node_name,
                 slot=self._identity.slot,
                 holds_place=self._place is not None,
+                watch_port=watch_port,
             )
             self._post(path, manifest, seconds)
             return name
@@ -394,9 +421,13 @@ class Session:
     def _renew(self, timeout: float) -> None:
         with self._changed:
             name = self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
+        said = self._neighbours.to_say(name)
+        wish: dict[str, Any] = {} if said is None else {"suspects": list(said)}
         try:
-            if name and not self._patch_member({}, timeout=timeout, name=name) and name == self._aside:
+            if name and not self._patch_member(wish, timeout=timeout, name=name) and name == self._aside:
                 self._aside = ""
+            if said is not None:
+                self._neighbours.was_said(name, said)
         except ApiFailureError as failure:
             self._unheard = failure
             refused = isinstance(failure, ApiRefusedError)
@@ -464,7 +495,19 @@ class Session:
             self._first_unobserved = None
         elif self._first_unobserved is None:
             self._first_unobserved = time.monotonic()
+        self._look_at_neighbours()
         self._changed.notify_all()
+
+    def _look_at_neighbours(self) -> None:
+        """Answer what the operator asks of us, and watch whom we are to watch. With the lock held."""
+        if self._rendezvous is None or not self._me.name:
+            return
+        status = self._rendezvous.status
+        asked = next((one for one in status.questions if one.member == self._me.name), None)
+        if asked is not None and asked != self._answered:
+            self._answered = asked
+            self._heartbeat.at_once()
+        self._neighbours.see(self._rendezvous, self._me.name)
 
 
 def _is_no_such_member(failure: ApiFailureError, name: str) -> bool:

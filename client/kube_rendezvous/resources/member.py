@@ -24,7 +24,8 @@ class Member:
     ``name`` is unique to the incarnation: an entry in ``ranks`` can never mean a process that has since
     restarted. ``after_round`` says "I hold no round newer than this and wait for one". ``preparing``, beside
     ``leaving``: its node is still there, and joins anew when it is ready. ``holds_place``: see `member_manifest`.
-    ``being_deleted``: it is over with it, although somebody's finalizer keeps the object.
+    ``being_deleted``: it is over with it, although somebody's finalizer keeps the object. ``watch_port``: on which it
+    answers its neighbours (0: it does not), ``suspects``: those of them that it does not hear (`neighbours`).
     """
 
     namespace: str
@@ -48,6 +49,8 @@ class Member:
     close_requested: bool = False
     close_reason: str = ""
     being_deleted: bool = False
+    watch_port: int = 0
+    suspects: tuple[str, ...] = ()
 
     @property
     def incarnation(self) -> str:
@@ -79,6 +82,12 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             raise MalformedMemberError(f"{where}: spec.{key} is {value!r:.80}, not a number from {low} to {high}")
         return value
 
+    def names(key: str) -> tuple[str, ...]:
+        value = spec.get(key) or []
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise MalformedMemberError(f"{where}: spec.{key} is {value!r:.80}, not a list of names")
+        return tuple(map(one_line, value))
+
     try:
         created = parse_time(meta["creationTimestamp"])
         return Member(
@@ -103,6 +112,8 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             close_requested=bool(spec.get("closeRequested", False)),
             close_reason=one_line(text("closeReason")),
             being_deleted="deletionTimestamp" in meta,
+            watch_port=number("watchPort", 0, 0, 65535),
+            suspects=names("suspects"),
         )
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         if isinstance(error, MalformedMemberError):
@@ -123,6 +134,7 @@ def member_manifest(
     node_name: str = "",
     slot: str = "",
     holds_place: bool = False,
+    watch_port: int = 0,
 ) -> dict[str, Any]:
     """The body with which a client joins: POST it to the members' collection.
 
@@ -132,6 +144,7 @@ def member_manifest(
         pod_uid: empty outside a pod; otherwise the Pod becomes the owner, and Kubernetes removes the Member
             with it.
         holds_place: it holds the lock of pod and slot, which no other process of the pod does at the same time.
+        watch_port: UDP port on which it answers its neighbours; 0: it does not.
     """
     metadata: dict[str, Any] = {"name": name}
     if pod_uid:
@@ -150,4 +163,6 @@ def member_manifest(
     spec.update({key: value for key, value in place.items() if value})
     if holds_place:
         spec["holdsPlace"] = True
+    if watch_port:
+        spec["watchPort"] = watch_port
     return {"apiVersion": API_VERSION, "kind": MEMBER_KIND, "metadata": metadata, "spec": spec}

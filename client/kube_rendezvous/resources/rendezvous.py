@@ -134,6 +134,17 @@ class RefusedMember:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A member is asked whether it lives, because the member ``by`` does not hear it: another ``renewTime`` than
+    ``renewed`` is the answer."""
+
+    member: str
+    by: str
+    at: datetime
+    renewed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RendezvousStatus:
     """The answer, written by the operator alone, all of a round in one write.
 
@@ -159,6 +170,7 @@ class RendezvousStatus:
     comings: tuple[Coming, ...] = ()
     quarantined: tuple[QuarantinedPlace, ...] = ()
     refused: tuple[RefusedMember, ...] = ()
+    questions: tuple[Question, ...] = ()
     closed: Closed | None = None
     heartbeat_seconds: int = 0
     conditions: tuple[Condition, ...] = ()

@@ -23,6 +23,7 @@ from kube_rendezvous.resources.rendezvous import (
     Forming,
     LateJoiners,
     PastRound,
+    Question,
     RefusedMember,
     Rendezvous,
     RendezvousSpec,
@@ -123,10 +124,20 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         comings=parse_comings(status.get("comings")),
         quarantined=parse_quarantined(status.get("quarantined")),
         refused=tuple(RefusedMember(r["member"], r.get("message", "")) for r in status.get("refused") or ()),
+        questions=tuple(_parse_question(q) for q in status.get("questions") or ()),
         closed=_parse_closed(closed) if closed else None,
         heartbeat_seconds=int(status.get("heartbeatSeconds", 0)),
         conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
         history=tuple(_parse_past_round(r) for r in status.get("history") or ()),
+    )
+
+
+def _parse_question(question: Mapping[str, Any]) -> Question:
+    return Question(
+        member=one_line(question["member"]),
+        by=one_line(question.get("by", "")),
+        at=parse_time(question["at"]),
+        renewed=one_line(question.get("renewed", "")),
     )
 
 
@@ -234,6 +245,9 @@ def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
         "comings": comings_to_json(status.comings),
         "quarantined": quarantined_to_json(status.quarantined),
         "refused": [{"member": one.member, "message": one.message} for one in status.refused],
+        "questions": [
+            {"member": q.member, "by": q.by, "at": format_time(q.at), "renewed": q.renewed} for q in status.questions
+        ],
     }
 
 

@@ -29,6 +29,7 @@ class OperatorProcess:
         log: File to append its output to; ``None`` sends the output to our own stderr.
         arguments: More arguments for the operator.
         environment: Variables to add to ours.
+        module: What runs, if not the operator as it is.
     """
 
     def __init__(
@@ -38,11 +39,12 @@ class OperatorProcess:
         log: Path | None = None,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        module: str = MODULE,
     ) -> None:
         self._address = f"127.0.0.1:{free_port()}"
         self._process = ChildProcess(
             "the operator",
-            [sys.executable, "-m", MODULE, f"--http={self._address}", *arguments],
+            [sys.executable, "-m", module, f"--http={self._address}", *arguments],
             log=log,
             environment={**_environment(kubeconfig), **(environment or {})},
         )

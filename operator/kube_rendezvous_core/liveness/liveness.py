@@ -1,12 +1,14 @@
 """Who is lost.
 
 Design section 4: lost = left, superseded by a newer incarnation in the same pod and slot (`places`), silent for three
-heartbeat intervals by the operator's own clock, gone altogether, or lost with its pod (`pod_liveness`). One that left
-in order to prepare for another round has merely stepped aside: it departs, and its pod is nobody to be waited for.
+heartbeat intervals by the operator's own clock, gone altogether, without an answer when it was asked (`suspicion`), or
+lost with its pod (`pod_liveness`). One that left in order to prepare for another round has merely stepped aside: it
+departs, and its pod is nobody to be waited for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from kube_rendezvous.resources import Member, RefusedMember, Rendezvous
 from kube_rendezvous_core.liveness.admission import POD_SEEN_WITHIN_SECONDS, admit
@@ -14,6 +16,7 @@ from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit,
 from kube_rendezvous_core.liveness.places import Places, settle_places
 from kube_rendezvous_core.liveness.pod_liveness import judge_pod
 from kube_rendezvous_core.liveness.refusal import refusals
+from kube_rendezvous_core.liveness.suspicion import answer_limit
 from kube_rendezvous_core.observed.observation import ObservedMember
 from kube_rendezvous_core.observed.surroundings import NOTHING_KNOWN, Surroundings
 
@@ -24,6 +27,8 @@ SILENT = "HeartbeatLost"
 DELETED = "MemberDeleted"
 OTHER_RENDEZVOUS = "OtherRendezvous"
 NAME_TAKEN = "NameTaken"
+
+NOBODY_ASKED: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ def judge(
     members: Sequence[ObservedMember],
     interval_seconds: int,
     surroundings: Surroundings = NOTHING_KNOWN,
+    unanswered: Mapping[str, float] = NOBODY_ASKED,
 ) -> Liveness:
     """Tell the living from the lost.
 
@@ -92,7 +98,9 @@ def judge(
         members: all observed Members that name it.
         interval_seconds: the heartbeat interval in force.
         surroundings: pods and nodes, as far as they are known.
+        unanswered: seconds for which those who were asked have not answered, by name.
     """
+    limit = answer_limit(rendezvous.spec.heartbeat_seconds)
     of_this = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
     holders = dict(zip(rendezvous.status.ranks, rendezvous.status.incarnations, strict=False))
     own = [m for m in of_this if holders.get(m.member.name, m.member.incarnation) == m.member.incarnation]
@@ -111,7 +119,10 @@ def judge(
     suspects: list[str] = []
     next_silence = places.decided_in
     for observed in own:
+        asked = unanswered.get(observed.member.name)
         loss = _loss(observed, places, interval_seconds)
+        if loss is None and asked is not None:
+            loss = _loss_of_one_asked(observed, asked, limit)
         if loss is not None:
             losses.append(loss)
             continue
@@ -129,6 +140,8 @@ def judge(
         else:
             departing.append(Loss(observed.member.name, verdict.reason, verdict.message, observed.member))
         remaining = _patience(observed, interval_seconds)
+        if asked is not None:
+            remaining = min(remaining, _patience_with_one_asked(observed, asked, limit))
         if remaining <= 0:
             suspects.append(observed.member.name)
         else:
@@ -164,6 +177,23 @@ def _patience(observed: ObservedMember, interval_seconds: int) -> float:
         return suspicion_limit(interval_seconds) - observed.silence
     left = 0.0 if proven is None else proof_needed(interval_seconds) - proven
     return max(left, silence_limit(interval_seconds) - observed.silence)
+
+
+def _patience_with_one_asked(observed: ObservedMember, asked: float, limit: float) -> float:
+    """As `_patience`: the second half of the time counts only after a proof that an answer could have been heard."""
+    silence, proven = min(asked, observed.silence), observed.proven_silence
+    if proven == 0:
+        return limit / 2 - silence
+    return max(limit - silence, 0.0 if proven is None else limit / 2 - proven)
+
+
+def _loss_of_one_asked(observed: ObservedMember, asked: float, limit: float) -> Loss | None:
+    silence, proven = min(asked, observed.silence), observed.proven_silence
+    if silence < limit or (proven is not None and proven < limit / 2):
+        return None
+    name = observed.member.name
+    text = f"{name} has not answered for {silence:.0f} s when asked (limit {limit:.0f} s): a neighbour does not hear it"
+    return Loss(name, SILENT, text, observed.member, doubtful=True)
 
 
 def _loss(observed: ObservedMember, places: Places, interval_seconds: int) -> Loss | None:
