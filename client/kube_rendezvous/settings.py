@@ -59,7 +59,7 @@ class HandlerSettings:
     address: str | None = None
     slot: str | None = None
     create: Create = "if-missing"
-    watch_neighbours: bool = True
+    watch_neighbours: bool = False
 
 
 def read_settings(params: RendezvousParameters) -> HandlerSettings:
@@ -90,7 +90,7 @@ def read_settings(params: RendezvousParameters) -> HandlerSettings:
         address=params.get("address") or params.local_addr,
         slot=None if slot is None else str(slot),
         create=create,
-        watch_neighbours=_yes_or_no(params, "watch_neighbours", default=True),
+        watch_neighbours=_yes_or_no(params, "watch_neighbours", default=False),
     )
 
 

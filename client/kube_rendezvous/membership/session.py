@@ -68,7 +68,7 @@ class Session:
         name: str,
         identity: Identity,
         *,
-        watches_neighbours: bool = True,
+        watches_neighbours: bool = False,
     ) -> None:
         self._connection = connection
         self._namespace = namespace

@@ -11,7 +11,9 @@ from kube_rendezvous.store_choice import open_address_only
 
 
 def main(kubeconfig: str, namespace: str, slot: str) -> None:
-    settings = read_settings(RendezvousParameters("kubernetes", namespace, "run", 2, 1000, slot=slot))
+    settings = read_settings(
+        RendezvousParameters("kubernetes", namespace, "run", 2, 1000, slot=slot, watch_neighbours="true")
+    )
     handler = KubernetesRendezvousHandler(settings, Connection.open(kubeconfig), open_address_only)
     handler.next_rendezvous()
     threading.Event().wait()

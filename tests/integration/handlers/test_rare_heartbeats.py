@@ -80,7 +80,7 @@ def heartbeats(nodes: list[Node]) -> int:
 def test_a_frozen_process_is_told_to_the_others_long_before_it_misses_its_heartbeats(
     large: Run, node: MakeNode, frozen_one: "subprocess.Popen[str]"
 ) -> None:
-    others = [node(2, 1000) for _ in range(MEMBERS - 1)]
+    others = [node(2, 1000, watch_neighbours="true") for _ in range(MEMBERS - 1)]
     joins = [one.join() for one in others]
     for join in joins:
         join.result(30)
@@ -100,7 +100,7 @@ def test_a_frozen_process_is_told_to_the_others_long_before_it_misses_its_heartb
 def test_members_that_do_not_hear_each_other_lose_nothing_while_each_reaches_the_api_server(
     large: Run, node: MakeNode
 ) -> None:
-    nodes = [node(2, 1000) for _ in range(MEMBERS)]
+    nodes = [node(2, 1000, watch_neighbours="true") for _ in range(MEMBERS)]
     await_round(nodes, [one.join() for one in nodes])
     round_with_rare_heartbeats(large, nodes)
     number = large.status.round
@@ -119,7 +119,7 @@ def test_members_that_do_not_hear_each_other_lose_nothing_while_each_reaches_the
 def test_who_lies_about_others_makes_one_question_for_each_neighbour_at_the_most(
     large: Run, node: MakeNode, anybody: Connection
 ) -> None:
-    nodes = [node(2, 1000) for _ in range(MEMBERS)]
+    nodes = [node(2, 1000, watch_neighbours="true") for _ in range(MEMBERS)]
     await_round(nodes, [one.join() for one in nodes])
     before = large.until(lambda status: status.heartbeat_seconds >= 40, "heartbeats are rare")
     liar = before.ranks[0]
