@@ -36,10 +36,10 @@ def operator_path(commit: Path | None) -> dict[str, str]:
 
 
 def client_path(commit: Path | None) -> dict[str, str]:
-    """As `operator_path`, for its client alone."""
-    return {} if commit is None else _first_in_path(commit / "client")
+    """As `operator_path`, for its client alone; the players themselves are ours."""
+    return _first_in_path(*([] if commit is None else [commit / "client"]))
 
 
 def _first_in_path(*folders: Path) -> dict[str, str]:
     before = os.environ.get("PYTHONPATH", "")
-    return {"PYTHONPATH": os.pathsep.join([*map(str, folders), *filter(None, [before])])}
+    return {"PYTHONPATH": os.pathsep.join([*map(str, folders), *filter(None, [before]), str(_REPOSITORY / "tests")])}

@@ -36,18 +36,23 @@ def settle_closing(
             return Closing(was)
         message = "spec.closed is true; set it to false to open the rendezvous again"
         return _close(Closed("spec.closed", now, BY_PERSON, message))
-    if was is not None and was.reason != BY_PERSON:
-        return _after_member_closed(was, spec.reopen, liveness)
-    requester = next(
-        (
-            m.member
-            for m in sorted(members, key=lambda m: m.member.name)
-            if m.member.close_requested and _may_close(m.member, liveness, rendezvous)
-        ),
-        None,
+    requesters = sorted(
+        (m for m in members if m.member.close_requested and _may_close(m.member, liveness, rendezvous)),
+        key=lambda m: m.member.name,
     )
-    if requester is None:
+    if was is not None and was.reason != BY_PERSON:
+        after = _after_member_closed(was, spec.reopen, liveness)
+        # Who came to open it and asked to close it before anybody looked is heard; not who left with
+        # the closing.
+        begun = was.at.replace(microsecond=0)
+        requesters = [m for m in requesters if after.reopened and not m.deleted and m.member.created >= begun]
+        return _closed_by(requesters[0].member, now) if requesters else after
+    if not requesters:
         return Closing(None) if was is None else _reopen("spec.closed was set to false")
+    return _closed_by(requesters[0].member, now)
+
+
+def _closed_by(requester: Member, now: datetime) -> Closing:
     reason = requester.close_reason or "it asked to close the rendezvous"
     return _close(Closed(requester.name, now, BY_MEMBER, f"closed by {requester.name}: {reason}"))
 

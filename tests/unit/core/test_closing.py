@@ -89,6 +89,15 @@ def test_when_every_member_is_gone_the_next_one_to_join_opens_it_again() -> None
     assert "Reopened" in [a.reason for a in decision.announcements]
 
 
+def test_who_came_to_open_it_and_asked_to_close_it_before_anybody_looked_is_heard() -> None:
+    before = stands("a b", status={"closed": Closed("a", NOW, "ClosedByMember", "closed by a: done", True)})
+    decision = decide(before, [seen("x", created=at(5), **FAREWELL), seen("y", created=at(6))], at(60))
+    assert decision.status.closed is not None
+    assert decision.status.closed.by == "x"
+    of_old = [seen("x", created=at(-5), **FAREWELL), seen("y", created=at(6))]
+    assert decide(before, of_old, at(60)).status.closed is None, "who left with the closing asked for that one"
+
+
 def test_rounds_go_on_counting_after_it_opened_again() -> None:
     status = outcome(closed_by_member(reopens=True, max_nodes=2), crowd("x y"))
     assert (status.closed, status.round, status.ranks) == (None, 4, ("x", "y"))
