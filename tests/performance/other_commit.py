@@ -36,8 +36,8 @@ def operator_path(commit: Path | None) -> dict[str, str]:
 
 
 def client_path(commit: Path | None) -> dict[str, str]:
-    """As `operator_path`, for its client alone."""
-    return {} if commit is None else _first_in_path(commit / "client")
+    """As `operator_path`, for its client alone, and so that this package is found as well."""
+    return _first_in_path(*([] if commit is None else [commit / "client"]), _REPOSITORY / "tests")
 
 
 def _first_in_path(*folders: Path) -> dict[str, str]:
