@@ -67,7 +67,7 @@ screenshots: $(INSTALLED) ## Draw the dashboard's pictures of the documentation 
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/integration/dashboard/test_a_thousand_members.py $(ARGS)
 
-bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (6 to 11 minutes)
+bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (8 to 14 minutes)
 	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance $(ARGS)
 
 endurance: $(INSTALLED) ## One survivor, 200 changes of membership: descriptors, threads, memory (4 minutes)

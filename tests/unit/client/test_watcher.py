@@ -255,3 +255,28 @@ def test_a_list_that_is_none_is_asked_for_again(
         listener, _, _ = watch([answer, listing("1", "a")], [stays_open()])
         listener.until("troubled 200", "listed a", "connected")
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("end", [Watcher.go_on, Watcher.stop])
+def test_the_first_watch_waits_until_it_may_go_on_or_is_ended(end: Callable[[Watcher], None]) -> None:
+    connection = ScriptedConnection({("GET", PATH): [listing("1", "a")]}, [ScriptedStream([], stays_open=True)])
+    listener = Listener()
+    watcher = Watcher(connection, PATH, {}, listener, name="held", hold_seconds=60.0)  # type: ignore[arg-type]
+    watcher.start()
+    listener.until("listed a")
+    assert not connection.watched
+    end(watcher)
+    if end is Watcher.go_on:
+        listener.until("listed a", "connected")
+    watcher.stop()
+    assert not watcher.thread.is_alive()
+    assert len(connection.watched) == (end is Watcher.go_on)
+
+
+def test_a_watch_that_nobody_lets_go_on_does_so_by_itself() -> None:
+    connection = ScriptedConnection({("GET", PATH): [listing("1", "a")]}, [ScriptedStream([], stays_open=True)])
+    listener = Listener()
+    watcher = Watcher(connection, PATH, {}, listener, name="held", hold_seconds=0.01)  # type: ignore[arg-type]
+    watcher.start()
+    listener.until("listed a", "connected")
+    watcher.stop()

@@ -1,0 +1,32 @@
+"""What holds of a rendezvous of some size, and what does not, by example."""
+
+from dataclasses import replace
+
+import pytest
+
+from performance.scale_figures import Cost, Measured, Sizes, judge_scale, scale_as_json
+
+COST = Cost(client_cpu=0.010, server_cpu=0.008, requests=3, read=1000, written=500)
+THEIRS = Measured(64, storm=2.0, told=0.1, again=0.5, join=COST, rejoin=COST, server_rss=300)
+
+
+def test_a_size_is_held_to_a_share_of_the_other_commits_figures() -> None:
+    ours = replace(THEIRS, storm=0.6, join=replace(COST, client_cpu=0.003, server_cpu=0.006))
+    verdicts = {verdict.what.split(", ")[1]: verdict for verdict in judge_scale([Sizes(64, False, [ours], [THEIRS])])}
+    assert verdicts["storm"].measured == pytest.approx(0.3)
+    assert {what for what, verdict in verdicts.items() if not verdict.holds} == {"API server CPU to join"}
+
+
+def test_without_another_commit_or_with_light_watchers_no_share_is_judged() -> None:
+    assert not list(judge_scale([Sizes(64, False, [THEIRS]), Sizes(64, True, [THEIRS], [THEIRS])]))
+
+
+def test_the_largest_size_of_real_handlers_is_held_to_seconds() -> None:
+    verdicts = list(judge_scale([Sizes(999, False, [replace(THEIRS, nodes=999, storm=9.0)])]))
+    assert [verdict.holds for verdict in verdicts] == [False, True, True]
+
+
+def test_the_report_says_who_played() -> None:
+    report = scale_as_json([Sizes(4000, True, [THEIRS])], "")
+    assert report["sizes"][0]["players"] == "light watchers"
+    assert report["sizes"][0]["medians"]["bytes to join"] == 1500
