@@ -1,13 +1,12 @@
 """The release that users come from: chart and images of an older commit of this repository."""
 
-import io
 import subprocess
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from commit_files import check_out
 from e2e.node_images import TRAINER
 from e2e.site import Images
 from rendezvous_local.images.build import Image
@@ -15,7 +14,6 @@ from rendezvous_local.images.for_node import build_images, build_on_client
 from rendezvous_local.node.node import Node
 
 COMMIT = "7c85a93"
-TOP = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -43,25 +41,19 @@ def former_release(node: Node, folder: Path) -> FormerRelease:
         node: gets the images.
         folder: an empty one.
     """
-    unpack(folder)
-    docker = folder / "deploy" / "docker"
+    try:
+        sources = check_out(COMMIT, folder)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(
+            f"commit {COMMIT}, from which users upgrade, is not in this clone: `git fetch --unshallow` brings it "
+            f"({str(error.stderr).strip()})"
+        )
+    docker = sources / "deploy" / "docker"
     # Names of their own: in the cache they do not push out those of this checkout.
     names = build_images(
         node,
-        operator=Image("kube-rendezvous/former-operator", docker / "operator.Dockerfile", folder),
-        client=Image("kube-rendezvous/former-client", docker / "client.Dockerfile", folder),
+        operator=Image("kube-rendezvous/former-operator", docker / "operator.Dockerfile", sources),
+        client=Image("kube-rendezvous/former-client", docker / "client.Dockerfile", sources),
     )
-    trainer = build_on_client(node, Image("kube-rendezvous/former-trainer", TRAINER.dockerfile, folder), names)
-    return FormerRelease(folder, Images(names.operator, names.client, trainer))
-
-
-def unpack(folder: Path) -> None:
-    """Write the commit's files; skips the test where the history lacks it."""
-    archive = subprocess.run(["git", "-C", str(TOP), "archive", COMMIT], capture_output=True, check=False)
-    if archive.returncode:
-        pytest.skip(
-            f"commit {COMMIT}, from which users upgrade, is not in this clone:"
-            f" `git fetch --unshallow` brings it ({archive.stderr.decode().strip()})"
-        )
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(folder, filter="data")
+    trainer = build_on_client(node, Image("kube-rendezvous/former-trainer", TRAINER.dockerfile, sources), names)
+    return FormerRelease(sources, Images(names.operator, names.client, trainer))

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from commit_files import check_out
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.resources import API_VERSION, RENDEZVOUS_PLURAL, parse_rendezvous
 from kube_rendezvous.resources.names import collection_path, object_path
 from performance.fleet import fleet
 from performance.local_site import site
-from performance.other_commit import check_out
+from performance.other_commit import PARTS
 
 FORMER = "7c85a93"
 NODES = 2
@@ -21,7 +22,7 @@ NODES = 2
 def former(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The former version's files."""
     try:
-        return check_out(FORMER, tmp_path_factory.mktemp("former"))
+        return check_out(FORMER, tmp_path_factory.mktemp("former"), *PARTS)
     except (subprocess.CalledProcessError, FileNotFoundError):
         pytest.skip(f"there is no history here that reaches back to commit {FORMER}")
 

@@ -77,7 +77,7 @@ def fleet(
         kubeconfig: of the cluster.
         nodes: members in all.
         processes: among which they are shared out.
-        commit: whose client plays, see `other_commit.check_out`; None: ours.
+        commit: whose client plays, see `commit_files.check_out`; None: ours.
         module: what plays: speaks as `performance.player` does.
     """
     processes = min(processes, nodes)

@@ -1,37 +1,15 @@
-"""Another commit's client, operator and definitions, in a folder of their own, to be measured or met beside ours."""
+"""How another commit's client and operator are run from a folder that `commit_files.check_out` made."""
 
-import io
 import os
-import subprocess
-import tarfile
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_PARTS = ("client", "operator", "crds")
-
-
-def check_out(commit: str, folder: Path) -> Path:
-    """Put the commit's files there, unless they are.
-
-    Args:
-        commit: its name, as git understands it.
-        folder: where a folder for it is made.
-
-    Raises:
-        subprocess.CalledProcessError: git has no such commit.
-    """
-    git = ["git", "-C", str(_REPOSITORY)]
-    found = subprocess.run([*git, "rev-parse", f"{commit}^{{commit}}"], check=True, capture_output=True, text=True)
-    into = folder.absolute() / found.stdout.strip()[:12]
-    if not (into / "crds").is_dir():
-        packed = subprocess.run([*git, "archive", found.stdout.strip(), *_PARTS], check=True, capture_output=True)
-        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
-            files.extractall(into, filter="data")
-    return into
+PARTS = ("client", "operator", "crds")
+"""What of a commit is measured."""
 
 
 def operator_path(commit: Path | None) -> dict[str, str]:
-    """Environment with which Python finds the operator of a folder that `check_out` made; None: our own."""
+    """Environment with which Python finds the operator in a folder of `commit_files.check_out`; None: our own."""
     return {} if commit is None else _first_in_path(commit / "client", commit / "operator")
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.table import Table
 
+from commit_files import check_out
 from performance.local_site import site
-from performance.other_commit import check_out
+from performance.other_commit import PARTS
 from performance.scale import measure
 from performance.scale_figures import FIGURES, Measured, Sizes, median
 
@@ -22,7 +23,7 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
         options: ``sizes``, ``light``, ``players``, ``repeat``, ``against``.
         progress: told what goes on.
     """
-    commits = [None, *([check_out(options.against, _CHECKED_OUT)] if options.against else [])]
+    commits = [None, *([check_out(options.against, _CHECKED_OUT, *PARTS)] if options.against else [])]
     asked = [(nodes, False) for nodes in options.sizes] + [(nodes, True) for nodes in options.light]
     found: dict[tuple[int, bool, Path | None], list[Measured]] = {}
     for turn in range(options.repeat):

@@ -13,15 +13,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Backoff, Connection
-from kube_rendezvous.cluster.connection import ANSWER_SECONDS, MERGE_PATCH
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.refusals import explain_failure
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
+from kube_rendezvous.membership.member_requests import patch_member, post_once
 from kube_rendezvous.membership.neighbour_watch import NeighbourWatch
+from kube_rendezvous.membership.persistence import persist
 from kube_rendezvous.membership.place_lock import PlaceLock, take_place
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.membership.trouble_report import TroubleReport
@@ -34,9 +35,8 @@ from kube_rendezvous.resources import (
     parse_rendezvous,
 )
 from kube_rendezvous.resources.failure_policy import possible_places
-from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path, object_path
+from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
 from kube_rendezvous.resources.neighbours import may_need_watching
-from kube_rendezvous.resources.timestamps import format_time
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,6 @@ _Answer = TypeVar("_Answer")
 
 _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' own generated names: no words, no look-alikes
 _NAME_RANDOM = 5
-_LEAST_ANSWER_SECONDS = 1.0
 
 _HOLD_SECONDS = 1.0
 """The watch occupies its connection. Who joins at once after the list does so over that one, before the watch begins,
@@ -245,7 +244,7 @@ class Session:
             "spec": spec,
         }
         path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
-        created = self._persist(lambda seconds: self._post(path, body, seconds), deadline)
+        created = self._persist(lambda seconds: post_once(self._connection, path, body, seconds), deadline)
         if created is not None and "uid" in created.get("metadata", {}):
             self.changed(created)
             return
@@ -289,7 +288,7 @@ class Session:
                 holds_place=self._place is not None,
                 watch_port=watch_port,
             )
-            self._post(path, manifest, seconds)
+            post_once(self._connection, path, manifest, seconds)
             return name
 
         joined_at = datetime.now(UTC)
@@ -361,28 +360,11 @@ class Session:
             wish = {"leaving": True, "preparing": True}
             self._persist(lambda seconds: self._patch_member(wish, seconds, name=member.name), deadline)
 
-    def _post(self, path: str, body: dict[str, Any], timeout: float) -> Object | None:
-        """POST; None if an object of that name exists."""
-        try:
-            return self._connection.request("POST", path, body=body, timeout=timeout)
-        except ApiFailureError as failure:
-            if failure.reason == "AlreadyExists":
-                return None
-            raise
-
     def _patch_member(self, spec: dict[str, Any], timeout: float, name: str = "") -> bool:
         """PATCH our Member (or the one we have been, `name`); False if it is gone, which is then known."""
         name = name or self.me.name
-        wish = {"spec": {**spec, "renewTime": format_time(datetime.now(UTC))}}
-        path = object_path(MEMBER_PLURAL, self._namespace, name)
-        try:
-            written = self._connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
-            # A finalizer of somebody else may keep what nobody counts with any more.
-            if "deletionTimestamp" not in (written.get("metadata") or {}):
-                return True
-        except ApiFailureError as failure:
-            if not _is_no_such_member(failure, name):
-                raise
+        if patch_member(self._connection, self._namespace, name, spec, timeout):
+            return True
         with self._changed:
             if self._me.name == name:
                 self._me = replace(self._me, expelled=True)
@@ -390,27 +372,16 @@ class Session:
         return False
 
     def _persist(self, attempt: Callable[[float], _Answer], deadline: float) -> _Answer:
-        """Try until it works, is refused, or the deadline has passed; say what is in the way. What is tried a second
-        time does not hold up the watch any more.
-
-        Args:
-            attempt: called with the seconds that it may wait for the answer.
-            deadline: on the monotonic clock, seconds.
-        """
-        backoff, report = Backoff(), TroubleReport(self._what)
-        while True:
-            began = time.monotonic()
-            remaining = deadline - began
-            try:
-                return attempt(max(_LEAST_ANSWER_SECONDS, min(ANSWER_SECONDS, remaining)))
-            except ApiFailureError as failure:
-                if not (isinstance(failure, ApiUnavailableError) or self._is_between_credentials(failure)):
-                    raise
-                pause = backoff.next_delay(failure.retry_after, spent=time.monotonic() - began)
-                if time.monotonic() + pause >= deadline or self._stopping.wait(pause):
-                    raise
-                self._watcher.go_on()
-                report.failed(f"{explain_failure(failure, self._namespace)}; trying again", at_once=True)
+        """See `persist`. What is tried a second time does not hold up the watch any more."""
+        return persist(
+            attempt,
+            deadline,
+            TroubleReport(self._what),
+            pause=self._stopping.wait,
+            in_the_way=lambda failure: explain_failure(failure, self._namespace),
+            passes=self._is_between_credentials,
+            again=self._watcher.go_on,
+        )
 
     def _is_between_credentials(self, failure: ApiFailureError) -> bool:
         """Who was let in before is let in again, when the new credentials are there: the old ones may end first."""
@@ -508,11 +479,6 @@ class Session:
             self._answered = asked
             self._heartbeat.at_once()
         self._neighbours.see(self._rendezvous, self._me.name)
-
-
-def _is_no_such_member(failure: ApiFailureError, name: str) -> bool:
-    """Whether it is the Member that is not found, and not the namespace, the resource itself or a proxy's page."""
-    return failure.status == 404 and failure.reason == "NotFound" and f'"{name}"' in failure.message
 
 
 def _places_of(identity: Identity) -> frozenset[str]:
