@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from integration.conftest import Kubectl
+from integration.conftest import Kubectl, empty
 from integration.handlers.attacks import DEATHS, FLOOD_SECONDS, FULL, LARGE_OBJECTS, Flood
 from integration.handlers.eventually import eventually
 from integration.handlers.flooder import RUN
@@ -41,7 +41,7 @@ def elsewhere(kubectl: Kubectl, anybody: Connection) -> Iterator[str]:
     manifest = '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "elsewhere-"}}'
     name = kubectl("create", "-f", "-", "-o", "jsonpath={.metadata.name}", stdin=manifest).stdout
     yield name
-    kubectl("delete", "rendezvous,rendezvousmembers", "--all", "--wait=false", "-n", name)
+    empty(kubectl, name)
 
 
 def stranger(name: str, rendezvous: str) -> dict[str, Any]:

@@ -1,40 +1,95 @@
-"""Replay: `python -m simulation.whole --seed N` prints a trace; `--seeds A:B` runs many and prints those that fail."""
+"""Many seeds on all cores, or one with all that happens in it.
+
+    python -m simulation.whole --seeds 0:1000000 [--schedule shrinking] [--processes 4]
+    python -m simulation.whole --seed 17
+
+Exit status 1 if an invariant was broken: it stops at the first such seed and prints its story; 130 after Ctrl-C.
+"""
 
 import argparse
+import os
+import shlex
 import sys
+import time
+from collections import deque
 
 from simulation.whole.invariants import BrokenError
+from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.planted_faults import Fault
-from simulation.whole.scenario import Scenario, fails
+from simulation.whole.scenario import Scenario
+from simulation.whole.shrinking_intervals import ShrinkingIntervals
+
+SCHEDULES: dict[str, type[Scenario]] = {"everything": Scenario, "shrinking": ShrinkingIntervals}
+STORY_LINES = 80
+PROGRESS_SECONDS = 10.0
 
 
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
+def _range(text: str) -> range:
+    first, _, end = text.partition(":")
+    try:
+        seeds = range(int(first), int(end))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:END, such as 0:20000") from None
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"{text!r} holds no seed: END is not one of them")
+    return seeds
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m simulation.whole", description=__doc__)
+def main(arguments: list[str] | None = None) -> int:
+    """Run what was asked for and tell."""
+    parser = argparse.ArgumentParser(prog="python -m simulation.whole", description=(__doc__ or "").partition("\n")[0])
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--seed", type=int, help="run one scenario and print all that happens")
-    which.add_argument("--seeds", help="A:B, run the scenarios A to B - 1")
+    which.add_argument("--seed", type=int, help="run one schedule and print all that happens")
+    which.add_argument("--seeds", type=_range, metavar="FIRST:END", help="run the schedules FIRST to END - 1")
+    parser.add_argument("--schedule", choices=SCHEDULES, default="everything", help="default: %(default)s")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="default: one a core, %(default)s")
     parser.add_argument("--fault", type=Fault, action="append", default=[], help="break this: " + ", ".join(Fault))
-    asked = parser.parse_args()
-    faults = frozenset(asked.fault)
+    asked = parser.parse_args(arguments)
+    faults, schedule = frozenset(asked.fault), SCHEDULES[asked.schedule]
     if asked.seed is not None:
-        try:
-            Scenario(asked.seed, faults, _print).run()
-        except BrokenError as broken:
-            sys.stdout.write(f"BROKEN: {broken}\n")
-            return 1
+        return _story(asked.seed, faults, schedule, sys.maxsize)
+    began = shown = time.monotonic()
+
+    def tell(tally: Tally) -> None:
+        nonlocal shown
+        if (now := time.monotonic()) - shown >= PROGRESS_SECONDS:
+            shown = now
+            sys.stderr.write(_line(tally, now - began, len(asked.seeds)) + "\n")
+
+    tally = Tally()
+    try:
+        broken = first_broken(asked.seeds, faults, schedule, processes=asked.processes, tally=tally, progress=tell)
+    except KeyboardInterrupt:
+        sys.stdout.write(_line(tally, time.monotonic() - began, len(asked.seeds)) + "; interrupted, none was broken\n")
+        return 130
+    sys.stdout.write(_line(tally, time.monotonic() - began, len(asked.seeds)) + "\n")
+    if broken is None:
+        sys.stdout.write("Nothing was broken\n")
         return 0
-    first, last = map(int, asked.seeds.split(":"))
-    bad = 0
-    for seed in range(first, last):
-        if text := fails(seed, faults):
-            bad += 1
-            sys.stdout.write(f"seed {seed}: {text}\n")
-    sys.stdout.write(f"{last - first} scenarios, {bad} broken\n")
-    return 1 if bad else 0
+    sys.stdout.write(f"seed {broken.seed} is broken: {broken.text}\nThe end of its story:\n")
+    _story(broken.seed, faults, schedule, STORY_LINES)
+    again = ["python", "-m", "simulation.whole", "--schedule", asked.schedule, "--seed", str(broken.seed)]
+    again += [f"--fault={fault}" for fault in faults]
+    sys.stdout.write(f"All of it, in tests/: {shlex.join(again)}\n")
+    return 1
+
+
+def _line(tally: Tally, seconds: float, wanted: int) -> str:
+    rate = tally.schedules / max(seconds, 1e-9)
+    return f"{tally.schedules:,} of {wanted:,} schedules, {rate:.0f} a second, {seconds:.0f} s"
+
+
+def _story(seed: int, faults: frozenset[Fault], schedule: type[Scenario], lines: int) -> int:
+    """What happens under one seed, at most its last ``lines`` lines; the exit status."""
+    told: deque[str] = deque(maxlen=lines)
+    code = 0
+    try:
+        schedule(seed, faults, told.append).run()
+    except BrokenError as broken:
+        told.append(f"BROKEN: {broken}")
+        code = 1
+    sys.stdout.writelines(f"{line}\n" for line in told)
+    return code
 
 
 if __name__ == "__main__":

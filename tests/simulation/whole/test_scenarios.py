@@ -5,7 +5,9 @@ from collections import Counter
 import pytest
 
 from simulation.whole.invariants import BrokenError
-from simulation.whole.scenario import Scenario
+from simulation.whole.many_seeds import Tally, first_broken
+from simulation.whole.planted_faults import Fault
+from simulation.whole.scenario import Scenario, fails
 
 SCENARIOS = 2_000
 
@@ -65,3 +67,22 @@ def test_a_seed_gives_the_same_scenario_every_time() -> None:
         Scenario(7, trace=trace.append).run()
     assert traces[0] == traces[1]
     assert traces[0]
+
+
+def test_on_many_cores_the_first_broken_seed_ends_it_and_is_told() -> None:
+    tally = Tally()
+    shown: list[int] = []
+    clean = range(2)
+    assert (
+        first_broken(
+            clean, frozenset(), Scenario, processes=2, tally=tally, progress=lambda t: shown.append(t.schedules)
+        )
+        is None
+    )
+    assert shown == [tally.schedules] == [len(clean)]
+    seeds = range(20_000)
+    fault = frozenset({Fault.NO_FENCE})
+    broken = first_broken(seeds, fault, Scenario, processes=2, tally=tally, progress=lambda _: None)
+    assert broken is not None
+    assert fails(broken.seed, fault) == broken.text
+    assert tally.schedules < len(seeds)
