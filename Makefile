@@ -77,8 +77,9 @@ memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 re
 	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.operator_memory $(ARGS)
 
 MINUTES ?= 30
-soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make soak MINUTES=30
-	@PYTHONPATH=deploy/development:tests $(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
+soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make soak MINUTES=30, or HOURS=24
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m soak \
+	  $(if $(HOURS),--hours $(HOURS) --picture build/soak.png --json build/soak.json,--minutes $(MINUTES)) $(ARGS)
 
 SCHEDULES ?= 500
 soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live on: make soak-survivors SCHEDULES=500

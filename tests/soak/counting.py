@@ -1,5 +1,6 @@
 """What this process and the operator hold, read from the system."""
 
+import gc
 import os
 import threading
 import time
@@ -36,6 +37,17 @@ def resident_mib(pid: int) -> float | None:
         return None
     line = next((line for line in status.splitlines() if line.startswith("VmRSS:")), None)
     return int(line.split()[1]) / 1024 if line is not None else None
+
+
+def own_resident_mib() -> float:
+    """Resident memory of this process, after the collector has run."""
+    gc.collect()
+    return resident_mib(os.getpid()) or 0.0
+
+
+def descriptor_count() -> int:
+    """How many files and sockets this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 class MemoryLog:

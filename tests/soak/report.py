@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from soak.readings import worded
 from soak.run import Account
 
 
@@ -31,6 +32,7 @@ def summary(account: Account) -> str:
             f"  longest-lived operator {grown.first:.1f} MiB at first, {grown.last:.1f} MiB at last, over "
             f"{grown.seconds:.0f} s: {'flat' if grown.flat else 'NOT FLAT'}"
         )
+    lines += [f"  {worded(reading)}" for reading in account.readings]
     if account.violations:
         lines += ["Violations:", *(f"  {what}" for what in account.violations)]
     else:

@@ -1,6 +1,7 @@
 """The soak: blows and quiet points in turn, until the time is over."""
 
 import gc
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,10 +14,11 @@ from integration.handlers.runs import Run
 from integration.recorder import Recorder
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from rendezvous_local.operator_process import OperatorProcess
-from soak.counting import MemoryLog, socket_names, thread_names
+from soak.counting import MemoryLog, descriptor_count, own_resident_mib, socket_names, thread_names
 from soak.judgements import Growth, Standing, disorder, growth, leftovers
 from soak.places import Places
 from soak.plan import Blow, Plan, Step
+from soak.readings import Reading, due, growth_after_settling
 
 SPEC = {"minNodes": 4, "lastCallSeconds": 1, "heartbeatSeconds": 1}
 FEWEST = 5
@@ -44,6 +46,7 @@ class Account:
     growth: Growth | None = None
     memory_mib: float = 0.0
     most_memory_mib: float = 0.0
+    readings: list[Reading] = field(default_factory=list)
 
 
 class Soak:
@@ -76,6 +79,7 @@ class Soak:
         self._plan = Plan(account.seed, account.members, FEWEST)
         self._memory = MemoryLog()
         self._began = 0.0
+        self._slowest_of_late = 0.0
 
     def go(self, seconds: float, recorder: Recorder) -> None:
         """Run for so long; what is wrong is in the account afterwards."""
@@ -136,7 +140,9 @@ class Soak:
             self._watch_memory_for(0.1)
             found = self._disorder()
         account.quiet_points += 1
-        account.slowest_quiet = max(account.slowest_quiet, time.monotonic() - began)
+        settled = time.monotonic() - began
+        account.slowest_quiet = max(account.slowest_quiet, settled)
+        self._slowest_of_late = max(self._slowest_of_late, settled)
         account.violations += [f"{QUIET_SECONDS:.0f} s after the last blow {what}" for what in found]
         account.violations += self._places.forget_retired()
         account.violations += recorder.violations()
@@ -159,7 +165,24 @@ class Soak:
         account.growth = growth(samples)
         account.memory_mib = samples[-1].mib if samples else 0.0
         account.most_memory_mib = max((sample.mib for sample in samples), default=0.0)
+        if due(account.readings, account.seconds):
+            account.readings.append(self._reading())
+            self._slowest_of_late = 0.0
         self._tell(account)
+
+    def _reading(self) -> Reading:
+        account, newest = self._account, self._memory.samples[-1]
+        return Reading(
+            seconds=account.seconds,
+            operator_mib=newest.mib,
+            client_mib=own_resident_mib(),
+            operator_age=newest.age,
+            descriptors=descriptor_count(),
+            threads=threading.active_count(),
+            rounds=account.rounds,
+            quiet_points=account.quiet_points,
+            slowest_settled=self._slowest_of_late,
+        )
 
     def _end(self) -> None:
         """Everybody goes; no object may stay."""
@@ -174,6 +197,7 @@ class Soak:
         if self._run.get() is not None:
             account.violations.append("the Rendezvous does not go when it is deleted")
         account.seconds = self._elapsed
+        account.violations += growth_after_settling(account.readings)
         account.growth = growth(self._memory.samples)
         if account.growth is not None and not account.growth.flat:
             account.violations.append(
