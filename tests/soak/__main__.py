@@ -1,4 +1,4 @@
-"""`make soak`: random deaths, deletions, departures, arrivals and operator restarts, with real handlers.
+"""`make soak`: random deaths, deletions, departures, arrivals, operator restarts and a lying proxy, with real handlers.
 
     python -m soak --minutes 30 | --hours 24 [--seed S] [--members 16] [--json FILE] [--picture FILE]
 

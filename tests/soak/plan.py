@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
+from integration.handlers.bad_proxy import Mood
+
 
 class Blow(StrEnum):
     """One thing that happens to the members or to the operator."""
@@ -15,13 +17,18 @@ class Blow(StrEnum):
     OPERATOR_KILL = "operator kill"  # SIGKILL; started again as by a Deployment
     OPERATOR_RESTART = "operator restart"  # SIGTERM, and started again
     OPERATOR_FREEZE = "operator freeze"  # SIGSTOP for some seconds
+    BAD_PROXY = "bad proxy"  # what stands between members and API server lies, delays or cuts for some seconds
 
 
 MEMBER_BLOWS = {Blow.DEATH: 6, Blow.DELETION: 4, Blow.DEPARTURE: 2, Blow.ARRIVAL: 12}
 RESTARTS = {Blow.OPERATOR_KILL: 3, Blow.OPERATOR_RESTART: 1}
 FREEZES = {Blow.OPERATOR_FREEZE: 1}
+PROXIES = {Blow.BAD_PROXY: 2}
 LONGEST_PAUSE = 1.5
 LONGEST_FREEZE = 4.0
+LONGEST_LIE = 6.0
+"""Twice as long as a member may be silent: some are given up for lost, and come back."""
+BAD_MOODS = tuple(mood for mood in Mood if mood is not Mood.GOOD)
 BLOWS_BETWEEN_QUIET = (4, 14)
 
 
@@ -31,14 +38,16 @@ class Step:
 
     Args:
         pause: seconds before it.
-        place: which of the places it is done to; -1: the operator.
-        seconds: how long a freeze lasts.
+        place: which of the places it is done to; -1: the operator, or all.
+        seconds: how long a freeze or a proxy's mood lasts.
+        mood: of the proxy.
     """
 
     pause: float
     blow: Blow
     place: int = -1
     seconds: float = 0.0
+    mood: Mood = Mood.GOOD
 
 
 class Plan:
@@ -48,12 +57,14 @@ class Plan:
         seed: of everything drawn.
         places: how many members there may be.
         fewest: how many there must always be, so that a round can stand.
+        proxy: whether there is one that can behave badly.
     """
 
-    def __init__(self, seed: int, places: int, fewest: int) -> None:
+    def __init__(self, seed: int, places: int, fewest: int, *, proxy: bool) -> None:
         self._random = random.Random(seed)
         self._places = places
         self._fewest = fewest
+        self._proxy = proxy
 
     def stretch(self, taken: frozenset[int], *, restarts: bool) -> list[Step]:
         """The steps until the next quiet point.
@@ -70,7 +81,7 @@ class Plan:
         return [*steps, *(Step(self._random.uniform(0, 0.2), Blow.ARRIVAL, place) for place in back)]
 
     def _step(self, now: set[int], restarts: bool) -> Step:
-        blows = {**MEMBER_BLOWS, **FREEZES, **(RESTARTS if restarts else {})}
+        blows = {**MEMBER_BLOWS, **FREEZES, **(PROXIES if self._proxy else {}), **(RESTARTS if restarts else {})}
         if len(now) <= self._fewest:
             del blows[Blow.DEATH], blows[Blow.DEPARTURE]
         if len(now) == self._places:
@@ -82,6 +93,9 @@ class Plan:
             return Step(pause, blow)
         if blow in FREEZES:
             return Step(pause, blow, seconds=self._random.uniform(0.5, LONGEST_FREEZE))
+        if blow in PROXIES:
+            seconds = self._random.uniform(0.5, LONGEST_LIE)
+            return Step(pause, blow, seconds=seconds, mood=self._random.choice(BAD_MOODS))
         free = set(range(self._places)) - now
         place = self._random.choice(sorted(free if blow is Blow.ARRIVAL else now))
         if blow is Blow.ARRIVAL:

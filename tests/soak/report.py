@@ -1,5 +1,6 @@
 """The soak in words."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +25,7 @@ def summary(account: Account) -> str:
         f"Soaked {account.members} members for {account.seconds:.0f} s, seed {account.seed}:",
         f"  rounds                 {account.rounds}",
         *(f"  {blow:<22} {count}" for blow, count in sorted(account.blows.items())),
+        *([f"  the proxy's moods      {_counted(account.moods)}"] if account.moods else []),
         f"  quiet points           {account.quiet_points}, the slowest after {account.slowest_quiet:.1f} s",
         f"  operator memory        at most {account.most_memory_mib:.1f} MiB",
     ]
@@ -42,4 +44,8 @@ def summary(account: Account) -> str:
 
 def as_json(account: Account) -> dict[str, Any]:
     """All of it, for programs."""
-    return {**asdict(account), "blows": dict(account.blows)}
+    return {**asdict(account), "blows": dict(account.blows), "moods": dict(account.moods)}
+
+
+def _counted(what: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(what.items()))

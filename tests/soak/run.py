@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integration.handlers.agents import Agent
+from integration.handlers.bad_proxy import BadProxy, Mood
 from integration.handlers.runs import Run
 from integration.recorder import Recorder
 from kube_rendezvous.cluster import ApiFailureError, Connection
@@ -38,6 +39,7 @@ class Account:
     members: int
     seconds: float = 0.0
     blows: Counter[str] = field(default_factory=Counter)
+    moods: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
     quiet_points: int = 0
     slowest_quiet: float = 0.0
@@ -53,8 +55,9 @@ class Soak:
     """One soak on one cluster.
 
     Args:
-        kubeconfig: with every right.
-        connection: the same; its namespace must be there.
+        kubeconfig: with every right; of the operator and of what watches here.
+        proxy: between the members and the API server; None: there is none.
+        connection: the same as kubeconfig; its namespace must be there.
         namespace: an empty one.
         operator: that watches it, running.
         account: written as it goes.
@@ -64,6 +67,7 @@ class Soak:
     def __init__(
         self,
         kubeconfig: Path,
+        proxy: BadProxy | None,
         connection: Connection,
         namespace: str,
         operator: OperatorProcess,
@@ -75,8 +79,9 @@ class Soak:
         self._account = account
         self._tell = tell
         self._run = Run(connection, namespace, "soak")
-        self._places = Places(kubeconfig, self._run, account.members)
-        self._plan = Plan(account.seed, account.members, FEWEST)
+        self._proxy = proxy
+        self._places = Places(proxy.kubeconfig if proxy is not None else kubeconfig, self._run, account.members)
+        self._plan = Plan(account.seed, account.members, FEWEST, proxy=proxy is not None)
         self._memory = MemoryLog()
         self._began = 0.0
         self._slowest_of_late = 0.0
@@ -124,6 +129,14 @@ class Soak:
                     self._watch_memory_for(step.seconds)
                 finally:
                     self._operator.resume()
+            case Blow.BAD_PROXY:
+                assert self._proxy is not None
+                self._account.moods[step.mood.name.lower()] += 1
+                self._proxy.set(step.mood)
+                try:
+                    self._watch_memory_for(step.seconds)
+                finally:
+                    self._proxy.set(Mood.GOOD)
 
     def _watch_memory_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds

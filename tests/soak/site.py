@@ -4,11 +4,13 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from integration.handlers.bad_proxy import BadProxy
 from integration.recorder import Recorder
 from kube_rendezvous.cluster import Connection
-from rendezvous_local.cluster import cluster
+from rendezvous_local.cluster import Cluster, cluster
 from rendezvous_local.operator_process import OperatorProcess
 from soak.run import Account, Soak, nothing_left_over
 
@@ -34,8 +36,9 @@ def soak(account: Account, seconds: float, tell: Callable[[Account], None]) -> s
             namespace = f"soak-{int(time.time())}"
             connection.request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
             try:
-                with Recorder(connection, namespace) as recorder:
-                    Soak(running.kubeconfig, connection, namespace, operator, account, tell).go(seconds, recorder)
+                with _proxy_before(running, Path(folder)) as proxy, Recorder(connection, namespace) as recorder:
+                    scene = Soak(running.kubeconfig, proxy, connection, namespace, operator, account, tell)
+                    scene.go(seconds, recorder)
             except AssertionError as error:
                 account.violations.append(str(error))
             finally:
@@ -48,3 +51,8 @@ def soak(account: Account, seconds: float, tell: Callable[[Account], None]) -> s
         errors = [line for line in log.splitlines() if "Traceback" in line]
         account.violations += [f"the operator's log has {len(errors)} tracebacks"] if errors else []
         return "\n".join(log.splitlines()[-60:]) if account.violations else ""
+
+
+def _proxy_before(cluster: Cluster, folder: Path) -> AbstractContextManager[BadProxy | None]:
+    """A proxy needs a token to pass on, which the kubeconfig of somebody's cluster may not have."""
+    return nullcontext() if cluster.control_plane is None else BadProxy(cluster.kubeconfig, folder)

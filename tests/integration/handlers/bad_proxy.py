@@ -2,10 +2,13 @@
 
 import contextlib
 import http.client
+import json
+import random
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +30,10 @@ class Mood(Enum):
     """200 without a body."""
     LATER = auto()
     """429, try again in an hour."""
+    FAILS = auto()
+    """500, as a server says it whose etcd is away."""
+    SLOW = auto()
+    """Each request waits for up to a second before it is passed on."""
     LOSES_ANSWERS = auto()
     """Requests are carried out, and the connection is cut before the answer."""
     RESETS = auto()
@@ -39,6 +46,7 @@ class Mood(Enum):
     """Answers and lines of watches end in the middle, without any sign of it."""
 
 
+SLOWEST_SECONDS = 1.0
 _NO_ANSWERS = (Mood.LOSES_ANSWERS, Mood.RESETS, Mood.KEEPS_ANSWERS)
 
 
@@ -114,8 +122,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(200, b"", "application/json")
             case Mood.LATER:
                 self._say(429, b"slow down", "text/plain", ("Retry-After", "3600"))
+            case Mood.FAILS:
+                status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500}
+                self._say(500, json.dumps(status).encode(), "application/json")
             case Mood.KEEPS_REQUESTS:
                 self._say_nothing()
+            case Mood.SLOW:
+                time.sleep(random.uniform(0, SLOWEST_SECONDS))
+                self._forward(body, mood)
             case _:
                 self._forward(body, mood)
 
