@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from e2e.eventually import eventually
 from e2e.example_overlay import Patch
 from e2e.example_overlay import replace as replace_in
 from e2e.examples import Examples
@@ -77,11 +78,16 @@ class Upgrades:
         release.upgrade(chart)
         release.wait_until_ready(LIMIT)
         release.wait_for_leader(LIMIT, other_than=old)
+        # A pod of before may still be on its way out when the new one leads.
+        eventually(lambda: self._images_of(release) == {release.image}, "only pods of the new image are left", LIMIT)
+
+    @staticmethod
+    def _images_of(release: Release) -> set[str]:
         images = release.kubectl(
             *("-n", release.namespace, "get", "pods", "-l", release.selector()),
             *("-o", "jsonpath={.items[*].spec.containers[*].image}"),
         )
-        assert set(images.split()) == {release.image}, images
+        return set(images.split())
 
     def _package(self, chart: Path, version: str) -> Path:
         self._former.helm("package", str(chart), f"--version={version}", f"--destination={self._folder}")

@@ -5,6 +5,7 @@ told. The first round's clock starts when the last one that can come calls `next
 `next_rendezvous` has returned.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,7 @@ def measure_hindered(site: Site, way: str, times: int, progress: Callable[[str],
 
 
 def _once(site: Site, way: str, name: str) -> tuple[float, float]:
+    logging.getLogger("kube_rendezvous").setLevel(logging.ERROR)  # what each of many handlers says is not the news
     run = PodRun(site.connection, site.namespace, name)
     run.create(minNodes=2, maxNodes=MEMBERS + 2, lastCallSeconds=LAST_CALL_SECONDS)
     *here, last = (
@@ -77,7 +79,10 @@ def _once(site: Site, way: str, name: str) -> tuple[float, float]:
             raise TimeoutError(f"{name}: no Member within {LIMIT_SECONDS} s")
     began = time.monotonic()
     for join in (*joins, last.join()):
-        join.result(LIMIT_SECONDS)
+        try:
+            join.result(LIMIT_SECONDS)
+        except TimeoutError:
+            raise TimeoutError(f"{name}: no first round within {LIMIT_SECONDS:.0f} s: {run.status}") from None
     first_round = time.monotonic() - began
     last.fall_silent()
     with ThreadPoolExecutor(len(here)) as threads:

@@ -172,7 +172,7 @@ class Session:
     def took(self, place: Place) -> None:
         """The member goes to this place."""
         with self._changed:
-            self._me = self._me.took(place)
+            self._become(self._me.took(place))
             self._look_at_neighbours()
 
     # Waiting.
@@ -225,6 +225,11 @@ class Session:
         with self._changed:
             self._changed.wait_for(lambda: true() or self._is_over(), min(max(0.0, seconds), threading.TIMEOUT_MAX))
             return true()
+
+    def _become(self, me: Standpoint) -> None:
+        """To be called with the session locked: what another thread waits for may be ours to change, too."""
+        self._me = me
+        self._changed.notify_all()
 
     def _is_over(self) -> bool:
         return self._waits_are_over or self._stopping.is_set()
@@ -303,7 +308,7 @@ class Session:
             self._joining = ""
         with self._changed:
             by_client = rendezvous.managed_by == CLIENT_MANAGER
-            self._me = replace(self._me.joined(name, rendezvous), made_by_client=by_client)
+            self._become(replace(self._me.joined(name, rendezvous), made_by_client=by_client))
             self._aside = ""
             if self._place is not None:
                 self._place.member = name
@@ -334,7 +339,7 @@ class Session:
         wish = {"afterRound": after_round, "port": port}
         if self._persist(lambda seconds: self._patch_member(wish, seconds), deadline):
             with self._changed:
-                self._me = self._me.rejoined(after_round)
+                self._become(self._me.rejoined(after_round))
 
     def say_goodbye(self, *, close_reason: str | None, leaving: bool, deadline: float) -> None:
         """Mark the Member as leaving, as asking to close, or both: one PATCH.
@@ -353,9 +358,9 @@ class Session:
         The heartbeat goes on: as long as the Member is there, nobody waits for its pod.
         """
         with self._changed:
-            member, self._me = self._me, Standpoint(places=self._me.places)
+            member = self._me
+            self._become(Standpoint(places=member.places))
             self._aside = "" if member.expelled else member.name
-            self._changed.notify_all()
         if self._aside:
             wish = {"leaving": True, "preparing": True}
             self._persist(lambda seconds: self._patch_member(wish, seconds, name=member.name), deadline)
@@ -367,8 +372,7 @@ class Session:
             return True
         with self._changed:
             if self._me.name == name:
-                self._me = replace(self._me, expelled=True)
-                self._changed.notify_all()
+                self._become(replace(self._me, expelled=True))
         return False
 
     def _persist(self, attempt: Callable[[float], _Answer], deadline: float) -> _Answer:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kube_rendezvous.cluster import ApiUnavailableError
@@ -12,6 +13,8 @@ from unit.shell.objects import raw_rendezvous
 
 LOST = ApiUnavailableError("POST", 0, "", "connection reset by peer")
 LIMIT_SECONDS = 20.0
+BEFORE_ANY_EVENT_SECONDS = 6.0
+"""The scripted watch says nothing for ten."""
 
 
 class LosesAnswers(ScriptedConnection):
@@ -52,3 +55,19 @@ def test_who_joins_beats_from_the_first_try_on_and_is_there_once() -> None:
     assert connection.beaten.is_set(), "its heartbeat did not wait for an answer that is lost again and again"
     assert connection.made == {session.me.name}
     assert not session.me.expelled
+
+
+def test_whoever_waits_until_it_has_joined_or_joined_again_hears_it_although_no_event_comes() -> None:
+    connection = LosesAnswers()
+    session = Session(connection, "ns", "run", Identity("node", "", "", "", "", "127.0.0.1"))  # type: ignore[arg-type]
+    session.start()
+    deadline = time.monotonic() + LIMIT_SECONDS
+    session.wait_for_list(deadline)
+    with ThreadPoolExecutor(1) as pool:
+        joined = pool.submit(session.wait_until, lambda: bool(session.me.name), LIMIT_SECONDS)
+        session.join(29500, deadline)
+        assert joined.result(BEFORE_ANY_EVENT_SECONDS)
+        again = pool.submit(session.wait_until, lambda: session.me.after_round == 1, LIMIT_SECONDS)
+        session.rejoin(1, 29500, deadline)
+        assert again.result(BEFORE_ANY_EVENT_SECONDS)
+    session.stop()
