@@ -47,6 +47,7 @@ class SeenPod:
         hold: what keeps it from taking part if it has not joined.
         why: the same as the cluster says it.
         restarts: of its main container.
+        unhealthy_devices: those that its node reports as unhealthy; "" if there is none.
         owner: what makes it, and makes it again; None: nothing that is known.
     """
 
@@ -59,6 +60,7 @@ class SeenPod:
     hold: Hold = Hold.RUNNING
     why: str = ""
     restarts: int = 0
+    unhealthy_devices: str = ""
     owner: OwnerRef | None = None
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous_core import ObservedNode
+from kube_rendezvous_core.observed.device_reading import unhealthy_devices
 from kube_rendezvous_core.observed.hindrance import Hindrance
 from kube_rendezvous_core.observed.pod_reading import NAME_LABEL, main_container, owner_of, read_hindrance, said
 from kube_rendezvous_core.observed.pod_reading import read_node as read_node_as_operator
@@ -43,6 +44,7 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
         hold=hold,
         why=why,
         restarts=int(main.get("restartCount", 0)),
+        unhealthy_devices=unhealthy_devices(status),
         owner=owner_of(meta),
     )
 

@@ -23,6 +23,7 @@ from kube_rendezvous_core.conditions import (
     set_conditions,
     state_of,
 )
+from kube_rendezvous_core.formation.device_health import ailing_members, set_aside
 from kube_rendezvous_core.formation.formation import (
     GROWTH,
     REJOIN_SECONDS,
@@ -61,7 +62,7 @@ from kube_rendezvous_core.observed.plausible_times import plausible
 from kube_rendezvous_core.observed.surroundings import NOTHING_KNOWN, OwnerRef, Surroundings
 from kube_rendezvous_core.policy.closing import Closing, settle_closing
 from kube_rendezvous_core.policy.comings import Damping, comes_and_goes, record_comings
-from kube_rendezvous_core.policy.failure_policy import Blame, exhausted, settle_blame
+from kube_rendezvous_core.policy.failure_policy import Blame, exhausted, is_left_out, settle_blame
 from kube_rendezvous_core.ranking.ranking import assign_ranks
 from kube_rendezvous_core.ranking.slots import shared_slots, with_unique_slots
 from kube_rendezvous_core.ranking.topology import TOPOLOGY_UNKNOWN, Topology, topology_blindness
@@ -94,13 +95,16 @@ def decide(
     # Until a shorter interval is published, nobody can keep to it.
     in_force = max(interval, before.heartbeat_seconds)
     liveness = judge(rendezvous, members, in_force, surroundings, unanswered(before, members, now))
+    damping = Damping.of(before.comings, now)
+    liveness = set_aside(
+        rendezvous, liveness, surroundings, lambda member: damping.holds(member) or is_left_out(rendezvous, member), now
+    )
     questions = settle_questions(rendezvous, liveness.alive, in_force, now)
     ranked = set(before.ranks)
     ranked_losses = [loss for loss in (*liveness.losses, *liveness.departing) if loss.name in ranked]
     closing = settle_closing(rendezvous, members, liveness, now)
     blame = settle_blame(rendezvous, ranked_losses, liveness.alive, now)
     topology = _topology(rendezvous, liveness, surroundings)
-    damping = Damping.of(before.comings, now)
     crowd = sort_crowd(rendezvous, liveness, surroundings, blame, damping, topology, now)
     formation = Formation(None)
     if closing.closed is None:
@@ -119,6 +123,7 @@ def decide(
     notices = (
         topology_blindness(rendezvous.spec.ranking, surroundings),
         held_up_pods(crowd.hindered),
+        ailing_members(liveness, surroundings),
         comes_and_goes(crowd.damped, damping),
         shared_slots(members, liveness),
         size_mismatch(rendezvous.spec, surroundings, _outsiders(liveness, surroundings)),

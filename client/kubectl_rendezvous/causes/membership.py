@@ -132,6 +132,8 @@ def why_not_in(seen: Observation, member: Member) -> str:
         return f"its pod has to go ({pod.leaving})"
     if place := quarantine_of(seen, member):
         return f"its place is quarantined ({place})"
+    if pod is not None and pod.unhealthy_devices:
+        return f"a device of its pod is unhealthy ({pod.unhealthy_devices})"
     if member.name in status.surplus:
         return f"spares enough stand by (spec.standby.max is {spec.max_spares}): it is sent home"
     if status.forming is not None:

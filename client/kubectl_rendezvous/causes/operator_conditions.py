@@ -1,7 +1,8 @@
-"""What the operator itself names as a mistake in a condition, with what to do about it."""
+"""What the operator itself names as wrong in a condition, with what to do about it."""
 
 from collections.abc import Iterable
 
+from kube_rendezvous_core.formation.device_health import DEVICES_UNHEALTHY
 from kube_rendezvous_core.formation.owners import SIZE_MISMATCH
 from kube_rendezvous_core.ranking.slots import SLOTS_SHARED
 from kube_rendezvous_core.ranking.topology import TOPOLOGY_UNKNOWN
@@ -9,6 +10,7 @@ from kubectl_rendezvous.causes.finding import Finding
 from kubectl_rendezvous.observation import Observation
 
 _NEXT_STEPS = {
+    DEVICES_UNHEALTHY: "See allocatedResourcesStatus in `{kubectl} get pods -l rendezvous.dev/name={name} -o yaml`",
     SIZE_MISMATCH: "Change the owner of the pods or the bounds: `{kubectl} edit rdzv {name}`",
     SLOTS_SHARED: "See who has which slot: `{kubectl} get rdzvm`; then give each its own",
     TOPOLOGY_UNKNOWN: "See the operator's rights: the chart's value topology.enabled",
@@ -16,7 +18,8 @@ _NEXT_STEPS = {
 
 
 def mistakes_named_by_the_operator(seen: Observation) -> Iterable[Finding]:
-    """Bounds that the owner of the pods does not fit, slots that two members share, a topology that cannot be seen."""
+    """Unhealthy devices, bounds that the owner of the pods does not fit, slots that two members share, a topology that
+    cannot be seen."""
     for condition in seen.rendezvous.status.conditions:
         if condition.status == "True" and condition.type in _NEXT_STEPS:
             step = _NEXT_STEPS[condition.type].format(kubectl=seen.kubectl, name=seen.name)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from kube_rendezvous.resources import Forming, LateJoiners, Member, Rendezvous, RendezvousSpec
 from kube_rendezvous_core.formation.owners import ToCome, pods_to_come
 from kube_rendezvous_core.liveness.liveness import Liveness, Loss
-from kube_rendezvous_core.liveness.pod_liveness import holdup_of, on_their_way
+from kube_rendezvous_core.liveness.pod_liveness import holdup_of, on_their_way, unhealthy_devices_of
 from kube_rendezvous_core.observed.surroundings import ObservedPod, Surroundings
 from kube_rendezvous_core.policy.comings import Damping
 from kube_rendezvous_core.policy.failure_policy import Blame
@@ -132,9 +132,7 @@ def sort_crowd(
     return Crowd(
         arrived=tuple(m for m in back if m.name not in out),
         running=running,
-        newcomers=_to_be_maintained_last(
-            nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology), surroundings
-        ),
+        newcomers=_doubtful_last(nearest_first(status.ranks, liveness.alive.keys(), newcomers, topology), surroundings),
         coming=tuple(pod for pod in not_joined if pod.hindrance is None),
         hindered=tuple(pod for pod in not_joined if pod.hindrance is not None),
         to_come=tuple(lacking for lacking in pods_to_come(surroundings) if lacking.by_itself),
@@ -144,15 +142,16 @@ def sort_crowd(
     )
 
 
-def _to_be_maintained_last(newcomers: Sequence[Member], surroundings: Surroundings) -> tuple[Member, ...]:
-    """In the same order, but those last whose node will have to be left some day: a place is better given to others."""
+def _doubtful_last(newcomers: Sequence[Member], surroundings: Surroundings) -> tuple[Member, ...]:
+    """In the same order, but those last whose node will have to be left some day, and after them those with an
+    unhealthy device: a place is better given to others."""
     nodes = surroundings.nodes or {}
 
-    def is_to_be_maintained(member: Member) -> bool:
+    def doubts(member: Member) -> tuple[bool, bool]:
         node = nodes.get(member.node_name)
-        return node is not None and bool(node.maintenance)
+        return bool(unhealthy_devices_of(member, surroundings)), node is not None and bool(node.maintenance)
 
-    return tuple(sorted(newcomers, key=is_to_be_maintained))
+    return tuple(sorted(newcomers, key=doubts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ CONTAINER_RESTARTED = "ContainerRestarted"
 CONTAINERS_RESTARTING = "ContainersRestarting"
 NODE_GONE = "NodeGone"
 NODE_DRAINING = "NodeDraining"
+DEVICE_UNHEALTHY = "DeviceUnhealthy"
 
 JOINS_WITHIN_SECONDS = 120.0
 """A pod whose container runs for longer without having joined is not waited for: it hangs, or was cut off."""
@@ -90,6 +91,12 @@ def _judge_node(member: Member, node_name: str, surroundings: Surroundings) -> P
         text = f"{member.name}: its node {node_name} is being drained ({node.draining})"
         return PodVerdict(NODE_DRAINING, text, departing=True)
     return None
+
+
+def unhealthy_devices_of(member: Member, surroundings: Surroundings) -> str:
+    """The unhealthy devices of a member's pod, for people; "" if none is known to be."""
+    pod = surroundings.pods.get(member.pod_uid) if member.pod_uid else None
+    return pod.unhealthy_devices if pod is not None else ""
 
 
 def _ended_under(member: Member, container: ObservedContainer) -> bool:

@@ -10,6 +10,7 @@ from kube_rendezvous.resources.names import NAME_LABEL as NAME_LABEL
 from kube_rendezvous.resources.names import is_object_name
 from kube_rendezvous.resources.slots import guessed_slot, slot_in_group
 from kube_rendezvous.resources.timestamps import parse_time
+from kube_rendezvous_core.observed.device_reading import unhealthy_devices
 from kube_rendezvous_core.observed.hindrance import Hindrance, hindrance_of_waiting
 from kube_rendezvous_core.observed.node_notices import notice_of_maintenance, notice_to_leave
 from kube_rendezvous_core.observed.owner_reading import COLLECTIONS
@@ -57,6 +58,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         owner=owner_of(meta),
         container=_read_container(container),
         restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
+        unhealthy_devices=unhealthy_devices(status),
         service_account=str(spec.get("serviceAccountName") or ""),
         addresses=_addresses(status),
     )

@@ -89,6 +89,7 @@ class ObservedPod:
         place: what its owner calls it, as its labels say.
         completion_index: of its Job; "" if it is not of an indexed one.
         owner: what makes it, and makes it again; None: nothing that is known.
+        unhealthy_devices: those of its devices that its node reports as unhealthy, for people; "" if there is none.
         service_account: as which it runs.
         addresses: its own, then those of its node, as the API server knows them.
     """
@@ -107,6 +108,7 @@ class ObservedPod:
     owner: OwnerRef | None = None
     container: ObservedContainer = field(default_factory=ObservedContainer)
     restarting_since: datetime | None = None
+    unhealthy_devices: str = ""
     service_account: str = ""
     addresses: tuple[str, ...] = ()
 

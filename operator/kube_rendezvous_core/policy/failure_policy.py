@@ -21,6 +21,7 @@ from kube_rendezvous_core.liveness.pod_liveness import (
     CONTAINER_ENDED,
     CONTAINER_RESTARTED,
     CONTAINERS_RESTARTING,
+    DEVICE_UNHEALTHY,
     NODE_DRAINING,
     NODE_GONE,
     POD_DELETED,
@@ -35,7 +36,9 @@ LOSSES_KEPT = 100
 QUARANTINED_KEPT = 50
 _LAST_FAILURE_SHOWN = 600  # characters: what to do must still fit into the message
 
-_COUNTING = frozenset({SILENT, SUPERSEDED, POD_FINISHED, CONTAINER_ENDED, CONTAINER_RESTARTED, NODE_GONE})
+_COUNTING = frozenset(
+    {SILENT, SUPERSEDED, POD_FINISHED, CONTAINER_ENDED, CONTAINER_RESTARTED, NODE_GONE, DEVICE_UNHEALTHY}
+)
 _WANTED_LOSSES = frozenset(
     {LEFT, DELETED, POD_DELETED, POD_TERMINATING, POD_EVICTED, NODE_DRAINING, CONTAINERS_RESTARTING}
 )
@@ -58,6 +61,12 @@ class Blame:
 def places_of(member: Member) -> set[str]:
     """The names of the places where a member sits."""
     return places_at(member.node_name, member.slot)
+
+
+def is_left_out(rendezvous: Rendezvous, member: Member) -> bool:
+    """Whether the member sits at a place that was quarantined before this decision, and is not trusted again."""
+    quarantined = {place.place for place in rendezvous.status.quarantined} - rendezvous.trusted_places
+    return rendezvous.spec.failure_policy.quarantine is not None and bool(places_of(member) & quarantined)
 
 
 def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], alive: Container[str], now: datetime) -> Blame:

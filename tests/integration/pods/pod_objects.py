@@ -12,6 +12,7 @@ from kube_rendezvous.cluster.connection import MERGE_PATCH
 from kube_rendezvous.membership.identity import Identity
 
 _CONTAINER = "trainer"
+DEVICE = "example.com/gpu"
 _NODES = "/api/v1/nodes"
 
 
@@ -42,7 +43,11 @@ class PodObjects:
         Returns:
             Its UID.
         """
-        container = {"name": _CONTAINER, "image": "registry.example/trainer:1"}
+        container = {
+            "name": _CONTAINER,
+            "image": "registry.example/trainer:1",
+            "resources": {"requests": {"cpu": "1", DEVICE: "1"}, "limits": {"cpu": "1", DEVICE: "1"}},
+        }
         labels = ({"rendezvous.dev/name": run} if run is not None else {}) | meta.pop("labels", {})
         body = {
             "metadata": {"name": name, "labels": labels, **meta},
@@ -94,6 +99,13 @@ class PodObjects:
             "state": state,
         }
         self.set_status(name, phase=phase, containerStatuses=[status | fields])
+
+    def report_device(self, name: str, health: str, message: str = "") -> None:
+        """Report the health of the device of a pod that runs."""
+        device = {"resourceID": "gpu-0", "health": health} | ({"message": message} if message else {})
+        allocated = [{"name": DEVICE, "resources": [device]}]
+        since = whole_second() - timedelta(seconds=5)
+        self.set_container(name, running(since), allocatedResourcesStatus=allocated)
 
     def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
         """Report a condition."""

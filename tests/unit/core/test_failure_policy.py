@@ -79,6 +79,7 @@ def test_a_loss_counts_against_the_node_and_the_slot_of_the_member(where: dict[s
         ("ContainerEnded", True),
         ("ContainerRestarted", True),
         ("NodeGone", True),
+        ("DeviceUnhealthy", True),
         ("MemberLeft", False),
         ("MemberDeleted", False),
         ("PodDeleted", False),

@@ -321,7 +321,7 @@ def test_pods_that_their_owner_is_about_to_make_again_are_no_want_of_nodes() -> 
     assert "TooFewNodes" in findings(too_small)
 
 
-@pytest.mark.parametrize("kind", ["SizeMismatch", "SlotsShared", "TopologyUnknown"])
+@pytest.mark.parametrize("kind", ["DevicesUnhealthy", "SizeMismatch", "SlotsShared", "TopologyUnknown"])
 def test_a_mistake_that_the_operator_names_in_a_condition_is_repeated(kind: str) -> None:
     def conditions(value: str) -> tuple[Condition, ...]:
         return (Condition(kind, value, "Reason", "What is wrong, and what to do.", ago(5)),)
@@ -349,6 +349,13 @@ def test_spares_know_why_they_have_no_rank(spec: dict[str, object], why: str) ->
     finding = findings(observation)["Surplus"]
     assert why in finding.sentence
     assert finding.harmless
+
+
+def test_one_that_stands_aside_for_its_unhealthy_device_knows_why() -> None:
+    own = (*members("a b"), replace(member("late"), pod_uid="uid-of-p-2"))
+    pods = (pod("p-2", unhealthy_devices="nvidia.com/gpu GPU-1"),)
+    finding = findings(observe(rendezvous(standing("a b"), max_nodes=2), members=own, pods=pods))["Surplus"]
+    assert "a device of its pod is unhealthy (nvidia.com/gpu GPU-1)" in finding.sentence
 
 
 def test_members_of_an_earlier_rendezvous_of_the_name() -> None:
