@@ -13,6 +13,7 @@ from kube_rendezvous.membership.identity import Identity
 
 _CONTAINER = "trainer"
 DEVICE = "example.com/gpu"
+_STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 _NODES = "/api/v1/nodes"
 
 
@@ -46,7 +47,7 @@ class PodObjects:
         container = {
             "name": _CONTAINER,
             "image": "registry.example/trainer:1",
-            "resources": {"requests": {"cpu": "1", DEVICE: "1"}, "limits": {"cpu": "1", DEVICE: "1"}},
+            "resources": _resources("1"),
         }
         labels = ({"rendezvous.dev/name": run} if run is not None else {}) | meta.pop("labels", {})
         body = {
@@ -107,6 +108,12 @@ class PodObjects:
         since = whole_second() - timedelta(seconds=5)
         self.set_container(name, running(since), allocatedResourcesStatus=allocated)
 
+    def resize(self, name: str, cpu: str) -> None:
+        """Ask for another amount of CPU, as its owner or an autoscaler does."""
+        container = {"name": _CONTAINER, "resources": _resources(cpu)}
+        path, body = f"{self._path}/{name}/resize", {"spec": {"containers": [container]}}
+        self._connection.request("PATCH", path, body=body, content_type=_STRATEGIC_MERGE_PATCH)
+
     def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
         """Report a condition."""
         self.set_status(name, conditions=[_condition(kind, status, reason, message)])
@@ -139,6 +146,11 @@ class NodeObjects:
         self._made.add(name)
         return name
 
+    def report_cpu(self, name: str, cpu: str) -> None:
+        """Report how much CPU it has for pods."""
+        body = {"status": {"capacity": {"cpu": cpu}, "allocatable": {"cpu": cpu}}}
+        self._connection.request("PATCH", f"{_NODES}/{name}/status", body=body, content_type=MERGE_PATCH)
+
     def taint(self, name: str, key: str) -> None:
         """Give it this taint and no others."""
         body = {"spec": {"taints": [{"key": key, "effect": "NoSchedule"}]}}
@@ -162,6 +174,10 @@ class NodeObjects:
             except ApiFailureError as failure:
                 if failure.status != 404:
                     raise
+
+
+def _resources(cpu: str) -> dict[str, dict[str, str]]:
+    return {"requests": {"cpu": cpu, DEVICE: "1"}, "limits": {"cpu": cpu, DEVICE: "1"}}
 
 
 def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
