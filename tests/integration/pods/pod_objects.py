@@ -5,6 +5,7 @@ No kubelet runs behind the local API server, so nobody contradicts.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
@@ -140,9 +141,9 @@ class NodeObjects:
         self._connection = connection
         self._made: set[str] = set()
 
-    def create(self, name: str) -> str:
+    def create(self, name: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
         """Create a node; return its name."""
-        self._connection.request("POST", _NODES, body={"metadata": {"name": name}})
+        self._connection.request("POST", _NODES, body={"metadata": {"name": name, "labels": dict(labels)}})
         self._made.add(name)
         return name
 
