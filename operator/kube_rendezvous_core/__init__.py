@@ -20,6 +20,7 @@ from kube_rendezvous_core.observed.surroundings import (
     ObservedNode,
     ObservedOwner,
     ObservedPod,
+    ObservedPodGroup,
     OwnerRef,
     Surroundings,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "ObservedNode",
     "ObservedOwner",
     "ObservedPod",
+    "ObservedPodGroup",
     "OwnerRef",
     "Severity",
     "Surroundings",

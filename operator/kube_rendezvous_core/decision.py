@@ -37,6 +37,7 @@ from kube_rendezvous_core.formation.formation import (
 from kube_rendezvous_core.formation.held_up_pods import held_up_pods
 from kube_rendezvous_core.formation.impossible import seconds_of_grace, shortage
 from kube_rendezvous_core.formation.owners import size_mismatch, unread_owners
+from kube_rendezvous_core.formation.pod_groups import followed, gang_mismatch, topology_from_groups, unread_groups
 from kube_rendezvous_core.formation.standby import settle_standby
 from kube_rendezvous_core.history import record_round
 from kube_rendezvous_core.liveness.admission import NOT_ADMITTED, store_address
@@ -127,6 +128,8 @@ def decide(
         comes_and_goes(crowd.damped, damping),
         shared_slots(members, liveness),
         size_mismatch(rendezvous.spec, surroundings, _outsiders(liveness, surroundings)),
+        gang_mismatch(rendezvous.spec, surroundings),
+        topology_from_groups(rendezvous.spec.ranking, surroundings),
     )
     conditions = set_conditions(status, rendezvous.generation, now, impossible, notices)
     status = replace(status, conditions=conditions)
@@ -167,14 +170,17 @@ def _outsiders(liveness: Liveness, surroundings: Surroundings) -> int:
 def _owners_to_read(
     rendezvous: Rendezvous, crowd: Crowd, formation: Formation, impossible: str, surroundings: Surroundings
 ) -> tuple[OwnerRef, ...]:
-    """What made the pods, if the decision rests on that it makes no more of them, or is the first under this spec."""
+    """What made the pods, if the decision rests on that it makes no more of them, or is the first under this spec; and
+    their groups, if it is that or a round."""
     before, forming = rendezvous.status, formation.forming
+    news = before.observed_generation != rendezvous.generation
+    groups = unread_groups(surroundings) if formation.chosen or news else ()
     told_before = before.forming is not None and before.forming.interrupts
     grows = forming is not None and forming.reason == GROWTH and forming.interrupts and not told_before
     first = bool(formation.chosen) and not crowd.old
-    if first or grows or impossible or before.observed_generation != rendezvous.generation:
-        return unread_owners(surroundings)
-    return ()
+    if first or grows or impossible or news:
+        return (*unread_owners(surroundings), *groups)
+    return groups
 
 
 def _comings(
@@ -233,8 +239,8 @@ def _with_standby(rendezvous: Rendezvous, status: RendezvousStatus, crowd: Crowd
 
 
 def _topology(rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings) -> Topology:
-    """Where the members run, as far as `spec.ranking` asks."""
-    ranking, status = rendezvous.spec.ranking, rendezvous.status
+    """Where the members run, as far as `spec.ranking` or their PodGroup asks."""
+    ranking, status = followed(rendezvous.spec.ranking, surroundings), rendezvous.status
     if surroundings.nodes is None or ranking == Ranking():
         return Topology.of(ranking, {}, status.domains, status.ranks)
     names = {member.node_name for member in liveness.present}

@@ -85,7 +85,8 @@ class Decision:
             behind the API server: look again before acting on it.
         doubtful_closing: members closed or opened the rendezvous, and the newest of them, or that none is left, may
             not be in the cache yet: look again before acting on it.
-        owners_to_read: the decision rests on how many pods these are to make: read them, and decide again.
+        owners_to_read: the decision rests on how many pods these are to make, or on what these groups say of theirs:
+            read them, and decide again.
         suspects: members that have been silent for so long that it is time to prove that this silence is theirs: make
             a consistent read, and count from there.
     """

@@ -14,6 +14,7 @@ from kube_rendezvous_core.observed.device_reading import unhealthy_devices
 from kube_rendezvous_core.observed.hindrance import Hindrance, hindrance_of_waiting
 from kube_rendezvous_core.observed.node_notices import notice_of_maintenance, notice_to_leave
 from kube_rendezvous_core.observed.owner_reading import COLLECTIONS
+from kube_rendezvous_core.observed.pod_group_reading import group_of
 from kube_rendezvous_core.observed.surroundings import (
     NOWHERE,
     ObservedContainer,
@@ -58,6 +59,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         owner=owner_of(meta),
         container=_read_container(container),
         restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
+        group=group_of(spec),
         unhealthy_devices=unhealthy_devices(status),
         service_account=str(spec.get("serviceAccountName") or ""),
         addresses=_addresses(status),

@@ -43,7 +43,8 @@ NOWHERE = OwnedPlace()
 
 @dataclass(frozen=True, slots=True, order=True)
 class OwnerRef:
-    """An object that makes pods, of a kind that `owner_reading` can read, in the namespace of its pods."""
+    """An object that stands behind pods, in their namespace: it makes them (`owner_reading`) or groups them
+    (`pod_group_reading`)."""
 
     kind: str
     name: str
@@ -74,6 +75,21 @@ class ObservedOwner:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedPodGroup:
+    """Pods that are scheduled together.
+
+    Args:
+        ref: which object it is.
+        min_count: they start when so many of them fit; 0: each by itself.
+        topology_keys: labels of nodes of which all have to have one value, outermost first.
+    """
+
+    ref: OwnerRef
+    min_count: int = 0
+    topology_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedPod:
     """A pod with the label `rendezvous.dev/name`.
 
@@ -89,6 +105,7 @@ class ObservedPod:
         place: what its owner calls it, as its labels say.
         completion_index: of its Job; "" if it is not of an indexed one.
         owner: what makes it, and makes it again; None: nothing that is known.
+        group: the PodGroup with which it is scheduled; None: none.
         unhealthy_devices: those of its devices that its node reports as unhealthy, for people; "" if there is none.
         service_account: as which it runs.
         addresses: its own, then those of its node, as the API server knows them.
@@ -108,6 +125,7 @@ class ObservedPod:
     owner: OwnerRef | None = None
     container: ObservedContainer = field(default_factory=ObservedContainer)
     restarting_since: datetime | None = None
+    group: OwnerRef | None = None
     unhealthy_devices: str = ""
     service_account: str = ""
     addresses: tuple[str, ...] = ()
@@ -144,6 +162,7 @@ class Surroundings:
         nodes_refused: the operator may not see nodes.
         owner_refs: what made its pods, those that are gone included.
         owners: what was read of them; None: it could not be.
+        groups: what was read of the PodGroups that its pods name; None: it could not be.
         labels: namespace and name that the label of each known pod names, by the pod's UID.
     """
 
@@ -153,6 +172,7 @@ class Surroundings:
     nodes_refused: bool = False
     owner_refs: Collection[OwnerRef] = ()
     owners: Mapping[OwnerRef, ObservedOwner | None] = field(default_factory=dict)
+    groups: Mapping[OwnerRef, ObservedPodGroup | None] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def labelled_for(self, pod_uid: str) -> str:

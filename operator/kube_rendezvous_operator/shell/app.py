@@ -37,6 +37,7 @@ from kube_rendezvous_operator.shell.reconciling.workers import Workers
 from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache, PodCache
 from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.watching.owner_reader import OwnerReader
+from kube_rendezvous_operator.shell.watching.pod_group_reader import PodGroupReader
 from kube_rendezvous_operator.shell.watching.population import members_by_state, rendezvous_by_state
 from kube_rendezvous_operator.shell.watching.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.watching.rendezvous_list import CRDS_AND_RIGHTS, RendezvousList, where
@@ -111,7 +112,7 @@ class Operator:
             scope: PodCache(connection, scope, self._queue.wake, measure) for scope in self._members
         }
         self._nodes = NodeCache(connection, self._wake_all, measure)
-        self._owners = OwnerReader(connection)
+        self._owners, self._groups = OwnerReader(connection), PodGroupReader(connection)
         self._events = EventPoster(connection)
         self._sweeper = Sweeper(
             connection,
@@ -256,6 +257,7 @@ class Operator:
             nodes_refused=self._nodes.refused,
             owner_refs=pods.owners(key),
             owners=self._owners.known(key, pods.version(key)),
+            groups=self._groups.known(key, pods.version(key)),
             labels=pods.labels(),
         )
 
@@ -263,7 +265,11 @@ class Operator:
         return self._pods[key[0] if self._namespaces else None]
 
     def _read_owners(self, key: Key, refs: Sequence[OwnerRef]) -> None:
-        self._owners.read(key, self._pods_of(key).version(key), refs)
+        version = self._pods_of(key).version(key)
+        for reader in (self._owners, self._groups):
+            asked = [ref for ref in refs if ref.kind in reader.collections]
+            if asked:
+                reader.read(key, version, asked)
 
     def _wake_all(self) -> None:
         for key in self._rendezvous.all_keys():

@@ -23,6 +23,7 @@ VALUE_SETS = {
         "metrics.dashboard.enabled=false",
         "rbac.aggregate=false",
         "owners.enabled=false",
+        "podGroups.enabled=false",
     ],
 }
 MONITORING = [

@@ -40,7 +40,7 @@ class PodObjects:
             run: the Rendezvous that its label names; None: it has no label.
             node: on which it is to run.
             gates: what keeps it from the scheduler.
-            meta: more of its metadata; labels are added to its own.
+            meta: more of its metadata; labels are added to its own. ``group``: the PodGroup that it names.
 
         Returns:
             Its UID.
@@ -51,6 +51,7 @@ class PodObjects:
             "resources": _resources("1"),
         }
         labels = ({"rendezvous.dev/name": run} if run is not None else {}) | meta.pop("labels", {})
+        group = meta.pop("group", "")
         body = {
             "metadata": {"name": name, "labels": labels, **meta},
             "spec": {
@@ -58,6 +59,7 @@ class PodObjects:
                 "terminationGracePeriodSeconds": 30,
                 "nodeName": node or None,
                 "serviceAccountName": self._account or None,
+                "schedulingGroup": {"podGroupName": group} if group else None,
                 "schedulingGates": [{"name": gate} for gate in gates] or None,
             },
         }

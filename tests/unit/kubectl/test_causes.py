@@ -321,7 +321,10 @@ def test_pods_that_their_owner_is_about_to_make_again_are_no_want_of_nodes() -> 
     assert "TooFewNodes" in findings(too_small)
 
 
-@pytest.mark.parametrize("kind", ["DevicesUnhealthy", "SizeMismatch", "SlotsShared", "TopologyUnknown"])
+@pytest.mark.parametrize(
+    "kind",
+    ["DevicesUnhealthy", "GangMismatch", "SizeMismatch", "SlotsShared", "TopologyFromPodGroup", "TopologyUnknown"],
+)
 def test_a_mistake_that_the_operator_names_in_a_condition_is_repeated(kind: str) -> None:
     def conditions(value: str) -> tuple[Condition, ...]:
         return (Condition(kind, value, "Reason", "What is wrong, and what to do.", ago(5)),)

@@ -5,8 +5,10 @@ import logging
 import pytest
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
-from kube_rendezvous_core import ObservedOwner, OwnerRef
-from kube_rendezvous_operator.shell.watching.owner_reader import FRESH_SECONDS, REFUSED_SECONDS, OwnerReader
+from kube_rendezvous_core import ObservedOwner, ObservedPodGroup, OwnerRef
+from kube_rendezvous_operator.shell.watching.object_reader import FRESH_SECONDS, REFUSED_SECONDS
+from kube_rendezvous_operator.shell.watching.owner_reader import OwnerReader
+from kube_rendezvous_operator.shell.watching.pod_group_reader import PodGroupReader
 from unit.scripted_connection import ScriptedConnection
 from unit.shell.fake_clock import Clock
 
@@ -51,6 +53,10 @@ def test_one_that_is_gone_makes_nothing(reader: OwnerReader, connection: Scripte
     [
         pytest.param(ApiRefusedError("GET", 403, "Forbidden", "may not"), id="no right"),
         pytest.param(ApiRefusedError("GET", 404, "", "404 page not found"), id="no such API"),
+        pytest.param(
+            ApiRefusedError("GET", 404, "NotFound", "the server could not find the requested resource"),
+            id="the API group, without this version or kind",
+        ),
     ],
 )
 def test_a_kind_that_cannot_be_read_costs_one_request_and_one_line(
@@ -83,3 +89,37 @@ def test_one_that_makes_no_sense_is_unknown(reader: OwnerReader, connection: Scr
     connection.answers["GET", PATH] = [{"metadata": {}, "spec": {"replicas": "many"}}]
     reader.read(KEY, 1, [SET])
     assert reader.known(KEY, 1) == {SET: None}
+
+
+# PodGroups --------------------------------------------------------------------------------------------------------
+
+GROUP = OwnerRef("PodGroup", "gang")
+GROUP_PATH = "/apis/scheduling.k8s.io/v1beta1/namespaces/ns/podgroups/gang"
+
+
+@pytest.fixture
+def groups(connection: ScriptedConnection, clock: Clock) -> PodGroupReader:
+    return PodGroupReader(connection)  # type: ignore[arg-type]
+
+
+def test_a_pod_group_is_read_and_one_that_is_not_there_asks_for_nothing(
+    groups: PodGroupReader, connection: ScriptedConnection
+) -> None:
+    missing = ApiRefusedError("GET", 404, "NotFound", 'podgroups "gang" not found')
+    connection.answers["GET", GROUP_PATH] = [missing, {"spec": {"schedulingPolicy": {"gang": {"minCount": 4}}}}]
+    groups.read(KEY, 1, [GROUP])
+    assert groups.known(KEY, 1) == {GROUP: ObservedPodGroup(GROUP)}
+    groups.read(KEY, 2, [GROUP])
+    assert groups.known(KEY, 2) == {GROUP: ObservedPodGroup(GROUP, 4)}
+
+
+def test_an_api_server_without_pod_groups_costs_one_line(
+    groups: PodGroupReader, connection: ScriptedConnection, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection.answers["GET", GROUP_PATH] = [ApiRefusedError("GET", 404, "", "404 page not found")]
+    with caplog.at_level(logging.WARNING):
+        for version in range(5):
+            groups.read(KEY, version, [GROUP])
+            assert groups.known(KEY, version) == {GROUP: None}
+    assert (len(connection.asked), len(caplog.records)) == (1, 1)
+    assert "ranks do not follow its topology" in caplog.records[0].getMessage()

@@ -1,0 +1,36 @@
+"""Reads what a PodGroup (scheduling.k8s.io, Kubernetes 1.37) asks for its pods."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kube_rendezvous.printable_text import one_line
+from kube_rendezvous.resources.names import is_object_name
+from kube_rendezvous_core.observed.surroundings import ObservedPodGroup, OwnerRef
+
+_POD_GROUP = "PodGroup"
+
+POD_GROUPS = {_POD_GROUP: ("/apis/scheduling.k8s.io/v1beta1", "podgroups")}
+"""Where it can be read: the API, and its plural there."""
+
+_MOST_KEYS = 8
+_LONGEST_KEY = 317  # of a label: a domain, a slash and a name
+
+
+def read_pod_group(ref: OwnerRef, obj: Mapping[str, Any]) -> ObservedPodGroup:
+    """Read a PodGroup.
+
+    Args:
+        ref: which it is.
+        obj: as the API server shows it.
+    """
+    spec = obj["spec"]
+    gang = (spec.get("schedulingPolicy") or {}).get("gang") or {}
+    constraints = (spec.get("schedulingConstraints") or {}).get("topology") or ()
+    keys = (one_line(str(constraint["key"]))[:_LONGEST_KEY] for constraint in constraints[:_MOST_KEYS])
+    return ObservedPodGroup(ref, int(gang.get("minCount") or 0), tuple(keys))
+
+
+def group_of(spec: Mapping[str, Any]) -> OwnerRef | None:
+    """The PodGroup that a pod's spec names; None if it names none, or what can be no name."""
+    name = str((spec.get("schedulingGroup") or {}).get("podGroupName") or "")
+    return OwnerRef(_POD_GROUP, name) if is_object_name(name) else None

@@ -1,0 +1,117 @@
+"""PodGroups of an API server that has them (Kubernetes 1.37 with the gate on), and of one where pods only name them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from integration.pods.pod_member import PodMember
+from integration.pods.pod_objects import NodeObjects, PodObjects
+from integration.pods.pod_run import PodRun
+from integration.pods.test_pods import stand
+from integration.pods.test_pods_that_cannot_come import condition
+from kube_rendezvous.cluster import Connection
+from kube_rendezvous.membership.identity import Identity
+from rendezvous_local.cluster import Cluster
+from rendezvous_local.control_plane import ControlPlane
+from rendezvous_local.crds import apply_crds
+
+MakeMember = Callable[[Identity], PodMember]
+
+GATES = "--feature-gates=GenericWorkload=true,TopologyAwareWorkloadScheduling=true"
+SERVED = "--runtime-config=scheduling.k8s.io/v1beta1=true"
+RACK = "example.com/rack"
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+@pytest.fixture(scope="module", params=[[GATES, SERVED], [GATES]], ids=["served", "absent"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """One of its own, with the gates."""
+    with ControlPlane(api_server_flags=request.param) as control_plane:
+        apply_crds(control_plane.kubeconfig)
+        yield Cluster(control_plane.kubeconfig, control_plane.kubectl, control_plane)
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest, cluster: Cluster) -> bool:
+    """Whether the API is there, beside the field of the pods."""
+    return "absent" not in request.node.name
+
+
+@pytest.fixture
+def namespace(anybody: Connection) -> str:
+    """A namespace of the test's own."""
+    body = {"metadata": {"generateName": "test-"}}
+    return str(anybody.request("POST", "/api/v1/namespaces", body=body)["metadata"]["name"])
+
+
+@pytest.fixture
+def gang(anybody: Connection, namespace: str, served: bool) -> Callable[[int], None]:
+    """``gang(count)``: makes the PodGroup that the pods name, if there is such a thing."""
+
+    def make(count: int) -> None:
+        spec = {
+            "schedulingPolicy": {"gang": {"minCount": count}},
+            "schedulingConstraints": {"topology": [{"key": RACK}]},
+        }
+        path = f"/apis/scheduling.k8s.io/v1beta1/namespaces/{namespace}/podgroups"
+        if served:
+            anybody.request("POST", path, body={"metadata": {"name": "gang"}, "spec": spec})
+
+    return make
+
+
+@pytest.fixture
+def four(pods: PodObjects, nodes: NodeObjects, namespace: str, member: MakeMember) -> Callable[[], list[PodMember]]:
+    """Lets four members stand, in pods of the gang, on four nodes that lie in two racks by turns."""
+
+    def make() -> list[PodMember]:
+        made = []
+        for n in range(4):
+            node = nodes.create(f"n{n}-of-{namespace}", {RACK: f"r{n % 2}"})
+            made.append(member(pods.run(f"trainer-{n}", "run", node, group="gang")))
+        return stand(*made)
+
+    return make
+
+
+def names(members: list[PodMember]) -> list[str]:
+    return [one.identity.name_prefix for one in members]
+
+
+def test_ranks_follow_the_topology_of_the_pod_group_and_without_the_api_one_log_line_says_why_not(
+    run: PodRun,
+    gang: Callable[[int], None],
+    four: Callable[[], list[PodMember]],
+    served: bool,
+    operator_log: Path,
+) -> None:
+    gang(4)
+    run.create(minNodes=4, maxNodes=4)
+    order = names(four())
+    said = condition(run.status, "TopologyFromPodGroup")
+    assert not condition(run.status, "GangMismatch")
+    if served:
+        assert order == ["trainer-0", "trainer-2", "trainer-1", "trainer-3"]
+        assert f"Ranks follow the node labels {RACK}, as PodGroup gang says" in said
+    else:
+        assert order == ["trainer-0", "trainer-1", "trainer-2", "trainer-3"]
+        assert not said
+        assert operator_log.read_text().count("ranks do not follow its topology") == 1
+
+
+def test_what_spec_ranking_says_wins_and_a_gang_that_does_not_fit_is_named(
+    run: PodRun,
+    gang: Callable[[int], None],
+    four: Callable[[], list[PodMember]],
+    served: bool,
+    operator_log: Path,
+) -> None:
+    gang(2)
+    run.create(minNodes=4, maxNodes=4, ranking={"topologyKeys": ["example.com/nobody-has-it"]})
+    assert names(four()) == ["trainer-0", "trainer-1", "trainer-2", "trainer-3"]
+    said = condition(run.status, "GangMismatch")
+    assert said.startswith("PodGroup gang starts its pods when 2 of them fit") if served else not said
+    assert not condition(run.status, "TopologyFromPodGroup")
+    assert operator_log.read_text().count("ranks do not follow its topology") == (0 if served else 1)
