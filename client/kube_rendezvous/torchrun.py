@@ -1,6 +1,7 @@
 """The border to torchrun: torch's classes outside, ours inside."""
 
 import contextlib
+import logging
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from torch.distributed.elastic.events import NodeState, construct_and_record_rdz
 from kube_rendezvous import api
 from kube_rendezvous.handler import KubernetesRendezvousHandler, create_handler
 from kube_rendezvous.tcp_store import open_tcp_store
+
+_log = logging.getLogger(__name__)
 
 _TORCH_ERRORS: dict[type[api.RendezvousError], type[Exception]] = {
     api.RendezvousClosedError: torch_rendezvous.RendezvousClosedError,
@@ -52,7 +55,7 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
 
     def __init__(self, inner: KubernetesRendezvousHandler) -> None:
         self._inner = inner
-        self._sent_home = False
+        self._sent_home: torch_rendezvous.RendezvousGracefulExitError | None = None
 
     def get_backend(self) -> str:
         """See base class."""
@@ -70,8 +73,8 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
         try:
             with self._at_the_border("next_rendezvous"):
                 info = self._inner.next_rendezvous()
-        except torch_rendezvous.RendezvousGracefulExitError:
-            self._sent_home = True
+        except torch_rendezvous.RendezvousGracefulExitError as why:
+            self._sent_home = why
             raise
         world = f"as rank {info.rank} in a world of size {info.world_size}"
         self._record("next_rendezvous", f"This node has joined the rendezvous '{run}' {world}.", rank=info.rank)
@@ -107,13 +110,23 @@ class TorchrunHandler(torch_rendezvous.RendezvousHandler):
 
         Raises:
             SystemExit: status 0, where torch 2.15's launcher is about to fail because this node was sent home: see
-                `_launcher_stumbles`.
+                `_launcher_stumbles`. Its cause is the error that sent the node home.
         """
+        why = self._sent_home
+        if why is None or not _launcher_stumbles(sys.exc_info()[1]):
+            return self._shut_down()
+        try:
+            self._shut_down()
+        except Exception:
+            # The operator misses the heartbeat soon enough; a status other than 0 would start this node again.
+            _log.warning("This node could not take its leave", exc_info=True)
+        # The agent tells it at level INFO only, which torchrun does not show unless asked.
+        _log.warning("%s. This node ends with status 0", why)
+        raise SystemExit(0) from why
+
+    def _shut_down(self) -> bool:
         with self._at_the_border("shutdown"):
-            done = self._inner.shutdown()
-        if self._sent_home and _launcher_stumbles(sys.exc_info()[1]):
-            raise SystemExit(0)
-        return done
+            return self._inner.shutdown()
 
     @contextlib.contextmanager
     def _at_the_border(self, call: str) -> Iterator[None]:
@@ -147,8 +160,8 @@ def _launcher_stumbles(error: BaseException | None) -> bool:
     that None `is_failed()`. The AttributeError would end torchrun with status 1, so that Kubernetes would start a node
     again that nobody needs. The handler's `shutdown` is called while that error is on its way: the only place where a
     rendezvous backend can end the process as the agent meant to. Any other error, and a launcher without this flaw,
-    goes its own way. A program that calls `elastic_launch` itself gets the SystemExit in place of the AttributeError;
-    one that drives the agent or the handler itself gets neither.
+    goes its own way. A program that calls `elastic_launch` itself gets the SystemExit in place of the AttributeError,
+    with torch's error as its cause; one that drives the agent or the handler itself gets neither.
     """
     return isinstance(error, AttributeError) and error.obj is None and error.name == "is_failed"
 

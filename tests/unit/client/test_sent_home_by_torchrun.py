@@ -16,8 +16,9 @@ torchrun = pytest.importorskip("kube_rendezvous.torchrun")
 class Inner:
     """Stands for our handler, which is not needed or is closed."""
 
-    def __init__(self, outcome: Exception) -> None:
+    def __init__(self, outcome: Exception, farewell: Exception | None = None) -> None:
         self._outcome = outcome
+        self._farewell = farewell
         self.shut_down = 0
 
     def get_run_id(self) -> str:
@@ -28,6 +29,8 @@ class Inner:
 
     def shutdown(self) -> bool:
         self.shut_down += 1
+        if self._farewell is not None:
+            raise self._farewell
         return True
 
 
@@ -44,8 +47,8 @@ def launch(handler: Any, stumble: BaseException | None = None) -> Any:
         handler.shutdown()
 
 
-def sent_home() -> Inner:
-    return Inner(api.RendezvousGracefulExitError("not needed"))
+def sent_home(farewell: Exception | None = None) -> Inner:
+    return Inner(api.RendezvousGracefulExitError("not needed"), farewell)
 
 
 def test_the_launcher_that_stumbles_over_a_node_sent_home_ends_with_status_0() -> None:
@@ -53,6 +56,34 @@ def test_the_launcher_that_stumbles_over_a_node_sent_home_ends_with_status_0() -
     with pytest.raises(SystemExit) as end:
         launch(torchrun.TorchrunHandler(inner))
     assert (end.value.code, inner.shut_down) == (0, 1)
+
+
+def test_why_it_was_sent_home_is_the_cause_of_the_end_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        launch(torchrun.TorchrunHandler(sent_home()))
+    assert isinstance(end.value.__cause__, torch_rendezvous.RendezvousGracefulExitError)
+    assert str(end.value.__cause__) == "not needed"
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "not needed. This node ends with status 0")
+    ]
+
+
+@pytest.mark.parametrize("farewell", [api.RendezvousConnectionError("no API server"), RuntimeError("x")])
+def test_a_farewell_that_fails_does_not_change_the_status(
+    farewell: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        launch(torchrun.TorchrunHandler(sent_home(farewell)))
+    assert end.value.code == 0
+    assert str(farewell) in caplog.text
+
+
+def test_a_farewell_that_fails_where_no_launcher_stumbles_is_an_error() -> None:
+    handler = torchrun.TorchrunHandler(sent_home(RuntimeError("x")))
+    with pytest.raises(torch_rendezvous.RendezvousGracefulExitError):
+        handler.next_rendezvous()
+    with pytest.raises(RuntimeError, match="x"):
+        handler.shutdown()
 
 
 @pytest.mark.parametrize("other", [RuntimeError("x"), AttributeError("x"), KeyboardInterrupt()])
