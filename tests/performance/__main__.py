@@ -1,6 +1,6 @@
 """`make bench`: what the design promises, measured beside torch's c10d on the same machine in the same run.
 
-    python -m performance [--only told|storm|survive|hindered|scale] [--times 50] [--nodes 8 64 128] [--kills 20]
+    python -m performance [--only told|storm|survive|hindered|signals|scale] [--times 50] [--nodes 8 64] [--kills 20]
         [--no-c10d] [--sizes 8 64 256] [--light 4000 10000] [--against COMMIT]
 
 Exit status 1 if a threshold of `thresholds.json` does not hold.
@@ -25,6 +25,9 @@ from performance.hindered import WAYS, measure_hindered
 from performance.hindered_figures import Hindered, HinderedThresholds, hindered_as_json, judge_hindered
 from performance.local_site import Site, site
 from performance.scale_figures import Sizes, judge_scale, scale_as_json
+from performance.signal_figures import Told as SignalTold
+from performance.signal_figures import judge_signals, signals_as_json, told_limit
+from performance.signals import SIGNALS, measure_signal
 from performance.sizes import measure_sizes, scale_table
 from performance.storm import measure_storm
 from performance.survive import RECONFIGURE, REINIT, RESTARTING, measure_way
@@ -45,11 +48,12 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, nargs="+", default=[8, 64, 128], help="default: 8 64 128")
     parser.add_argument("--repeat", type=int, default=3, help="storms of each size (default: %(default)s)")
     parser.add_argument(
-        "--only", choices=["told", "storm", "survive", "hindered", "scale"], help="default: all of them"
+        "--only", choices=["told", "storm", "survive", "hindered", "signals", "scale"], help="default: all of them"
     )
     parser.add_argument("--kills", type=int, default=20, help="nodes to kill, survivors kept (default: 20)")
     parser.add_argument("--other-kills", type=int, default=5, help="the same for re-init and torchrun (default: 5)")
     parser.add_argument("--hindered", type=int, default=20, help="losses beside pods that cannot come (default: 20)")
+    parser.add_argument("--signals", type=int, default=20, help="times that each signal is given (default: 20)")
     parser.add_argument("--no-c10d", action="store_true", help="leave torch's c10d out")
     parser.add_argument("--told-limit", type=float, default=10.0, help="seconds to wait for c10d to tell (default: 10)")
     parser.add_argument("--c10d-limit", type=float, default=120.0, help="seconds for one storm of c10d (default: 120)")
@@ -63,6 +67,7 @@ def main() -> int:
     told: Told | None = None
     survived: Survived | None = None
     hindered: list[Hindered] = []
+    signals: list[SignalTold] = []
     ours: dict[int, tuple[list[float], list[float]]] = {}
     if options.only != "scale":
         with site() as where:
@@ -74,6 +79,8 @@ def main() -> int:
                 survived = _survived(where, options.kills, options.other_kills, console)
             if options.only in (None, "hindered"):
                 hindered = [measure_hindered(where, way, options.hindered, console.print) for way in WAYS]
+            if options.only in (None, "signals"):
+                signals = [measure_signal(where, signal, options.signals, console.print) for signal in SIGNALS]
     sizes: list[Sizes] = []
     if options.only in (None, "scale"):
         sizes = measure_sizes(options, console.print)
@@ -90,6 +97,7 @@ def main() -> int:
     if survived is not None:
         verdicts += judge_survived(survived, SurviveThresholds.read())
     verdicts += judge_hindered(hindered, HinderedThresholds.read())
+    verdicts += judge_signals(signals, told_limit())
     if sizes:
         console.print(scale_table(sizes, options.against))
     _show(console, told, storms, survived, verdicts)
@@ -102,7 +110,8 @@ def main() -> int:
     }
     survive = survived_as_json(survived) if survived is not None else None
     scale = scale_as_json(sizes, options.against) if sizes else None
-    report = as_json(told, storms, verdicts, machine, survive=survive, hindered=hindered_as_json(hindered), scale=scale)
+    cluster = {"hindered": hindered_as_json(hindered), "signals": signals_as_json(signals)}
+    report = as_json(told, storms, verdicts, machine, survive=survive, scale=scale, **cluster)
     options.output.write_text(json.dumps(report, indent=2) + "\n")
     console.print(f"Written to {options.output}")
     if sizes:
