@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
             Options(
                 namespaces=tuple(options.namespace),
                 workers=options.workers,
+                watches_nodes=not options.no_nodes,
                 http=options.http,
                 leader_elect=options.leader_elect,
                 lease_name=options.lease_name,
@@ -61,6 +62,12 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NS",
         help="watch this namespace only; may be given several times (default: the whole cluster)",
+    )
+    parser.add_argument(
+        "--no-nodes",
+        action="store_true",
+        help="do not watch Nodes, where the right is withheld: ranks do not follow the topology, and drained nodes are "
+        "noticed by their pods only",
     )
     parser.add_argument(
         "--workers",

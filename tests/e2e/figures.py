@@ -40,6 +40,15 @@ class Figures:
         self.all.append(figure)
         return figure
 
+    def hold(self, what: str, value: float, unit: str, limit: float) -> None:
+        """Add a number, and fail where it is over its limit: what the table prints is what is enforced.
+
+        Raises:
+            AssertionError: it is over.
+        """
+        figure = self.add(what, value, unit, limit)
+        assert figure.verdict == "ok", f"{what}: {_short(value)} {unit}, and no more than {_short(limit)} are allowed"
+
     def table(self) -> list[str]:
         """Lines for a terminal."""
         rows = [("figure", "value", "limit", "")]

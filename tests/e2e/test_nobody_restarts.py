@@ -50,8 +50,7 @@ def test_when_the_leader_is_killed(job_run: JobRun, release: Release, site: Site
         kill(container)
         release.wait_for_leader(LIMIT, other_than=old)
         seconds = time.monotonic() - began
-    figures.add("leader killed (SIGKILL) until the other replica leads", seconds, "s", limit=LEASE_SECONDS + 2)
-    assert seconds <= MOST_TAKEOVER_SECONDS
+    figures.hold("leader killed (SIGKILL) until the other replica leads", seconds, "s", MOST_TAKEOVER_SECONDS)
     release.wait_until_ready(LIMIT)
 
 

@@ -10,14 +10,13 @@ from e2e.job_run import JobRun
 from e2e.release import CRDS, NAME, Release
 from e2e.test_nobody_restarts import nobody_restarts
 
-INSTALL_SECONDS = 15.0  # on a machine that does nothing else
 MOST_INSTALL_SECONDS = 30.0
 LIMIT = 120.0
 
 
-def test_helm_install_takes_seconds(release: Release, figures: Figures) -> None:
-    figures.add("helm install until every operator pod is ready", release.ready_seconds, "s", INSTALL_SECONDS)
-    assert release.ready_seconds <= MOST_INSTALL_SECONDS
+def test_helm_install_takes_30_seconds_at_most(release: Release, figures: Figures) -> None:
+    what = "helm install until every operator pod is ready"
+    figures.hold(what, release.ready_seconds, "s", MOST_INSTALL_SECONDS)
 
 
 def test_helm_test_passes(release: Release) -> None:

@@ -64,6 +64,7 @@ class Watcher:
         listener: told everything.
         name: of the thread.
         retry_limit: longest pause between two tries, seconds.
+        refused_limit: the same where we lack the right (403): asking does not help; None: as `retry_limit`.
         short: see `SHORT_SECONDS`.
         on_restart: told why a list or a watch is made anew: ended (by the server's time limit, or silent for too long;
             normal), expired (normal), refused, broken.
@@ -81,6 +82,7 @@ class Watcher:
         *,
         name: str,
         retry_limit: float = 3.0,
+        refused_limit: float | None = None,
         short: float = SHORT_SECONDS,
         on_restart: Callable[[str], None] | None = None,
         paged: bool = False,
@@ -97,6 +99,7 @@ class Watcher:
         self._protocol = WatchProtocol(selector, paged=paged, slim=slim)
         self._listener = listener
         self._backoff = Backoff(limit=retry_limit)
+        self._refused_backoff = Backoff(limit=refused_limit or retry_limit)
         self.list_began = math.inf
         """When the newest list was asked for, on the monotonic clock: it cannot know what came later."""
         self._began, self._lived = 0.0, False  # the step under way; whether its watch has begun
@@ -149,7 +152,10 @@ class Watcher:
         self._listener.troubled(failure)
         # A watch that has lived has not waited in vain: only what hung before it began counts.
         spent = 0.0 if self._lived else time.monotonic() - self._began
-        self._stop.wait(self._backoff.next_delay(failure.retry_after, spent=spent))
+        backoff = self._refused_backoff if isinstance(failure, ApiRefusedError) else self._backoff
+        pause = backoff.next_delay(failure.retry_after, spent=spent)
+        self.thread.turn(within=pause + _LONGEST_TURN)
+        self._stop.wait(pause)
 
     def _step(self) -> None:
         """One list, or one watch from its beginning to its end."""
@@ -191,6 +197,7 @@ class Watcher:
         finally:
             if time.monotonic() - began >= self._short:
                 self._backoff.reset()
+                self._refused_backoff.reset()
             with self._stream_lock:
                 self._stream = None
             stream.close()

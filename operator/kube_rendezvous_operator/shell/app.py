@@ -87,6 +87,7 @@ class Operator:
         permit: called before every write; raises if this process must not write (any more).
         measure: told what is to be counted and timed.
         pulses: told that the loops go round.
+        watches_nodes: whether Nodes are asked for: not where the right is withheld on purpose.
     """
 
     def __init__(
@@ -97,6 +98,8 @@ class Operator:
         permit: Callable[[], None],
         measure: Measurements,
         pulses: Pulses,
+        *,
+        watches_nodes: bool = True,
     ) -> None:
         self._namespaces = tuple(namespaces)
         self._permit_leader = permit
@@ -111,7 +114,7 @@ class Operator:
         self._pods: dict[str | None, PodCache] = {
             scope: PodCache(connection, scope, self._queue.wake, measure) for scope in self._members
         }
-        self._nodes = NodeCache(connection, self._wake_all, measure)
+        self._nodes = NodeCache(connection, self._wake_all, measure, withheld=not watches_nodes)
         self._owners, self._groups = OwnerReader(connection), PodGroupReader(connection)
         self._events = EventPoster(connection)
         self._sweeper = Sweeper(

@@ -48,6 +48,7 @@ class Options:
         leader_elect: whether to write only while holding a Lease.
         lease_name, lease_namespace: of that Lease; no namespace: the one that goes with the credentials.
         lease_seconds: after which others take over from a silent leader.
+        watches_nodes: whether Nodes are asked for: not where the right is withheld on purpose.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Options:
     lease_name: str = "kube-rendezvous-operator"
     lease_namespace: str | None = None
     lease_seconds: int = 15
+    watches_nodes: bool = True
 
 
 class Service:
@@ -93,7 +95,15 @@ class Service:
                 pulses=self._pulses,
             )
         permit = self._election.permit if self._election is not None else lambda: None
-        self._operator = Operator(connection, options.namespaces, options.workers, permit, self._metrics, self._pulses)
+        self._operator = Operator(
+            connection,
+            options.namespaces,
+            options.workers,
+            permit,
+            self._metrics,
+            self._pulses,
+            watches_nodes=options.watches_nodes,
+        )
         self._operating = False
         self._metrics.count_at_scrape(self._operator.members_by_state, self._operator.rendezvous_by_state)
         self._probes = Probes(options.http, self._pages()) if options.http is not None else None

@@ -94,3 +94,5 @@ def test_kustomize_applies_the_plain_manifests(local_only: None, kubectl: Kubect
 def test_the_namespaced_operator_without_topology_has_no_cluster_wide_right(helm: Path) -> None:
     text = render(helm, "--set", "watchNamespaces={a,b}", "--set", "topology.enabled=false")
     assert "kind: ClusterRoleBinding" not in text
+    assert "--no-nodes" in text, "or it would ask in vain"
+    assert "--no-nodes" not in render(helm)

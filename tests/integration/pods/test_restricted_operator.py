@@ -48,6 +48,7 @@ def test_without_the_right_to_see_pods_and_nodes_heartbeats_decide(
         ):
             eventually(lambda sentence=sentence: sentence in log.read_text(), sentence)  # type: ignore[misc]
             assert log.read_text().count(sentence) == 1
+        assert "Allow the operator list and watch on nodes (the chart's value topology.enabled)" in log.read_text()
         assert operator.restarts == 0
         run.close()
 
@@ -73,4 +74,26 @@ def test_a_wish_for_topology_without_the_right_to_see_nodes_is_said_in_a_conditi
         assert "list and watch on nodes" in condition.message
         assert operator.restarts == 0
         assert 'kube_rendezvous_watch_restarts_total{reason="refused",resource="nodes"}' in operator.page("/metrics")
+        run.close()
+
+
+def test_an_operator_that_is_told_not_to_watch_nodes_asks_for_none_and_says_so(
+    run: PodRun,
+    pods: PodObjects,
+    member: Callable[[Identity], PodMember],
+    kubeconfig_for: Callable[..., Path],
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    kubeconfig = kubeconfig_for("operator", *RIGHTS)
+    log = tmp_path / "operator.log"
+    with OperatorProcess(kubeconfig, log=log, arguments=["--namespace", namespace, "--no-nodes"]) as operator:
+        run.create(minNodes=2, heartbeatSeconds=1, ranking={"topologyKeys": ["topology.kubernetes.io/zone"]})
+        joins = [member(pods.run(name, "run")).join() for name in ("trainer-0", "trainer-1")]
+        assert sorted(join.result(LIMIT).rank for join in joins) == [0, 1]
+        eventually(lambda: any(c.type == "TopologyUnknown" for c in run.status.conditions), "it is said")
+        metrics = operator.page("/metrics")
+        assert 'kube_rendezvous_watch_restarts_total{reason="refused",resource="pods"}' in metrics
+        assert 'resource="nodes"' not in metrics
+        assert log.read_text().count("Nodes are not watched (--no-nodes)") == 1
         run.close()

@@ -280,3 +280,37 @@ def test_a_watch_that_nobody_lets_go_on_does_so_by_itself() -> None:
     watcher.start()
     listener.until("listed a", "connected")
     watcher.stop()
+
+
+class HurriedEvent(threading.Event):
+    """Lets nobody wait: notes for how long they would have, and is set after so many."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self._count = count
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        if len(self.waits) == self._count:
+            self.set()
+        return self.is_set()
+
+
+def test_what_we_may_not_see_is_asked_for_ever_more_rarely_and_nobody_takes_the_thread_for_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = ApiRefusedError("GET things", 403, "Forbidden", "may not")
+    away = ApiUnavailableError("GET things", 503, "", "away")
+    connection: Any = ScriptedConnection({("GET", PATH): [*[refused] * 9, *[away] * 9]}, [])
+    watcher = Watcher(connection, PATH, {}, Listener(), name="refused", retry_limit=0.01, refused_limit=600.0)
+    turns: list[float] = []
+    monkeypatch.setattr(watcher.thread, "turn", lambda within: turns.append(within))
+    stop = HurriedEvent(18)
+    monkeypatch.setattr(watcher, "_stop", stop)
+    watcher._run()
+    assert stop.waits[0] <= 0.1, "the right may be on its way"
+    assert stop.waits[8] >= 300.0
+    assert max(stop.waits[9:]) <= 0.01, "a server that was away is no refusal"
+    announced = turns[1::2]
+    assert all(within > pause for within, pause in zip(announced, stop.waits, strict=True))

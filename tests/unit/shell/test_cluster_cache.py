@@ -212,7 +212,25 @@ def test_a_refused_watch_says_so_once(pods: PodCache, nodes: NodeCache, caplog: 
     assert len(said) == 2
     assert "a lost pod is noticed by its heartbeat only" in said[0]
     assert 'cannot list resource "pods"' in said[0]
+    assert "Allow the operator list and watch on pods" in said[0]
     assert said[1].startswith("Nodes cannot be watched")
+    assert "Allow the operator list and watch on nodes (the chart's value topology.enabled)" in said[1]
+
+
+def test_nodes_that_are_withheld_are_not_asked_for_and_that_is_said(
+    connection: Connection, wakes: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    nodes = NodeCache(connection, lambda: wakes.append("all"), withheld=True)
+    with caplog.at_level(logging.WARNING):
+        nodes.start()
+    assert not nodes.thread.started
+    assert (nodes.refused, nodes.settled.is_set(), nodes.nodes()) == (True, True, None)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Nodes are not watched (--no-nodes), so ranks do not follow the topology and drained nodes are noticed by "
+        "their pods only. Allow the operator list and watch on nodes (the chart's value topology.enabled) and start "
+        "the operator without --no-nodes"
+    ]
+    nodes.stop()
 
 
 def test_an_api_server_that_is_away_is_no_refusal(pods: PodCache, caplog: pytest.LogCaptureFixture) -> None:

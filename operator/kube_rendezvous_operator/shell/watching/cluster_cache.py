@@ -29,6 +29,10 @@ _UNREADABLE_REMEMBERED = 1000
 _GONE_NODES_REMEMBERED = 1000  # a node is some kilobytes of labels, and an autoscaler makes new names every day
 
 
+REFUSED_PAUSE_SECONDS = 600.0
+"""The longest pause before we ask again for what we may not see: within a minute of the start a right may just not have
+got through yet; after that a person has to act."""
+
 _Seen = TypeVar("_Seen")
 
 
@@ -37,6 +41,8 @@ class _OptionalInformer:
 
     what: str
     loss: str
+    allow: str
+    """What a person does to let us see them."""
 
     def __init__(
         self, connection: Connection, path: str, selector: dict[str, str], name: str, measure: Measurements | None
@@ -57,6 +63,7 @@ class _OptionalInformer:
             self,  # type: ignore[arg-type]
             name=name,
             retry_limit=30.0,
+            refused_limit=REFUSED_PAUSE_SECONDS,
             on_restart=report,
             paged=True,
             slim=slim_object,
@@ -87,7 +94,8 @@ class _OptionalInformer:
         self.settled.set()
         if refused and not self._said_refused:
             self._said_refused = True
-            _log.warning("%s cannot be watched, so %s: %s", self.what, self.loss, failure)
+            text = "%s cannot be watched, so %s: %s. %s; we ask again after %.0f minutes at the latest"
+            _log.warning(text, self.what, self.loss, failure, self.allow, REFUSED_PAUSE_SECONDS / 60)
 
     def refusal_changed(self) -> None:
         """`refused` has changed."""
@@ -117,6 +125,7 @@ class PodCache(_OptionalInformer):
 
     what = "Pods"
     loss = "a lost pod is noticed by its heartbeat only"
+    allow = "Allow the operator list and watch on pods"
 
     def __init__(
         self,
@@ -243,18 +252,42 @@ class PodCache(_OptionalInformer):
 
 
 class NodeCache(_OptionalInformer):
-    """All nodes: their labels and whether they must be left. Thread-safe."""
+    """All nodes: their labels and whether they must be left. Thread-safe.
+
+    Args:
+        connection: to the API server.
+        wake_all: called when something changed that every rendezvous should look at.
+        measure: told what is to be counted.
+        withheld: we are told that we may not see them: not even asked for.
+    """
 
     what = "Nodes"
     loss = "ranks do not follow the topology and drained nodes are noticed by their pods only"
+    allow = "Allow the operator list and watch on nodes (the chart's value topology.enabled)"
 
     def __init__(
-        self, connection: Connection, wake_all: Callable[[], None], measure: Measurements | None = None
+        self,
+        connection: Connection,
+        wake_all: Callable[[], None],
+        measure: Measurements | None = None,
+        *,
+        withheld: bool = False,
     ) -> None:
         super().__init__(connection, "/api/v1/nodes", {}, "nodes", measure)
         self._wake_all = wake_all
+        self._withheld = withheld
         self._nodes: dict[str, ObservedNode] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def start(self) -> None:
+        """Begin to watch, or say that we do not."""
+        if not self._withheld:
+            super().start()
+            return
+        self.refused = True
+        self.settled.set()
+        text = "Nodes are not watched (--no-nodes), so %s. %s and start the operator without --no-nodes"
+        _log.warning(text, self.loss, self.allow)
 
     def nodes(self) -> Mapping[str, ObservedNode] | None:
         """By name, a live view: there may be thousands. None while they are not known."""
