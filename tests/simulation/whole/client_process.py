@@ -58,7 +58,7 @@ class Client:
         self._listed = False
         self._due = False
         self._beats = False
-        self._watch = Watch(world, "rendezvous", self)
+        self._watch = Watch(world, self)
 
     @property
     def alive(self) -> bool:
@@ -75,7 +75,7 @@ class Client:
         """End in good order; with close, also ask to close."""
         farewell: dict[str, Any] = {"leaving": True}
         if close:
-            farewell |= {"close_requested": True, "close_reason": "training succeeded"}
+            farewell |= {"closeRequested": True, "closeReason": "training succeeded"}
         try:
             if self.me.name:
                 self._world.patch_member(self.me.name, **farewell)
@@ -125,7 +125,7 @@ class Client:
             self._join(self.seen)
         elif isinstance(where, MustRejoin):
             try:
-                world.patch_member(self.me.name, after_round=where.after_round)
+                world.patch_member(self.me.name, afterRound=where.after_round)
                 world.say(f"{self.label} waits after round {where.after_round}")
                 self.me = self.me.rejoined(where.after_round)
             except NotFoundError:

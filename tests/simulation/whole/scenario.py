@@ -5,16 +5,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
+from kube_rendezvous.cluster import connection
 from kube_rendezvous.resources import LateJoiners, Ranking, RendezvousSpec, Reopen
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, places_at
 from kube_rendezvous_core.formation.formation import REJOIN_SECONDS, WorldSizes
 from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit
 from simulation.whole.client_process import Client, Phase
 from simulation.whole.invariants import BrokenError, Invariants, require
-from simulation.whole.operator_process import Operator
-from simulation.whole.planted_faults import Fault
+from simulation.whole.operator_process import Operator, decides_first, observed
+from simulation.whole.planted_faults import Fault, planted
 from simulation.whole.pods_and_nodes import RACK, UNSCHEDULED, WITHOUT_CONTAINER, ZONE, Home, PodsAndNodes
 from simulation.whole.policy_invariants import PolicyInvariants
+from simulation.whole.simulated_modules import errors_told, replaced, replacements
 from simulation.whole.troubles import Troubles
 from simulation.whole.world import World
 
@@ -50,7 +52,7 @@ class Scenario:
             self.invariants.count("fifty processes")
         self.spec = wished_spec(rng, many)
         for number in range(1 + (rng.random() < 0.3)):
-            self.start_operator(f"operator-{number}")
+            world.after(0.0, partial(self.start_operator, f"operator-{number}"))
         for place in range(many):
             world.after(rng.choice([0.0, rng.uniform(0, 3), rng.uniform(0, 20)]), partial(self.start, place))
         self._troubles = Troubles(self)
@@ -61,6 +63,20 @@ class Scenario:
         Raises:
             BrokenError: an invariant does not hold; the seed shows it again.
         """
+        world = self.world
+        with (
+            replaced([*replacements(world), (connection, "Credentials", lambda wire: wire), *observed()]),
+            replaced(planted(world.faults, decides_first)),
+            errors_told(lambda text: world.breaks(BrokenError(text))),
+        ):
+            try:
+                self.passes()
+            finally:
+                for operator in self.operators:
+                    operator.crash()
+
+    def passes(self) -> None:
+        """The time of the scenario passes."""
         stretches = self.world.rng.choice([1, 2, 2, 3])
         for stretch in range(stretches):
             self.world.calm = False

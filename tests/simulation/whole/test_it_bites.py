@@ -11,8 +11,8 @@ from simulation.whole.shrinking_intervals import ShrinkingIntervals
 SEEDS = 600
 
 FOUND_AS = {
-    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn",
-    Fault.RANKS_BY_ARRIVAL: "survived and lost rank",
+    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten",
+    Fault.RANKS_BY_ARRIVAL: "survived and lost rank|is not in",
     Fault.CACHE_KEPT_OVER_RELIST: "was gone when the Members were listed last",
     Fault.DEADLINE_RESET_AT_RESTART: "deadline was moved later",
     Fault.DELETE_WITHOUT_PRECONDITION: "had not arrived, but it waits|lives and was expelled",

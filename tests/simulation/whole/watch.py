@@ -1,4 +1,4 @@
-"""Watch streams that lag, repeat themselves and are cut."""
+"""The clients' watch of the Rendezvous, which lags, repeats itself and is cut."""
 
 from collections import deque
 from collections.abc import Callable
@@ -22,8 +22,8 @@ class Listener(Protocol):
 class Watch:
     """One watch stream: events come in order, each late by a random time, some twice; after a cut there is a list."""
 
-    def __init__(self, world: World, kind: str, listener: Listener) -> None:
-        self.world, self.kind, self._listener = world, kind, listener
+    def __init__(self, world: World, listener: Listener) -> None:
+        self.world, self._listener = world, listener
         self._epoch = 0
         self._open = self._listed = False
         self._last = 0.0
@@ -90,7 +90,7 @@ class Watch:
                 self.world.after(0.5, begin)
                 return
             world = self.world
-            there = world.listed(self.kind)
+            there = world.listed()
             self.list_began = world.seconds
             self._open, self._last = True, world.seconds
 
