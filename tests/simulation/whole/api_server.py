@@ -160,7 +160,7 @@ class ApiServer:
         limit = int(query.get("limit", "0")) or len(left)
         meta = {"resourceVersion": str(version)}
         if len(left) > limit:
-            meta["continue"] = token = f"{version}-{len(left) - limit}"
+            meta["continue"] = token = f"{plural}-{version}-{len(left) - limit}"
             self._pages[token] = (version, left[limit:])
         return {"kind": f"{KINDS[plural]}List", "metadata": meta, "items": left[:limit]}
 

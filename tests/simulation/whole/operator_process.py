@@ -58,6 +58,10 @@ class Operator:
         """SIGKILL: each thread ends where it waits, also between a write and its answer."""
         self._world.say(f"{self.label} crashes")
         self._wire.stop()
+        self.kill()
+
+    def kill(self) -> None:
+        """The scenario is over."""
         self._process.kill()
 
     def cut_a_watch(self, which: int, seconds: float) -> None:

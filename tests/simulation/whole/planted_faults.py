@@ -1,13 +1,14 @@
 """What can be broken on purpose in the shipped code, to show that the simulation finds it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.membership.session import Session
 from kube_rendezvous.resources import BootstrapStore, Member, Rendezvous, RendezvousStatus
 from kube_rendezvous_core import Decision, ObservedMember, Surroundings
 from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
@@ -103,6 +104,7 @@ _BROKEN: dict[Fault, list[Replacement]] = {
         (member_deletion, "preconditions", lambda _: {}),
         (sweeper, "_READS_THE_RENDEZVOUS", frozenset()),
     ],
+    Fault.CLIENT_NEVER_REJOINS: [(Session, "rejoin", lambda *_: None)],
     Fault.SILENCE_COUNTED_WHILE_CUT: [
         (MemberCache, "troubled", lambda *_: None),
         (MemberCache, "doubt", lambda *_: None),
@@ -144,25 +146,34 @@ def spoil(
     """The status that a core with these faults would write instead."""
     published = after.round > before.round
     if published and Fault.RANKS_BY_ARRIVAL in faults:
-        ranks = tuple(sorted(after.ranks, key=lambda name: (members[name].created, name)))
-        first = members[ranks[0]]
-        store = BootstrapStore(first.name, first.address, first.port)
-        after = replace(after, ranks=ranks, slots=tuple(members[name].slot for name in ranks), bootstrap_store=store)
+        arrival = [(members[name].created, name) for name in after.ranks]
+        after = _reordered(after, sorted(range(after.world_size), key=lambda rank: arrival[rank]), members)
     if published and Fault.STORE_OF_ANOTHER_MEMBER in faults:
-        last = members[after.ranks[-1]]
-        after = replace(after, bootstrap_store=BootstrapStore(last.name, last.address, last.port))
+        after = replace(after, bootstrap_store=_store_of(members[after.ranks[-1]]))
     if published and Fault.DOMAIN_SPLIT in faults and after.domains:
-        order = sorted(range(after.world_size), key=lambda rank: (rank % 2, rank))
-        first = members[after.ranks[order[0]]]
-        after = replace(
-            after,
-            ranks=tuple(after.ranks[rank] for rank in order),
-            slots=tuple(after.slots[rank] for rank in order),
-            domains=tuple(after.domains[rank] for rank in order),
-            bootstrap_store=BootstrapStore(first.name, first.address, first.port),
-        )
+        after = _reordered(after, sorted(range(after.world_size), key=lambda rank: (rank % 2, rank)), members)
     told = before.forming is not None and before.forming.interrupts
     forming = after.forming
     if Fault.INTERRUPTS_WITHDRAWN in faults and told and forming is not None and forming.deadline is None:
         after = replace(after, forming=replace(forming, interrupts=False))
     return after
+
+
+def _reordered(status: RendezvousStatus, order: Sequence[int], members: Mapping[str, Member]) -> RendezvousStatus:
+    """The same members with other ranks."""
+
+    def taken(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(texts[rank] for rank in order) if texts else ()
+
+    return replace(
+        status,
+        ranks=taken(status.ranks),
+        slots=taken(status.slots),
+        incarnations=taken(status.incarnations),
+        domains=taken(status.domains),
+        bootstrap_store=_store_of(members[status.ranks[order[0]]]),
+    )
+
+
+def _store_of(member: Member) -> BootstrapStore:
+    return BootstrapStore(member.name, member.address, member.port)

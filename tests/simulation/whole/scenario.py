@@ -10,7 +10,7 @@ from kube_rendezvous.resources import LateJoiners, Ranking, RendezvousSpec, Reop
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, places_at
 from kube_rendezvous_core.formation.formation import REJOIN_SECONDS, WorldSizes
 from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit
-from simulation.whole.client_process import Client, Phase
+from simulation.whole.client_process import Client, Phase, without_sockets
 from simulation.whole.invariants import BrokenError, Invariants, require
 from simulation.whole.operator_process import Operator, decides_first, observed
 from simulation.whole.planted_faults import Fault, planted
@@ -65,15 +65,17 @@ class Scenario:
         """
         world = self.world
         with (
-            replaced([*replacements(world), (connection, "Credentials", lambda wire: wire), *observed()]),
+            replaced(
+                [*replacements(world), (connection, "Credentials", lambda wire: wire), *observed(), *without_sockets()]
+            ),
             replaced(planted(world.faults, decides_first)),
             errors_told(lambda text: world.breaks(BrokenError(text))),
         ):
             try:
                 self.passes()
             finally:
-                for operator in self.operators:
-                    operator.crash()
+                for process in (*self.operators, *self.clients):
+                    process.kill()
 
     def passes(self) -> None:
         """The time of the scenario passes."""
@@ -131,7 +133,8 @@ class Scenario:
         return f"{unranked} stand by, but standby.max allows {bound}" if len(unranked) > bound else ""
 
     def _living_names(self) -> set[str]:
-        return {client.me.name for client in self.living()}
+        living = self.living()
+        return {client.me.name for client in living} | {client.joining for client in living}
 
     def living(self) -> list[Client]:
         """All clients whose process lives."""
@@ -148,9 +151,7 @@ class Scenario:
 
     def _must_stand(self) -> bool:
         """Enough live and want a round, and it is not closed."""
-        willing = [
-            c for c in self.living() if (c.phase is not Phase.STOPPING or self._never_rejoins) and not self._must_go(c)
-        ]
+        willing = [c for c in self.living() if c.phase is not Phase.STOPPING and not self._must_go(c)]
         rendezvous = self.world.rendezvous
         if rendezvous is None:
             return any(c.phase is Phase.WAITING and (c.me.made_by_client or not c.me.name) for c in willing)
@@ -158,10 +159,6 @@ class Scenario:
             return False
         mine = [c for c in willing if c.phase is not Phase.RUNNING or c.me.rendezvous_uid == rendezvous.uid]
         return bool(WorldSizes.of(rendezvous.spec).largest(len(mine)))
-
-    @property
-    def _never_rejoins(self) -> bool:
-        return Fault.CLIENT_NEVER_REJOINS in self.world.faults
 
     def _must_go(self, client: Client) -> bool:
         """Whether no round may take it: it was warned, or sits at a quarantined place."""

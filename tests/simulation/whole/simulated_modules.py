@@ -13,6 +13,7 @@ from datetime import datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import kube_rendezvous.handler  # noqa: F401 - and with it all that it is made of
 import kube_rendezvous_operator.shell.app  # noqa: F401 - and with it all that it is made of
 from simulation.whole.simulated_runtime import (
     Clock,

@@ -18,6 +18,9 @@ from greenlet import getcurrent, greenlet
 LONGEST_TURN_LAG = 0.0005
 """Seconds that a thread takes at the most to go on once it can."""
 
+SHORTEST_WAIT = 1e-6
+"""Seconds: no wait takes no time, or a loop that waits for less than the clock can tell would never end."""
+
 
 class Killed(BaseException):
     """SIGKILL of the process that this thread belongs to."""
@@ -97,7 +100,7 @@ def park(timeout: float | None, waiting: "deque[Waiter] | None" = None) -> bool:
     if waiting is not None:
         waiting.append(waiter)
     if timeout is not None:
-        process.clock.after(max(0.0, timeout), partial(_resume, task, task.turn, False))
+        process.clock.after(max(SHORTEST_WAIT, timeout), partial(_resume, task, task.turn, False))
     assert task.parent is not None
     woken = bool(task.parent.switch())
     if process.dead:
@@ -250,7 +253,7 @@ class SimulatedCondition:
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
         process = current_process()
         assert process is not None
-        end = None if timeout is None else process.clock.seconds + timeout
+        end = None if timeout is None else process.clock.seconds + max(SHORTEST_WAIT, timeout)
         while not (true := predicate()):
             rest = None if end is None else end - process.clock.seconds
             if rest is not None and rest <= 0:

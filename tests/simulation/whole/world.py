@@ -15,26 +15,20 @@ from kube_rendezvous.resources import (
     RENDEZVOUS_PLURAL,
     Member,
     Rendezvous,
-    RendezvousSpec,
-    member_manifest,
     parse_member,
     parse_rendezvous,
 )
 from kube_rendezvous.resources.names import (
-    CLIENT_MANAGER,
-    MANAGED_BY_LABEL,
     TRUST_ANNOTATION,
     collection_path,
     object_path,
 )
 from kube_rendezvous.resources.rendezvous_json import spec_to_json
-from kube_rendezvous.resources.timestamps import format_time
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from simulation.whole.api_server import NAMESPACE, ApiServer, Event, RefusalError
 from simulation.whole.planted_faults import Fault
 
 if TYPE_CHECKING:
-    from simulation.whole.watch import Watch
     from simulation.whole.wire import Wire
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -78,7 +72,6 @@ class World:
         """The version of it before the newest."""
         self.members: dict[str, Member] = {}
         self.gone: dict[str, tuple[float, Member]] = {}
-        self.watches: list[Watch] = []
         self.wires: list[Wire] = []
         self._trace = trace
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -127,10 +120,6 @@ class World:
         except RefusalError as refusal:
             raise NotFoundError if refusal.status == 404 else ConflictError from refusal
 
-    def create_rendezvous(self, spec: RendezvousSpec) -> None:
-        meta = {"name": NAME, "labels": {MANAGED_BY_LABEL: CLIENT_MANAGER}}
-        self._request("POST", _ALL_RENDEZVOUS, {"metadata": meta, "spec": spec_to_json(spec)})
-
     def edit_spec(self, **fields: Any) -> None:
         known = self._known()
         self._request("PATCH", _RENDEZVOUS, {"spec": spec_to_json(replace(known.spec, **fields))})
@@ -152,25 +141,6 @@ class World:
             raise NotFoundError
         return self.rendezvous
 
-    def create_member(self, name: str, rendezvous_uid: str, port: int, **fields: Any) -> None:
-        self._request(
-            "POST",
-            _ALL_MEMBERS,
-            member_manifest(
-                name=name,
-                rendezvous=NAME,
-                rendezvous_uid=rendezvous_uid,
-                address=f"{name}.sim",
-                port=port,
-                renew_time=self.now,
-                **fields,
-            ),
-        )
-
-    def patch_member(self, name: str, **spec: Any) -> None:
-        wish = {"spec": {**spec, "renewTime": format_time(self.now)}}
-        self._request("PATCH", object_path(MEMBER_PLURAL, NAMESPACE, name), wish)
-
     def delete_member(self, name: str) -> None:
         self._request("DELETE", object_path(MEMBER_PLURAL, NAMESPACE, name))
 
@@ -181,10 +151,6 @@ class World:
     def drop(self, kind: str, key: str) -> None:
         """The control plane itself removes a pod or a node."""
         self.server.drop(kind, key)
-
-    def listed(self) -> list[Any]:
-        """What a list of Rendezvous holds now."""
-        return [self.rendezvous] if self.rendezvous is not None else []
 
     def _changed(self, plural: str, event: Event) -> None:
         removed = event.type == "DELETED"
@@ -200,8 +166,6 @@ class World:
             if event.type != "MODIFIED":
                 self.say(f"Rendezvous {rendezvous.uid} is {'deleted' if removed else 'created'}")
             self.before, self.rendezvous = self.rendezvous, None if removed else rendezvous
-            for watch in self.watches:
-                watch.push(rendezvous, removed=removed)
         for wire in self.wires:
             for stream in wire.streams:
                 if stream.plural == plural:
@@ -215,8 +179,6 @@ class World:
             return
         self.away = True
         self.say(f"the API server is away for {seconds:.0f} s")
-        for watch in self.watches:
-            watch.cut(seconds)
         for wire in self.wires:
             wire.cut_all()
         self.after(seconds, self._come_back)
