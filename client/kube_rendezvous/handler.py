@@ -103,11 +103,16 @@ class KubernetesRendezvousHandler(RendezvousHandler):
     def next_rendezvous(self) -> RendezvousInfo:
         """See base class."""
         if self._ended:
-            raise RendezvousClosedError(f"{self._what}: this handler was shut down")
+            raise self._was_shut_down()
         deadline = time.monotonic() + self._settings.join_timeout
         with self._joining, plain_errors(self._what, self._namespace):
             session = self._begin(deadline)
-            return self._find_round(session, deadline)
+            try:
+                return self._find_round(session, deadline)
+            except ApiFailureError:
+                if self._ended:  # by another thread, while this one tried again what did not work
+                    raise self._was_shut_down() from None
+                raise
 
     def is_closed(self) -> bool:
         """See base class. A rendezvous that the next join would open again is not closed."""
@@ -229,6 +234,9 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         finally:
             self._release(session)
 
+    def _was_shut_down(self) -> RendezvousClosedError:
+        return RendezvousClosedError(f"{self._what}: this handler was shut down")
+
     @property
     def _what(self) -> str:
         return f"Rendezvous {self._namespace}/{self._settings.name}"
@@ -254,7 +262,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             session.wait_for_list(deadline)
         except ApiFailureError:
             if self._ended:  # by another thread, while this one was waiting
-                raise RendezvousClosedError(f"{self._what}: this handler was shut down") from None
+                raise self._was_shut_down() from None
             raise
         return session
 

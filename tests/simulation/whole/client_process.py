@@ -1,36 +1,44 @@
-"""A client process: the real `standing`, `nodes_waiting` and `Standpoint` over a lagging watch, like the handler."""
+"""A client process: the shipped `KubernetesRendezvousHandler` with its session, watch and heartbeat, over a simulated
+wire, and an agent that drives it as torchrun does: a round, workers, a look now and then, the next round."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum, auto
-from typing import Any
+from typing import Any, cast
 
-from kube_rendezvous.membership.standing import (
-    ClosedForUs,
-    MustCreate,
-    MustJoin,
-    MustRejoin,
-    Place,
-    SentHome,
-    Standpoint,
-    nodes_waiting,
-    standing,
+from kube_rendezvous import handler as shipped
+from kube_rendezvous.api import (
+    RendezvousClosedError,
+    RendezvousGracefulExitError,
+    RendezvousStateError,
+    Store,
 )
+from kube_rendezvous.cluster import Connection
+from kube_rendezvous.membership import session
+from kube_rendezvous.membership.identity import Identity
+from kube_rendezvous.membership.standing import Place, Standpoint
 from kube_rendezvous.resources import Rendezvous, RendezvousSpec
-from kube_rendezvous.resources.failure_policy import places_at
-from simulation.whole.invariants import Invariants
-from simulation.whole.planted_faults import Fault
+from kube_rendezvous.resources.rendezvous_json import spec_to_json
+from kube_rendezvous.settings import HandlerSettings
+from kube_rendezvous.settling import Settling
+from kube_rendezvous.store_choice import AddressOnlyStore
+from simulation.whole.api_server import NAMESPACE
+from simulation.whole.invariants import BrokenError, Invariants
 from simulation.whole.pods_and_nodes import Home
-from simulation.whole.watch import Watch
-from simulation.whole.world import ConflictError, NotFoundError, UnavailableError, World
+from simulation.whole.simulated_modules import Replacement
+from simulation.whole.simulated_runtime import Process, current_process, pause
+from simulation.whole.wire import Wire
+from simulation.whole.world import NAME, World
+
+_PATIENCE_SECONDS = 3600.0
 
 
 class Phase(Enum):
-    """STOPPING: it was told, or its workers failed, and they still run."""
+    """STOPPING: it was told, or its workers failed, and they still run. LEAVING: it says so, and ends."""
 
     WAITING = auto()
     RUNNING = auto()
     STOPPING = auto()
+    LEAVING = auto()
     GONE = auto()
 
 
@@ -39,30 +47,41 @@ class Client:
 
     Args:
         place: number of its place; the process that replaces it there has the same.
-        home: pod, slot and node.
         process: distinguishes processes in one place.
         wish: the spec with which it creates a Rendezvous.
+        home: pod, slot and node.
     """
 
     def __init__(
         self, world: World, invariants: Invariants, place: int, process: int, wish: RendezvousSpec, home: Home
     ) -> None:
-        self._world, self._invariants, self._wish = world, invariants, wish
-        self.place, self.home = place, home
+        self._world, self._invariants = world, invariants
+        self.place, self.home, self.wish = place, home, wish
         self.label = f"n{place}-{process}"
         self.phase = Phase.WAITING
-        self.me = Standpoint(places=frozenset(places_at(home.node, home.slot)))
-        self.seen: Rendezvous | None = None
         self.on_leave: Callable[[], None] = lambda: None
-        self._incarnation = 0
-        self._listed = False
-        self._due = False
-        self._beats = False
-        self._watch = Watch(world, "rendezvous", self)
+        self._failed = False
+        self._process = Process(world, self.label, self)
+        self._wire = Wire(world, self._process)
+        self._handler: shipped.KubernetesRendezvousHandler | None = None
+        self._process.start(self._main, "agent")
 
     @property
     def alive(self) -> bool:
-        return self.phase is not Phase.GONE
+        """Whether it wants to be in a round."""
+        return self.phase not in (Phase.LEAVING, Phase.GONE)
+
+    @property
+    def me(self) -> Standpoint:
+        """What it knows of itself."""
+        known = self._handler._session if self._handler is not None else None
+        return known._me if known is not None else _NOBODY
+
+    @property
+    def joining(self) -> str:
+        """The name that it is joining with."""
+        known = self._handler._session if self._handler is not None else None
+        return known._joining if known is not None else ""
 
     # What happens to it
 
@@ -72,148 +91,172 @@ class Client:
         self._end()
 
     def leave(self, *, close: bool = False) -> None:
-        """End in good order; with close, also ask to close."""
-        farewell: dict[str, Any] = {"leaving": True}
-        if close:
-            farewell |= {"close_requested": True, "close_reason": "training succeeded"}
-        try:
-            if self.me.name:
-                self._world.patch_member(self.me.name, **farewell)
-        except (NotFoundError, UnavailableError):
-            pass
-        self._world.say(f"{self.label} leaves{' and closes' if close else ''}")
-        self._end()
-        self.on_leave()
+        """End in good order; with close as after a success."""
+        self.phase = Phase.LEAVING
+        self._process.start(lambda: self._leave(close=close), "leave")
 
     def fail(self) -> None:
         """Its workers fail; it joins again."""
         if self.phase is Phase.RUNNING:
             self._world.say(f"the workers of {self.label} fail")
-            self._stop()
+            self._failed = True
+
+    def cut_watch(self, seconds: float) -> None:
+        """It hears nothing for so long."""
+        self._world.say(f"{self.label} loses its watch for {seconds:.0f} s")
+        self._wire.cut("rendezvous", seconds)
+
+    def kill(self) -> None:
+        """The scenario is over."""
+        self._process.kill()
 
     def _end(self) -> None:
-        self.phase = Phase.GONE
-        self._watch.stop()
+        if self.phase is not Phase.GONE:
+            self.phase = Phase.GONE
+            self._wire.stop()
+            self._world.after(0.0, self._process.kill)
 
-    # What it does
+    def _leave(self, *, close: bool) -> None:
+        handler = self._handler
+        if handler is not None:
+            how = handler.shutdown if close else handler.leave
+            how()
+        self._world.say(f"{self.label} has left{' and closed' if close else ''}")
+        self._end()
+        self.on_leave()
 
-    def _soon(self, seconds: float | None = None) -> None:
-        if not self._due and self.alive:
-            self._due = True
-            self._world.after(self._world.rng.uniform(0.005, 0.2) if seconds is None else seconds, self._look)
+    # The agent
 
-    def _look(self) -> None:
-        self._due = False
-        try:
-            if self.phase is Phase.WAITING and self._listed:
-                self._seek_a_place()
-            elif self.phase is Phase.RUNNING:
-                self._listen()
-        except UnavailableError:
-            self._soon(self._world.rng.uniform(0.5, 2.0))
-
-    def _seek_a_place(self) -> None:
-        where, world = standing(self.seen, self.me), self._world
-        if isinstance(where, Place):
-            self._invariants.took(self.label, self.me.name, where)
-            self.me, self.phase = self.me.took(where), Phase.RUNNING
-            world.say(f"{self.label} runs round {where.round} as rank {where.rank}")
-        elif isinstance(where, ClosedForUs | SentHome):
-            self._invariants.count("sent home" if isinstance(where, SentHome) else "refused: closed")
-            self.leave()
-        elif isinstance(where, MustJoin) and self.seen is not None:
-            self._join(self.seen)
-        elif isinstance(where, MustRejoin):
-            try:
-                world.patch_member(self.me.name, after_round=where.after_round)
-                world.say(f"{self.label} waits after round {where.after_round}")
-                self.me = self.me.rejoined(where.after_round)
-            except NotFoundError:
-                self.me = replace(self.me, expelled=True)
-        elif isinstance(where, MustCreate) and (where.by_client or not self.me.rendezvous_uid):
-            try:
-                world.create_rendezvous(self._wish)
-            except ConflictError:
-                return  # the watch will show the other one
-        else:
-            return
-        self._soon()
-
-    def _join(self, rendezvous: Rendezvous) -> None:
-        self._incarnation += 1
-        name = f"{self.label}-{self._incarnation}"
-        home = self.home
-        self._world.create_member(
-            name,
-            rendezvous.uid,
-            port=1 + self.place,
-            pod_uid=home.pod_uid,
-            slot=home.slot,
-            node_name=home.node,
-            holds_place=bool(home.pod_uid),
+    def _main(self) -> None:
+        settings = HandlerSettings(
+            NAME,
+            NAMESPACE,
+            self.wish.min_nodes,
+            self.wish.max_nodes,
+            join_timeout=_PATIENCE_SECONDS,
+            slot=self.home.slot,
         )
-        self._world.say(f"{name} joins")
-        if not self._beats:  # from the first join on, as the heartbeat's thread does
-            self._beats = True
-            self._world.after(self._pause(), self._beat)
-        self.me = replace(self.me.joined(name, rendezvous), made_by_client=bool(rendezvous.managed_by))
+        self._handler = shipped.KubernetesRendezvousHandler(settings, Connection(self._wire, NAMESPACE), self._open)
+        while self.phase is Phase.WAITING and self._goes_on(self._handler):
+            pass
 
-    def _listen(self) -> None:
-        if nodes_waiting(self.seen, self.me):
-            self._invariants.told(self.label, self.seen, self.me)
-            self._world.say(f"{self.label} is told to stop")
-            self._stop()
-        elif self.seen is not None and self.seen.status.closed is not None:
-            self._world.after(self._world.rng.uniform(0.5, 5.0), lambda: self.leave() if self.alive else None)
-
-    def _stop(self) -> None:
-        self.phase = Phase.STOPPING
-        rng = self._world.rng
-        self._world.after(rng.uniform(20.0, 80.0) if rng.random() < 0.03 else rng.uniform(0.1, 4.0), self._stopped)
-
-    def _stopped(self) -> None:
-        if self.phase is Phase.STOPPING and Fault.CLIENT_NEVER_REJOINS not in self._world.faults:
-            self.phase = Phase.WAITING
-            self._soon()
-
-    def _beat(self) -> None:
-        if not self.alive:
-            return
-        pause = self._pause()
+    def _goes_on(self, handler: shipped.KubernetesRendezvousHandler) -> bool:
+        """One round; whether there is to be another."""
+        world, rng = self._world, self._world.rng
         try:
-            if self.me.name and not self.me.expelled:
-                self._world.patch_member(self.me.name)
-        except NotFoundError:
-            self.me = replace(self.me, expelled=True)
-            self._soon()
-        except UnavailableError:
-            pause = self._world.rng.uniform(0.5, self._interval())
-        self._world.after(pause, self._beat)
+            handler.next_rendezvous()
+        except (RendezvousClosedError, RendezvousGracefulExitError, RendezvousStateError) as end:
+            if self.alive:
+                self._invariants.count(
+                    "sent home" if isinstance(end, RendezvousGracefulExitError) else "refused: closed"
+                )
+                world.say(f"{self.label} ends: {end}")
+                self.leave()
+            return False
+        if not self.alive:
+            return False
+        self.phase, self._failed = Phase.RUNNING, False
+        world.say(f"{self.label} runs round {self.me.held_round}")
+        while not self._failed:
+            told = handler.wait_for_interruption(rng.uniform(0.5, 3.0))
+            if not self.alive:
+                return False
+            if told is not None or handler.num_nodes_waiting():
+                self._told(handler.rendezvous)
+                break
+            seen = handler.rendezvous
+            if seen is not None and seen.status.closed is not None:
+                pause(rng.uniform(0.5, 5.0))
+                if self.alive:
+                    self.leave()
+                return False
+        self.phase = Phase.STOPPING
+        pause(rng.uniform(20.0, 80.0) if rng.random() < 0.03 else rng.uniform(0.1, 4.0))
+        if self.phase is Phase.STOPPING:
+            self.phase = Phase.WAITING
+        return self.alive
 
-    def _interval(self) -> float:
-        return 5.0 if self.seen is None else float(self.seen.status.heartbeat_seconds or 5)
+    def _told(self, seen: Rendezvous | None) -> None:
+        self._world.say(f"{self.label} is told to stop")
+        self._judge(lambda: self._invariants.told(self.label, seen, self.me))
 
-    def _pause(self) -> float:
-        return self._interval() * self._world.rng.uniform(0.8, 1.0)
+    def _open(self, place: Place, listening: Any, *, timeout: float, given_up: Callable[[], bool]) -> Store | None:
+        """The bootstrap store: there at once, or only after a while."""
+        self._judge(lambda: self._invariants.took(self.label, self.me.name, place))
+        rng = self._world.rng
+        for _ in range(rng.choice([0, 0, 0, 3])):
+            if given_up():
+                return None
+            pause(rng.uniform(0.05, 0.5))
+        return cast(Store, AddressOnlyStore())
 
-    # The watch
+    def _judge(self, judgement: Callable[[], None]) -> None:
+        try:
+            judgement()
+        except BrokenError as broken:
+            self._world.breaks(broken)
 
-    def relisted(self, objects: list[Any]) -> None:
-        self._listed = True
-        self.seen = objects[0] if objects else None
-        self._soon()
 
-    def changed(self, obj: Any) -> None:
-        self.seen = obj
-        self._soon()
+_NOBODY = Standpoint()
 
-    def removed(self, obj: Any) -> None:
-        if self.seen is not None and self.seen.uid == obj.uid:
-            self.seen = None
-        self._soon()
 
-    def troubled(self) -> None:
-        """Goes on with what it knows."""
+class _Wishing(Settling):
+    """Creates what the scenario wishes for, which no settings can say."""
 
-    def connected(self) -> None:
-        """Nothing to do: the list came first."""
+    def _wished_spec(self) -> dict[str, Any]:
+        return spec_to_json(_here().wish)
+
+
+class _Socket:
+    """Where the store would be served."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def close(self) -> None:
+        """It was never open."""
+
+
+class _Lock:
+    """Of a place: in a scenario no two processes of a pod live at a time."""
+
+    member = ""
+
+    def release(self) -> None:
+        """Nobody else wants it."""
+
+
+class _Silent:
+    """In the place of `Farewell`: a process ends by `leave` or by SIGKILL."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def cancel(self) -> None:
+        """There is nothing to cancel."""
+
+
+def _here() -> Client:
+    process = current_process()
+    assert process is not None
+    client = process.owner
+    assert isinstance(client, Client)
+    return client
+
+
+def _identify(*_: object, **__: object) -> Identity:
+    client = _here()
+    home = client.home
+    return Identity(client.label, home.pod_uid, home.pod_uid, home.node, home.slot, f"{client.label}.sim")
+
+
+def without_sockets() -> list[Replacement]:
+    """What of the shipped client belongs to the machine and its kernel."""
+    return [
+        (shipped, "Settling", _Wishing),
+        (shipped, "Farewell", _Silent),
+        (shipped, "identify", _identify),
+        (shipped, "listen_for_the_store", lambda: _Socket(1 + _here().place)),
+        (shipped, "port_of", lambda socket: socket.port),
+        (session, "take_place", lambda *_, **__: _Lock()),
+    ]

@@ -1,80 +1,214 @@
-"""An operator process: when it reconciles, how it crashes, and what its watches tell it."""
+"""An operator process: the shipped `Operator`, its threads, caches and writes, over a simulated wire.
 
-from collections.abc import Iterator
+Only kopf is not there: the watch of the Rendezvous is the client library's, and it tells the operator what kopf would.
+"""
 
-from simulation.whole.invariants import Invariants
-from simulation.whole.members_seen import MembersSeen
-from simulation.whole.policy_invariants import PolicyInvariants
-from simulation.whole.reconcile import OvertakenError, Reconciling
-from simulation.whole.surroundings_seen import SurroundingsSeen
-from simulation.whole.watch import Watch
-from simulation.whole.world import UnavailableError, World
+from collections.abc import Coroutine
+from types import SimpleNamespace
+from typing import Any, cast
+
+from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources.names import collection_path
+from kube_rendezvous_core import Expulsion
+from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
+from kube_rendezvous_operator.shell import app
+from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
+from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
+from kube_rendezvous_operator.shell.reconciling import reconciler, sweeper
+from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler, Verdict
+from kube_rendezvous_operator.shell.watching.member_cache import Key
+from simulation.whole.api_server import NAMESPACE, RefusalError
+from simulation.whole.invariants import BrokenError, Invariants
+from simulation.whole.policy_invariants import Decided, PolicyInvariants
+from simulation.whole.simulated_modules import Replacement
+from simulation.whole.simulated_runtime import Process, current_process
+from simulation.whole.wire import Wire
+from simulation.whole.world import NAME, World
+
+_KEY = (NAMESPACE, NAME)
+_WATCHED = (MEMBER_PLURAL, RENDEZVOUS_PLURAL, "pods", "nodes")
+_WORKERS = 2
+_NOTHING = Rendezvous(*_KEY, "", "0", 0, spec=cast(Any, None))
 
 
-class Operator(Reconciling):
+class Operator:
     """One process. `crash` and a new object are a restart."""
 
     def __init__(self, world: World, invariants: Invariants, policies: PolicyInvariants, label: str) -> None:
-        self._crashed = False
-        self._running: Iterator[None] | None = None
-        self._again = False
-        self._wake_at: float | None = None
-        members, surroundings = MembersSeen(world, self.wake), SurroundingsSeen(world, self.wake)
-        super().__init__(world, invariants, policies, label, members, surroundings)
-        around = (surroundings.pod_watch, surroundings.node_watch)
-        self._watches = (Watch(world, "members", members), Watch(world, "rendezvous", self), *around)
-        members.list_began = lambda: self._watches[0].list_began
+        self._world, self._invariants, self._policies, self.label = world, invariants, policies, label
+        self._process = Process(world, label, self)
+        self._wire = Wire(world, self._process, self._carried_out)
+        self._shipped: app.Operator | None = None
+        self._decided_on, self._decided = _NOTHING, Decided(world.now)
+        self.looked_once = False
+        self.expelling: dict[str, Expulsion] = {}
+        self._process.start(self._main, "main")
+
+    def _main(self) -> None:
+        connection = Connection(self._wire, NAMESPACE)
+        self._shipped = app.Operator(connection, [NAMESPACE], _WORKERS, lambda: None, Unmeasured(), Pulses())
+        _drive(self._shipped._start(cast(Any, _SETTINGS)))
+        path = collection_path(RENDEZVOUS_PLURAL, NAMESPACE)
+        Watcher(connection, path, {}, _Kopf(self._shipped), name="kopf", paged=True).start()
 
     def crash(self) -> None:
-        """SIGKILL between any two steps."""
-        self._crashed = True
-        for watch in self._watches:
-            watch.stop()
+        """SIGKILL: each thread ends where it waits, also between a write and its answer."""
         self._world.say(f"{self.label} crashes")
+        self._wire.stop()
+        self.kill()
+
+    def kill(self) -> None:
+        """The scenario is over."""
+        self._process.kill()
 
     def cut_a_watch(self, which: int, seconds: float) -> None:
-        self._world.say(f"{self.label} loses its watch of {self._watches[which].kind} for {seconds:.0f} s")
-        self._watches[which].cut(seconds)
+        self._world.say(f"{self.label} loses its watch of {_WATCHED[which]} for {seconds:.0f} s")
+        self._wire.cut(_WATCHED[which], seconds)
 
-    # When it reconciles
+    def wake(self) -> None:
+        """Something that is not simulated has changed: look at the rendezvous."""
+        if self._shipped is not None:
+            self._shipped._queue.wake(_KEY)
 
-    def wake(self, seconds: float | None = None) -> None:
-        if self._running is not None:
-            self._again = True
-            return
-        pause = self._world.rng.uniform(0.002, 0.1) if seconds is None else max(0.002, seconds)
-        at = self._world.seconds + pause
-        if self._wake_at is None or at < self._wake_at:
-            self._wake_at = at
-            self._world.after(pause, lambda: self._begin(at))
+    # What it does, judged by what is true
 
-    def _begin(self, at: float) -> None:
-        if self._wake_at != at:
-            return  # an earlier wake has come instead
-        self._wake_at, self._again = None, False
-        if not self._crashed and self.members.synced and self._running is None:
-            self._running = self.reconcile()
-            self._step()
+    def decides(self, rendezvous: Rendezvous) -> None:
+        """It is about to."""
+        wire = self._wire
+        self._decided_on = rendezvous
+        self._decided = Decided(
+            self._world.now,
+            wire.heard_until("pods"),
+            wire.heard_until("nodes"),
+            frozenset(wire.told_of),
+            "nodes" in wire.told,
+            wire.listed_at.get(MEMBER_PLURAL, 0.0),
+        )
 
-    def _step(self) -> None:
-        if self._crashed or self._running is None:
-            return
-        pause: float | None = None
+    def neighbours(self) -> dict[Key, int]:
+        """Members of rendezvous in other namespaces, so many that ours are left what the world says."""
+        others = round(MAX_HEARTBEATS_PER_SECOND / self._world.heartbeats_left) - 1
+        return {(f"other-{number}", "run"): 1000 for number in range(others)}
+
+    def _carried_out(self, method: str, plural: str, name: str, body: Any, refusal: RefusalError | None) -> None:
         try:
-            next(self._running)
-            rng = self._world.rng
-            self._world.after(rng.uniform(0.3, 2.0) if rng.random() < 0.05 else rng.uniform(0.001, 0.02), self._step)
-            return
-        except StopIteration as end:
-            pause = end.value
-        except OvertakenError:
-            self._again = True
-        except UnavailableError:
-            pause = 1.0
-        self._running = None
-        if self._again:
-            self.wake()
-        elif pause is not None:
-            self.wake(pause)
+            if method == "PUT" and plural == RENDEZVOUS_PLURAL:
+                self._has_written(refusal)
+            elif method == "DELETE" and plural == MEMBER_PLURAL and refusal is None:
+                self._has_deleted(name)
+        except BrokenError as broken:
+            self._world.breaks(broken)
 
-    # The watch of the Rendezvous
+    def _has_written(self, refusal: RefusalError | None) -> None:
+        if refusal is not None:
+            self._invariants.count(str(refusal.status))
+            return
+        before, after = self._world.before, self._world.rendezvous
+        assert before is not None
+        assert after is not None
+        self._say(before.status, after.status)
+        self._invariants.status_written(before, after.status, self._decided.members_listed_at)
+        self._policies.status_written(before, after.status, self._decided)
+
+    def _has_deleted(self, name: str) -> None:
+        expulsion = self.expelling[name]
+        self._world.say(f"{self.label} deletes {name}: {expulsion.reason}")
+        truth: Member = self._world.gone[name][1]
+        self._invariants.expelled(expulsion, self._decided_on, truth.after_round)
+        self._policies.expelled(expulsion)
+
+    def _say(self, before: RendezvousStatus, after: RendezvousStatus) -> None:
+        forming = after.forming
+        if after.round != before.round:
+            text = f"round {after.round}: {', '.join(after.ranks)}"
+        elif forming is not None:
+            told = "all are told, " if forming.interrupts else ""
+            text = f"forms round {forming.round} ({forming.reason}): {told}{forming.arrived} wait, {forming.deadline}"
+        else:
+            text = f"closed: {after.closed.reason}" if after.closed is not None else "status"
+        self._world.say(f"{self.label} writes {text}")
+
+
+_SETTINGS = SimpleNamespace(**{part: SimpleNamespace() for part in (
+    "scanning", "posting", "peering", "networking", "watching"
+)})  # fmt: skip
+
+
+class _Kopf:
+    """Tells the operator what kopf would: each object that a list or a watch shows, but not what a list is missing."""
+
+    def __init__(self, operator: app.Operator) -> None:
+        self._operator = operator
+
+    def relisted(self, objects: list[Object]) -> None:
+        for obj in objects:
+            self._tell(None, obj)
+
+    def changed(self, obj: Object) -> None:
+        self._tell("MODIFIED", obj)
+
+    def removed(self, obj: Object) -> None:
+        self._tell("DELETED", obj)
+
+    def troubled(self, failure: ApiFailureError) -> None:
+        """It tries again."""
+
+    def connected(self) -> None:
+        """Nothing to do."""
+
+    def _tell(self, type_: str | None, obj: Object) -> None:
+        _drive(self._operator._seen({"type": type_, "object": obj}))
+
+
+def _drive(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run it in this thread: whatever it waits for is waited for by the thread."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits for something that is not simulated")
+
+
+def _here() -> Operator:
+    process = current_process()
+    assert process is not None
+    operator = process.owner
+    assert isinstance(operator, Operator)
+    return operator
+
+
+class _Observed(Reconciler):
+    """Says what it decides on."""
+
+    def _decide(self, key: Key, rendezvous: Rendezvous) -> Verdict:
+        _here().decides(rendezvous)
+        return super()._decide(key, rendezvous)
+
+
+def decides_first() -> bool:
+    """Whether the operator that asks has not decided before."""
+    operator = _here()
+    first, operator.looked_once = not operator.looked_once, True
+    return first
+
+
+def observed() -> list[Replacement]:
+    """What lets the simulation see why the shipped operator does something."""
+    delete, counts = reconciler.delete_member, app.Operator._counts
+
+    def delete_member(connection: Connection, expulsion: Expulsion) -> bool:
+        _here().expelling[expulsion.member.name] = expulsion
+        return delete(connection, expulsion)
+
+    def with_neighbours(self: app.Operator) -> dict[Key, int]:
+        return {**counts(self), **_here().neighbours()}
+
+    return [
+        (app, "Reconciler", _Observed),
+        (reconciler, "delete_member", delete_member),
+        (sweeper, "delete_member", delete_member),
+        (app.Operator, "_counts", with_neighbours),
+    ]

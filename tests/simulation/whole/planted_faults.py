@@ -1,10 +1,20 @@
-"""What can be broken on purpose, to show that the simulation finds it."""
+"""What can be broken on purpose in the shipped code, to show that the simulation finds it."""
 
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.membership.session import Session
 from kube_rendezvous.resources import BootstrapStore, Member, Rendezvous, RendezvousStatus
-from kube_rendezvous_core import Surroundings
+from kube_rendezvous_core import Decision, ObservedMember, Surroundings
+from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
+from kube_rendezvous_operator.shell.reconciling import member_deletion, reconciler, sweeper
+from kube_rendezvous_operator.shell.watching.member_cache import MemberCache
+from simulation.whole.simulated_modules import Replacement
 
 
 class Fault(StrEnum):
@@ -29,6 +39,78 @@ class Fault(StrEnum):
     DOMAIN_SPLIT = "domain split"
     INTERVAL_SHRINKS_AT_ONCE = "heartbeat interval shrinks at once"
     MAX_ROUNDS_IGNORED = "maxRounds ignored"
+
+
+def planted(faults: frozenset[Fault], at_start: Callable[[], bool]) -> list[Replacement]:
+    """What breaks the shipped code so.
+
+    Args:
+        faults: to plant.
+        at_start: whether the operator process that asks decides for the first time.
+    """
+    if not faults:
+        return []
+    found: list[Replacement] = [(reconciler, "decide", _faulty(reconciler.decide, faults, at_start))]
+    for fault in sorted(faults):
+        found += _BROKEN.get(fault, [])
+    return found
+
+
+def _faulty(decide: Callable[..., Decision], faults: frozenset[Fault], at_start: Callable[[], bool]) -> Any:
+    def faulty(
+        rendezvous: Rendezvous,
+        members: Sequence[ObservedMember],
+        now: datetime,
+        budget: HeartbeatBudget,
+        around: Surroundings,
+    ) -> Decision:
+        if Fault.SILENCE_COUNTED_WHILE_CUT in faults:
+            members = [replace(seen, proven_silence=None) for seen in members]
+        if Fault.INTERVAL_SHRINKS_AT_ONCE in faults:
+            budget = replace(budget, held_for=math.inf)
+        shown = blind(faults, rendezvous, at_start=at_start())
+        decision = decide(shown, members, now, budget, blind_around(faults, around))
+        by_name = {seen.member.name: seen.member for seen in members}
+        status = spoil(faults, rendezvous.status, decision.status, by_name)
+        if Fault.NO_SECOND_LOOK in faults:
+            return _Sure(**{part.name: getattr(decision, part.name) for part in fields(decision)} | {"status": status})
+        return replace(decision, status=status)
+
+    return faulty
+
+
+class _Sure(Decision):
+    @property
+    def doubtful(self) -> bool:
+        return False
+
+
+def _unfenced(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
+    body = _status_body(rendezvous, status)
+    return {**body, "metadata": {key: text for key, text in body["metadata"].items() if key != "resourceVersion"}}
+
+
+def _kept_over_relist(self: MemberCache, objects: list[Object]) -> None:
+    for obj in objects:
+        self.changed(obj)
+    self.synced.set()
+
+
+_status_body = reconciler._status_body
+_BROKEN: dict[Fault, list[Replacement]] = {
+    Fault.NO_FENCE: [(reconciler, "_status_body", _unfenced)],
+    Fault.CACHE_KEPT_OVER_RELIST: [(MemberCache, "relisted", _kept_over_relist)],
+    Fault.DELETE_WITHOUT_PRECONDITION: [
+        (member_deletion, "preconditions", lambda _: {}),
+        (sweeper, "_READS_THE_RENDEZVOUS", frozenset()),
+    ],
+    Fault.CLIENT_NEVER_REJOINS: [(Session, "rejoin", lambda *_: None)],
+    Fault.SILENCE_COUNTED_WHILE_CUT: [
+        (MemberCache, "troubled", lambda *_: None),
+        (MemberCache, "doubt", lambda *_: None),
+        (MemberCache, "count_anew", lambda *_: None),
+    ],
+}
 
 
 def blind(faults: frozenset[Fault], known: Rendezvous, *, at_start: bool) -> Rendezvous:
@@ -64,25 +146,34 @@ def spoil(
     """The status that a core with these faults would write instead."""
     published = after.round > before.round
     if published and Fault.RANKS_BY_ARRIVAL in faults:
-        ranks = tuple(sorted(after.ranks, key=lambda name: (members[name].created, name)))
-        first = members[ranks[0]]
-        store = BootstrapStore(first.name, first.address, first.port)
-        after = replace(after, ranks=ranks, slots=tuple(members[name].slot for name in ranks), bootstrap_store=store)
+        arrival = [(members[name].created, name) for name in after.ranks]
+        after = _reordered(after, sorted(range(after.world_size), key=lambda rank: arrival[rank]), members)
     if published and Fault.STORE_OF_ANOTHER_MEMBER in faults:
-        last = members[after.ranks[-1]]
-        after = replace(after, bootstrap_store=BootstrapStore(last.name, last.address, last.port))
+        after = replace(after, bootstrap_store=_store_of(members[after.ranks[-1]]))
     if published and Fault.DOMAIN_SPLIT in faults and after.domains:
-        order = sorted(range(after.world_size), key=lambda rank: (rank % 2, rank))
-        first = members[after.ranks[order[0]]]
-        after = replace(
-            after,
-            ranks=tuple(after.ranks[rank] for rank in order),
-            slots=tuple(after.slots[rank] for rank in order),
-            domains=tuple(after.domains[rank] for rank in order),
-            bootstrap_store=BootstrapStore(first.name, first.address, first.port),
-        )
+        after = _reordered(after, sorted(range(after.world_size), key=lambda rank: (rank % 2, rank)), members)
     told = before.forming is not None and before.forming.interrupts
     forming = after.forming
     if Fault.INTERRUPTS_WITHDRAWN in faults and told and forming is not None and forming.deadline is None:
         after = replace(after, forming=replace(forming, interrupts=False))
     return after
+
+
+def _reordered(status: RendezvousStatus, order: Sequence[int], members: Mapping[str, Member]) -> RendezvousStatus:
+    """The same members with other ranks."""
+
+    def taken(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(texts[rank] for rank in order) if texts else ()
+
+    return replace(
+        status,
+        ranks=taken(status.ranks),
+        slots=taken(status.slots),
+        incarnations=taken(status.incarnations),
+        domains=taken(status.domains),
+        bootstrap_store=_store_of(members[status.ranks[order[0]]]),
+    )
+
+
+def _store_of(member: Member) -> BootstrapStore:
+    return BootstrapStore(member.name, member.address, member.port)

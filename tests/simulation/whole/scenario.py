@@ -5,16 +5,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
+from kube_rendezvous.cluster import connection
 from kube_rendezvous.resources import LateJoiners, Ranking, RendezvousSpec, Reopen
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, places_at
 from kube_rendezvous_core.formation.formation import REJOIN_SECONDS, WorldSizes
 from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit
-from simulation.whole.client_process import Client, Phase
+from simulation.whole.client_process import Client, Phase, without_sockets
 from simulation.whole.invariants import BrokenError, Invariants, require
-from simulation.whole.operator_process import Operator
-from simulation.whole.planted_faults import Fault
+from simulation.whole.operator_process import Operator, decides_first, observed
+from simulation.whole.planted_faults import Fault, planted
 from simulation.whole.pods_and_nodes import RACK, UNSCHEDULED, WITHOUT_CONTAINER, ZONE, Home, PodsAndNodes
 from simulation.whole.policy_invariants import PolicyInvariants
+from simulation.whole.simulated_modules import errors_told, replaced, replacements
 from simulation.whole.troubles import Troubles
 from simulation.whole.world import World
 
@@ -50,7 +52,7 @@ class Scenario:
             self.invariants.count("fifty processes")
         self.spec = wished_spec(rng, many)
         for number in range(1 + (rng.random() < 0.3)):
-            self.start_operator(f"operator-{number}")
+            world.after(0.0, partial(self.start_operator, f"operator-{number}"))
         for place in range(many):
             world.after(rng.choice([0.0, rng.uniform(0, 3), rng.uniform(0, 20)]), partial(self.start, place))
         self._troubles = Troubles(self)
@@ -61,6 +63,22 @@ class Scenario:
         Raises:
             BrokenError: an invariant does not hold; the seed shows it again.
         """
+        world = self.world
+        with (
+            replaced(
+                [*replacements(world), (connection, "Credentials", lambda wire: wire), *observed(), *without_sockets()]
+            ),
+            replaced(planted(world.faults, decides_first)),
+            errors_told(lambda text: world.breaks(BrokenError(text))),
+        ):
+            try:
+                self.passes()
+            finally:
+                for process in (*self.operators, *self.clients):
+                    process.kill()
+
+    def passes(self) -> None:
+        """The time of the scenario passes."""
         stretches = self.world.rng.choice([1, 2, 2, 3])
         for stretch in range(stretches):
             self.world.calm = False
@@ -115,7 +133,8 @@ class Scenario:
         return f"{unranked} stand by, but standby.max allows {bound}" if len(unranked) > bound else ""
 
     def _living_names(self) -> set[str]:
-        return {client.me.name for client in self.living()}
+        living = self.living()
+        return {client.me.name for client in living} | {client.joining for client in living}
 
     def living(self) -> list[Client]:
         """All clients whose process lives."""
@@ -132,9 +151,7 @@ class Scenario:
 
     def _must_stand(self) -> bool:
         """Enough live and want a round, and it is not closed."""
-        willing = [
-            c for c in self.living() if (c.phase is not Phase.STOPPING or self._never_rejoins) and not self._must_go(c)
-        ]
+        willing = [c for c in self.living() if c.phase is not Phase.STOPPING and not self._must_go(c)]
         rendezvous = self.world.rendezvous
         if rendezvous is None:
             return any(c.phase is Phase.WAITING and (c.me.made_by_client or not c.me.name) for c in willing)
@@ -142,10 +159,6 @@ class Scenario:
             return False
         mine = [c for c in willing if c.phase is not Phase.RUNNING or c.me.rendezvous_uid == rendezvous.uid]
         return bool(WorldSizes.of(rendezvous.spec).largest(len(mine)))
-
-    @property
-    def _never_rejoins(self) -> bool:
-        return Fault.CLIENT_NEVER_REJOINS in self.world.faults
 
     def _must_go(self, client: Client) -> bool:
         """Whether no round may take it: it was warned, or sits at a quarantined place."""

@@ -20,12 +20,8 @@ class ShrinkingIntervals(Scenario):
         super().__init__(seed, faults, trace)
         self.spec = replace(self.spec, heartbeat_seconds=self.world.rng.choice([5, 5, 40, 120]))
 
-    def run(self) -> None:
-        """Run it.
-
-        Raises:
-            BrokenError: a member that lives was expelled for its silence.
-        """
+    def passes(self) -> None:
+        """See base class."""
         self.world.after(self.world.rng.uniform(20.0, 60.0), self._change)
         self.world.run(SECONDS)
 

@@ -1,4 +1,4 @@
-"""The operator's core and the client's, together: whatever fails, no invariant breaks, and after it a round stands."""
+"""The operator and the client that ship, together: whatever fails, no invariant breaks, and after it a round stands."""
 
 from collections import Counter
 
@@ -9,7 +9,8 @@ from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, fails
 
-SCENARIOS = 2_000
+SCENARIOS = 500
+"""A quarter of a second each: `make simulate SEEDS=A:B` runs more."""
 
 # Scenarios in which one of these never happened have proved too little.
 MUST_HAPPEN = {
@@ -31,7 +32,7 @@ MUST_HAPPEN = {
     "PodEvicted",
     "PodTerminating",
     "ContainerEnded",
-    "ContainerRestarted",
+    "expelled for ContainerRestarted",
     "NodeDraining",
     "quarantine",
     "held-up pod can run",
@@ -45,7 +46,7 @@ MUST_HAPPEN = {
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_every_scenario_keeps_every_invariant_and_ends_with_a_round_that_stands() -> None:
     happened: Counter[str] = Counter()
     for seed in range(SCENARIOS):

@@ -8,7 +8,7 @@ from simulation.whole.shrinking_intervals import ShrinkingIntervals
 SCHEDULES = 60
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_nobody_who_lives_is_lost_however_intervals_change() -> None:
     writes = 0
     for seed in range(SCHEDULES):

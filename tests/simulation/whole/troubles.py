@@ -43,7 +43,7 @@ class Troubles:
         return [
             (self._die, 6), (self._leave, 2), (self._fail, 5), (self._delete_member, 3), (self._delete_pod, 3),
             (self._crash, 6), (self._cut, 7), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 1),
-            (self._trust, 1), (self._outage, 1), (self._delete_rendezvous, 1),
+            (self._trust, 1), (self._outage, 1), (self._delete_rendezvous, 1), (self._cut_client, 3),
         ]  # fmt: skip
 
     def _client(self) -> Client | None:
@@ -160,6 +160,10 @@ class Troubles:
     def _cut(self) -> None:
         seconds = self._rng.choice([0.1, 3.0, 20.0])
         self._rng.choice(self._scenario.operators).cut_a_watch(self._rng.randrange(4), seconds)
+
+    def _cut_client(self) -> None:
+        if (one := self._client()) is not None:
+            one.cut_watch(self._rng.choice([0.1, 3.0, 20.0]))
 
     def _edit(self) -> None:
         low = self._rng.randint(1, 4)

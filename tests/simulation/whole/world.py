@@ -1,4 +1,4 @@
-"""A small API server with a clock: resource versions, preconditions and outages.
+"""The time, and what is true: an API server, and who hears of what happens to its objects.
 
 Everything happens in one queue of events in simulated time; with one seed it happens in one order.
 """
@@ -10,16 +10,29 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kube_rendezvous.resources import Member, Rendezvous, RendezvousSpec, RendezvousStatus
-from kube_rendezvous.resources.names import CLIENT_MANAGER
-from kube_rendezvous.resources.timestamps import format_time
+from kube_rendezvous.resources import (
+    MEMBER_PLURAL,
+    RENDEZVOUS_PLURAL,
+    Member,
+    Rendezvous,
+    parse_member,
+    parse_rendezvous,
+)
+from kube_rendezvous.resources.names import (
+    TRUST_ANNOTATION,
+    collection_path,
+    object_path,
+)
+from kube_rendezvous.resources.rendezvous_json import spec_to_json
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
+from simulation.whole.api_server import NAMESPACE, ApiServer, Event, RefusalError
 from simulation.whole.planted_faults import Fault
 
 if TYPE_CHECKING:
-    from simulation.whole.watch import Watch
+    from simulation.whole.wire import Wire
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
+NAME = "run"
 
 
 class ConflictError(Exception):
@@ -35,7 +48,7 @@ class UnavailableError(Exception):
 
 
 class World:
-    """The API server and the time.
+    """The time and the truth.
 
     Args:
         seed: of everything that is random.
@@ -50,15 +63,19 @@ class World:
         self.away = False
         self.calm = False
         self.heartbeats_left = float(MAX_HEARTBEATS_PER_SECOND)
+        self.lossy = self.rng.choice([0.0, 0.0, 0.01])
+        self.broken: Exception | None = None
+        self.server = ApiServer(lambda: self.now, lambda: self.seconds, self._changed)
+        self.objects = self.server.objects
         self.rendezvous: Rendezvous | None = None
+        self.before: Rendezvous | None = None
+        """The version of it before the newest."""
         self.members: dict[str, Member] = {}
         self.gone: dict[str, tuple[float, Member]] = {}
-        self.objects: dict[str, dict[str, dict[str, Any]]] = {"pods": {}, "nodes": {}}
-        self.watches: list[Watch] = []
+        self.wires: list[Wire] = []
         self._trace = trace
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
-        self._version = 0
 
     @property
     def now(self) -> datetime:
@@ -82,128 +99,77 @@ class World:
         while self._queue and self._queue[0][0] <= until and not enough():
             self.seconds, _, action = heapq.heappop(self._queue)
             action()
+            if self.broken is not None:
+                raise self.broken
 
-    # Requests
+    def breaks(self, error: Exception) -> None:
+        """An invariant does not hold; what stands in between here and `run` would swallow an exception."""
+        self.broken = self.broken or error
 
-    def _serve(self) -> str:
+    def trouble(self) -> float:
+        """Which part of all requests fails."""
+        return 0.0 if self.calm else self.lossy
+
+    # Requests that take no time: of what is not shipped code
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
         if self.away:
             raise UnavailableError
-        self._version += 1
-        return str(self._version)
+        try:
+            return self.server.request(method, path, {}, body)
+        except RefusalError as refusal:
+            raise NotFoundError if refusal.status == 404 else ConflictError from refusal
 
-    def read_rendezvous(self) -> Rendezvous:
-        self._serve()
+    def edit_spec(self, **fields: Any) -> None:
+        known = self._known()
+        self._request("PATCH", _RENDEZVOUS, {"spec": spec_to_json(replace(known.spec, **fields))})
+        self.say(f"spec is edited: {fields}")
+
+    def delete_rendezvous(self) -> None:
+        self._request("DELETE", _RENDEZVOUS)
+
+    def trust(self, place: str) -> None:
+        """A person says that a place is mended."""
+        trusted = ",".join(sorted(self._known().trusted_places | {place}))
+        self._request("PATCH", _RENDEZVOUS, {"metadata": {"annotations": {TRUST_ANNOTATION: trusted}}})
+        self.say(f"{place} is trusted again")
+
+    def _known(self) -> Rendezvous:
+        if self.away:
+            raise UnavailableError
         if self.rendezvous is None:
             raise NotFoundError
         return self.rendezvous
 
-    def list_members(self) -> list[Member]:
-        self._serve()
-        return list(self.members.values())
-
-    def create_rendezvous(self, spec: RendezvousSpec) -> None:
-        version = self._serve()
-        if self.rendezvous is not None:
-            raise ConflictError
-        made = Rendezvous("sim", "run", f"uid-{version}", version, 1, spec, managed_by=CLIENT_MANAGER)
-        self.rendezvous = made
-        self.say(f"Rendezvous {made.uid} is created")
-        self._tell("rendezvous", made, removed=False)
-
-    def edit_spec(self, **fields: Any) -> None:
-        known = self.read_rendezvous()
-        spec = replace(known.spec, **fields)
-        self.rendezvous = replace(known, spec=spec, generation=known.generation + 1, resource_version=self._serve())
-        self.say(f"spec is edited: {fields}")
-        self._tell("rendezvous", self.rendezvous, removed=False)
-
-    def delete_rendezvous(self) -> None:
-        known = self.read_rendezvous()
-        self.rendezvous = None
-        self.say(f"Rendezvous {known.uid} is deleted")
-        self._tell("rendezvous", replace(known, resource_version=self._serve()), removed=True)
-
-    def write_status(self, decided_on: Rendezvous, status: RendezvousStatus) -> Rendezvous:
-        """Replace the status; refused unless the version is the one that it was decided on."""
-        version, known = self._serve(), self.rendezvous
-        if known is None or known.uid != decided_on.uid:
-            raise NotFoundError
-        if known.resource_version != decided_on.resource_version and Fault.NO_FENCE not in self.faults:
-            raise ConflictError
-        self.rendezvous = replace(known, status=status, resource_version=version)
-        self._tell("rendezvous", self.rendezvous, removed=False)
-        return self.rendezvous
-
-    def create_member(self, name: str, rendezvous_uid: str, **fields: Any) -> None:
-        version = self._serve()
-        created, beat = self.now.replace(microsecond=0), format_time(self.now)
-        self.members[name] = Member(
-            "sim",
-            name,
-            f"uid-of-{name}",
-            version,
-            created,
-            "run",
-            rendezvous_uid,
-            f"{name}.sim",
-            renew_time=beat,
-            **fields,
-        )
-        self._tell("members", self.members[name], removed=False)
-
-    def patch_member(self, name: str, **fields: Any) -> None:
-        version = self._serve()
-        if name not in self.members:
-            raise NotFoundError
-        beat = format_time(self.now)
-        self.members[name] = replace(self.members[name], resource_version=version, renew_time=beat, **fields)
-        self._tell("members", self.members[name], removed=False)
-
-    def delete_member(self, name: str, uid: str | None = None, version: str | None = None) -> None:
-        """Delete it; refused if it has another UID or version than the ones named."""
-        self._serve()
-        member = self.members.get(name)
-        if member is None:
-            raise NotFoundError
-        if uid not in (None, member.uid) or version not in (None, member.resource_version):
-            raise ConflictError
-        del self.members[name]
-        self.gone[name] = (self.seconds, member)
-        self._tell("members", replace(member, resource_version=self._serve()), removed=True)
+    def delete_member(self, name: str) -> None:
+        self._request("DELETE", object_path(MEMBER_PLURAL, NAMESPACE, name))
 
     def put(self, kind: str, key: str, obj: dict[str, Any]) -> None:
         """The control plane itself creates or changes a pod or a node."""
-        self.objects[kind][key] = self._stamped(obj)
-        self._tell(kind, self.objects[kind][key], removed=False)
+        self.server.put(kind, key, obj)
 
     def drop(self, kind: str, key: str) -> None:
         """The control plane itself removes a pod or a node."""
-        self._tell(kind, self._stamped(self.objects[kind].pop(key)), removed=True)
+        self.server.drop(kind, key)
 
-    def _stamped(self, obj: dict[str, Any]) -> dict[str, Any]:
-        self._version += 1
-        return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self._version)}}
-
-    def trust(self, place: str) -> None:
-        """A person says that a place is mended."""
-        known = self.read_rendezvous()
-        trusted = known.trusted_places | {place}
-        self.rendezvous = replace(known, trusted_places=trusted, resource_version=self._serve())
-        self.say(f"{place} is trusted again")
-        self._tell("rendezvous", self.rendezvous, removed=False)
-
-    def listed(self, kind: str) -> list[Any]:
-        """What a list of such objects holds now."""
-        if kind in self.objects:
-            return list(self.objects[kind].values())
-        if kind == "members":
-            return list(self.members.values())
-        return [self.rendezvous] if self.rendezvous is not None else []
-
-    def _tell(self, kind: str, obj: Any, *, removed: bool) -> None:
-        for watch in self.watches:
-            if watch.kind == kind:
-                watch.push(obj, removed=removed)
+    def _changed(self, plural: str, event: Event) -> None:
+        removed = event.type == "DELETED"
+        if plural == MEMBER_PLURAL:
+            member = parse_member(event.object)
+            if removed:
+                del self.members[member.name]
+                self.gone[member.name] = (self.seconds, member)
+            else:
+                self.members[member.name] = member
+        elif plural == RENDEZVOUS_PLURAL:
+            rendezvous = parse_rendezvous(event.object)
+            if event.type != "MODIFIED":
+                self.say(f"Rendezvous {rendezvous.uid} is {'deleted' if removed else 'created'}")
+            self.before, self.rendezvous = self.rendezvous, None if removed else rendezvous
+        for wire in self.wires:
+            for stream in wire.streams:
+                if stream.plural == plural:
+                    stream.push(event)
 
     # Outages
 
@@ -213,10 +179,15 @@ class World:
             return
         self.away = True
         self.say(f"the API server is away for {seconds:.0f} s")
-        for watch in self.watches:
-            watch.cut(seconds)
+        for wire in self.wires:
+            wire.cut_all()
         self.after(seconds, self._come_back)
 
     def _come_back(self) -> None:
         self.away = False
         self.say("the API server is back")
+
+
+_ALL_RENDEZVOUS = collection_path(RENDEZVOUS_PLURAL, NAMESPACE)
+_RENDEZVOUS = object_path(RENDEZVOUS_PLURAL, NAMESPACE, NAME)
+_ALL_MEMBERS = collection_path(MEMBER_PLURAL, NAMESPACE)

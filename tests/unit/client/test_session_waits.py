@@ -37,6 +37,21 @@ class MuteConnection:
         self.closed.set()
 
 
+class DeafConnection(MuteConnection):
+    """To an API server that shows the Rendezvous, and then answers no write."""
+
+    def request(self, method: str, *_: Any, **__: Any) -> Any:
+        if method == "GET":
+            meta = {"namespace": "default", "name": "run", "uid": "u", "resourceVersion": "1"}
+            item = {"kind": "Rendezvous", "metadata": meta, "spec": {"minNodes": 1}}
+            return {"kind": "RendezvousList", "metadata": {"resourceVersion": "1"}, "items": [item]}
+        self.asked.set()
+        raise ApiUnavailableError("POST /", 0, "", "no answer")
+
+    def stream(self, *_: Any, **__: Any) -> Any:
+        raise ApiUnavailableError("GET /", 0, "", "no answer")
+
+
 @pytest.mark.parametrize("end", [Session.stop, Session.end_waits])
 def test_a_wait_for_the_first_list_comes_back_when_the_session_ends(end: Callable[[Session], None]) -> None:
     session = Session(
@@ -51,8 +66,11 @@ def test_a_wait_for_the_first_list_comes_back_when_the_session_ends(end: Callabl
 
 
 @pytest.mark.parametrize("how", ["leave", "shutdown"])
-def test_whoever_waits_to_hear_of_the_rendezvous_is_told_that_the_handler_has_ended(how: str) -> None:
-    connection = MuteConnection()
+@pytest.mark.parametrize("connection_to", [MuteConnection, DeafConnection])
+def test_whoever_joins_is_told_that_the_handler_has_ended_whatever_it_waits_for(
+    how: str, connection_to: type[MuteConnection]
+) -> None:
+    connection = connection_to()
     params = RendezvousParameters(
         "kubernetes", "", "run", 1, 1, join_timeout=LONG, close_timeout=5, address="127.0.0.1"
     )

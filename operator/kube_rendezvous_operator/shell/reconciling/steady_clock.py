@@ -24,7 +24,7 @@ class SteadyClock:
     def __init__(
         self,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = lambda: time.monotonic(),
     ) -> None:
         self._wall, self._monotonic = wall, monotonic
         self._lock = threading.Lock()

@@ -1,0 +1,112 @@
+"""While a scenario runs, the modules of the product have the world's threads, time and chance instead of Python's."""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import kube_rendezvous.handler  # noqa: F401 - and with it all that it is made of
+import kube_rendezvous_operator.shell.app  # noqa: F401 - and with it all that it is made of
+from simulation.whole.simulated_runtime import (
+    Clock,
+    FullError,
+    Killed,
+    SimulatedQueue,
+    current_process,
+    pause,
+    simulated_datetime,
+    simulated_threading,
+    simulated_time,
+)
+
+Replacement = tuple[Any, str, Any]
+"""An object, the name of an attribute of it, and what that is to be."""
+
+_PRODUCT = ("kube_rendezvous_operator.shell.", "kube_rendezvous.cluster.", "kube_rendezvous.membership.")
+_SINGLE = ("kube_rendezvous.handler", "kube_rendezvous.settling")
+_OUTSIDE = ("kube_rendezvous_operator.shell.monitoring.probes", "kube_rendezvous.cluster.tls")
+
+
+class Unexpected(logging.Handler):
+    """What the product itself calls an error, it did not expect: told to the world."""
+
+    def __init__(self, tell: Any) -> None:
+        super().__init__(logging.ERROR)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        process = current_process()
+        killed = record.exc_info and isinstance(record.exc_info[1], Killed)
+        if not killed and not (process is not None and process.dead):
+            why = f" ({record.exc_info[1]!r})" if record.exc_info else ""
+            self._tell(f"{process.label if process is not None else 'somebody'} logs: {record.getMessage()}{why}")
+
+
+def _modules() -> list[ModuleType]:
+    return [
+        module
+        for name, module in sorted(sys.modules.items())
+        if (name.startswith(_PRODUCT) or name in _SINGLE) and name not in _OUTSIDE
+    ]
+
+
+async def _sleep(seconds: float) -> None:
+    pause(seconds)
+
+
+def replacements(clock: Clock) -> list[Replacement]:
+    """What the product gets instead of Python's own."""
+    instead: dict[int, Any] = {
+        id(threading): simulated_threading(),
+        id(time): simulated_time(clock),
+        id(random): clock.rng,
+        id(queue): SimpleNamespace(Queue=SimulatedQueue, Full=FullError),
+        id(asyncio): SimpleNamespace(sleep=_sleep),
+        id(datetime): simulated_datetime(clock),
+    }
+    return [
+        (module, name, instead[id(value)])
+        for module in _modules()
+        for name, value in vars(module).items()
+        if id(value) in instead
+    ]
+
+
+@contextlib.contextmanager
+def replaced(all_of_them: list[Replacement]) -> Iterator[None]:
+    """With these replacements, in this order."""
+    before = [(where, name, vars(where)[name]) for where, name, _ in all_of_them]
+    for where, name, value in all_of_them:
+        setattr(where, name, value)
+    try:
+        yield
+    finally:
+        for where, name, value in reversed(before):
+            setattr(where, name, value)
+
+
+@contextlib.contextmanager
+def errors_told(tell: Any) -> Iterator[None]:
+    """What the product logs as an error is told; all else that it logs is not even made."""
+    handler = Unexpected(tell)
+    loggers = [logging.getLogger(name) for name in ("kube_rendezvous", "kube_rendezvous_operator")]
+    levels = [(logger, logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.ERROR)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, level, propagate in levels:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate
