@@ -15,11 +15,13 @@ from kube_rendezvous.resources import (
     RendezvousStatus,
     State,
 )
-from rendezvous_demo.display import changes
+from rendezvous_demo.display import StepBar, changes
+from rendezvous_demo.first_words import tell
 from rendezvous_demo.nodes import NodeFacts
 from rendezvous_demo.observation import MemberSeen, RendezvousSeen, Seen
 from rendezvous_demo.snapshot import Snapshot, take_snapshot
 from rendezvous_demo.training_log import Step
+from rendezvous_local.programs import ETCD, KUBE_APISERVER
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEMBER = Member(
@@ -94,3 +96,34 @@ def test_a_log_gets_a_line_for_each_change_and_none_for_a_step() -> None:
     assert changes(snapshot(), snapshot()) == []
     assert changes(snapshot(7), snapshot(8)) == []
     assert changes(snapshot(9), snapshot(10)) == ["epoch 10, loss 0.2500, 1 nodes"]
+
+
+# Before and while a person waits -------------------------------------------------------------------------------------
+
+
+def test_the_bar_of_a_step_follows_the_clock_and_does_not_run_over() -> None:
+    now = 100.0
+    step = StepBar(lambda: now)
+    step.begin("Four nodes", 20.0)
+    (task,) = step.bar.tasks
+    assert (task.visible, task.completed, task.total) == (True, 0.0, 20.0)
+    now = 105.0
+    step.go_on()
+    assert (task.percentage, task.fields["clock"]) == (25.0, "5 s of about 20 s")
+    now = 130.0
+    step.go_on()
+    assert (task.percentage, task.fields["clock"]) == (100.0, "30 s of about 20 s")
+    step.begin("A moment", 0.0)
+    assert not task.visible
+
+
+def test_the_first_words_say_what_is_to_be_built_and_how_long_all_of_it_takes() -> None:
+    said = "\n".join(tell("", [ETCD, KUBE_APISERVER]))
+    assert f"etcd (about {ETCD.minutes} min), kube-apiserver (about {KUBE_APISERVER.minutes} min)" in said
+    assert f"about {3 + ETCD.minutes + KUBE_APISERVER.minutes} minutes" in said
+    assert "Ctrl-C" in said
+
+
+def test_the_first_words_say_what_is_there_already() -> None:
+    assert "nothing is built" in "\n".join(tell("", []))
+    assert "on the cluster of KUBECONFIG=/my/config" in "\n".join(tell("/my/config", []))

@@ -1,6 +1,7 @@
 """Command line: `python -m rendezvous_demo`."""
 
 import argparse
+import os
 import secrets
 import shutil
 import signal
@@ -18,6 +19,7 @@ from rendezvous_demo import scenario, surviving_scenario
 from rendezvous_demo.checks import check_share
 from rendezvous_demo.display import Display
 from rendezvous_demo.errors import DemoError
+from rendezvous_demo.first_words import first_words
 from rendezvous_demo.kubectl import Kubectl
 from rendezvous_demo.nodes import KEEPS_SURVIVORS, TORCHRUN, Launcher, NodeSettings
 from rendezvous_demo.observation import Observation
@@ -87,7 +89,9 @@ def _run(display: Display, *, keep_logs: bool) -> int:
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
         run = stack.enter_context(_kept_logs(folder, always=keep_logs))
-        display.headline("A control plane with the custom resources, and the operator")
+        for line in first_words(os.environ):
+            display.say(line)
+        display.headline("A control plane with the custom resources, and the operator", 10)
         where = stack.enter_context(cluster())
         display.say(f"export KUBECONFIG={where.kubeconfig}")
         kubectl = Kubectl(where.kubectl, where.kubeconfig, folder / "kubectl-cache", display.say)

@@ -2,12 +2,14 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +33,7 @@ class Display:
         self._live = Live(console=self.console, refresh_per_second=8, transient=True) if live else None
         self._started = time.monotonic()
         self._shown: Snapshot | None = None
+        self._step = StepBar()
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -43,9 +46,16 @@ class Display:
         if self._live is not None:
             self._live.stop()
 
-    def headline(self, text: str) -> None:
-        """A new part of the story."""
-        self._line(f"[bold]{escape(text)}[/bold]")
+    def headline(self, text: str, seconds: float = 0.0) -> None:
+        """A new part of the story.
+
+        Args:
+            text: What happens in it.
+            seconds: How long it lasts, about; 0: a moment.
+        """
+        self._step.begin(text, seconds)
+        about = f" [dim](about {seconds:.0f} s)[/dim]" if seconds else ""
+        self._line(f"[bold]{escape(text)}[/bold]{about}")
 
     def say(self, text: str) -> None:
         """A line of it."""
@@ -53,11 +63,12 @@ class Display:
 
     def show(self, snapshot: Snapshot) -> None:
         """The nodes as they are now; call it often."""
+        self._step.go_on()
         if snapshot == self._shown:
             return
         before, self._shown = self._shown, snapshot
         if self._live is not None:
-            self._live.update(_table(snapshot))
+            self._live.update(Group(_table(snapshot), self._step.bar))
         else:
             for line in changes(before, snapshot):
                 self._line(escape(line))
@@ -65,6 +76,35 @@ class Display:
     def _line(self, markup: str) -> None:
         seconds = time.monotonic() - self._started
         self.console.print(f"[dim]{seconds:6.1f} s[/dim]  {markup}", soft_wrap=True)
+
+
+class StepBar:
+    """How far a step has come, by the clock: full when it has taken as long as it usually does.
+
+    Args:
+        clock: Tells seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = 0.0
+        self._seconds = 0.0
+        self.bar = Progress(BarColumn(40), TextColumn("{task.fields[clock]}"), auto_refresh=False)
+        """To be drawn; never started, since it is a part of another live display."""
+        self._task = self.bar.add_task("", total=None, visible=False, clock="")
+
+    def begin(self, text: str, seconds: float) -> None:
+        """Another step; of unknown length, without a bar, where ``seconds`` is 0."""
+        self._began, self._seconds = self._clock(), seconds
+        self.bar.update(self._task, description=text, total=seconds or None, visible=seconds > 0)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Some time has gone by."""
+        spent = self._clock() - self._began
+        self.bar.update(
+            self._task, completed=min(spent, self._seconds), clock=f"{spent:.0f} s of about {self._seconds:.0f} s"
+        )
 
 
 def changes(before: Snapshot | None, now: Snapshot) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from rendezvous_demo.errors import DemoError
 
 MARK = "RENDEZVOUS_DEMO_NODE"
+MARK_OF_ALL = "RENDEZVOUS_DEMO"
 GONE_SECONDS = 10.0
 STEP_SECONDS = 0.1  # with 12 steps in an epoch: 1.2 s, as if the model were large
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -140,17 +141,31 @@ class NodeProcess:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGSTOP)
         killed_at = time.monotonic()
-        deadline = killed_at + GONE_SECONDS
-        while pids := _processes_with(self._mark):
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._process.poll()
-            if time.monotonic() > deadline:
-                raise DemoError(f"{self.name}: processes {pids} are still there {GONE_SECONDS:.0f} s after SIGKILL")
-            time.sleep(0.005)
+        _kill_all_with(self._mark, self.name, self._process.poll)
         self._process.wait(GONE_SECONDS)
         return killed_at
+
+
+def end_all(folder: Path) -> None:
+    """SIGKILL to every node with this folder, and to all that they started; also to one that was being started when
+    Ctrl-C came, and that nobody has got hold of.
+
+    Raises:
+        DemoError: The kernel did not let go of them.
+    """
+    _kill_all_with(f"{MARK_OF_ALL}={folder}".encode(), "the nodes", lambda: None)
+
+
+def _kill_all_with(mark: bytes, whose: str, reap: Callable[[], object]) -> None:
+    deadline = time.monotonic() + GONE_SECONDS
+    while pids := _processes_with(mark):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        reap()
+        if time.monotonic() > deadline:
+            raise DemoError(f"{whose}: processes {pids} are still there {GONE_SECONDS:.0f} s after SIGKILL")
+        time.sleep(0.005)
 
 
 def _torchrun_arguments(slot: int, settings: NodeSettings) -> list[str]:
@@ -190,6 +205,7 @@ def _environment(name: str, settings: NodeSettings) -> dict[str, str]:
     without_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")), "127.0.0.1"]))
     return {
         "KUBECONFIG": str(settings.kubeconfig),
+        MARK_OF_ALL: str(settings.folder),
         "POD_NAME": name,  # in a pod the downward API sets it
         "OMP_NUM_THREADS": "1",
         "GLOO_SOCKET_IFNAME": "lo",  # all nodes are on this machine, whose name need not resolve

@@ -79,23 +79,23 @@ class Scenario:
         self._kubectl("apply", "-n", settings.namespace, "-f", os.path.relpath(MANIFEST))
         stage.wait("the Rendezvous is observed by the operator", stage.is_observed)
 
-        tell("Four nodes, each one stock torchrun")
+        tell("Four nodes, each one stock torchrun", 30)
         self._display.say(f"$ {settings.launcher.shown(0, settings)}")
         for slot in range(4):
             stage.start(f"node-{slot}", slot)
         stage.train(round_number=1, size=4)
 
         limit = SILENT_INTERVALS * stage.heartbeat_seconds()
-        tell(f"SIGKILL to the node with rank 1: nobody says so, {limit} s without a heartbeat must tell")
+        tell(f"SIGKILL to the node with rank 1: nobody says so, {limit} s without a heartbeat must tell", 20)
         first = stage.lose(rank=1)
         stage.train(round_number=2, size=3)
-        tell("A replacement comes: the world grows again")
+        tell("A replacement comes: the world grows again", 30)
         growths = [stage.replace(first, round_number=3)]
 
-        tell("SIGKILL to the node with rank 0, which serves the bootstrap store, and its Member is deleted")
+        tell("SIGKILL to the node with rank 0, which serves the bootstrap store, and its Member is deleted", 20)
         second = stage.lose(rank=0, delete=True)
         stage.train(round_number=4, size=3)
-        tell("A replacement comes; then nothing more happens, and they finish")
+        tell("A replacement comes; then nothing more happens, and they finish", 45)
         growths.append(stage.replace(second, round_number=5))
         stage.finish()
         seen = stage.observation.seen()

@@ -9,7 +9,7 @@ from rendezvous_demo.display import Display
 from rendezvous_demo.errors import DemoError
 from rendezvous_demo.kubectl import Kubectl
 from rendezvous_demo.measurements import GrowthMeasured, Loss, measure_growth, store_endpoint
-from rendezvous_demo.nodes import NodeProcess, NodeSettings
+from rendezvous_demo.nodes import NodeProcess, NodeSettings, end_all
 from rendezvous_demo.observation import Observation
 from rendezvous_demo.snapshot import take_snapshot
 from rendezvous_demo.training_log import TrainingLog, epochs_done
@@ -156,3 +156,4 @@ class Stage:
         """SIGKILL to whatever still runs."""
         for node in self.nodes:
             node.kill()
+        end_all(self.settings.folder)

@@ -46,17 +46,17 @@ class SurvivingScenario:
             DemoError: It took another course than it should.
         """
         tell, stage, settings = self._display.headline, self._stage, self._stage.settings
-        tell("The same again, with survivors that keep their processes; the first node makes the Rendezvous")
+        tell("The same again, with survivors that keep their processes; the first node makes the Rendezvous", 20)
         self._display.say(f"$ {settings.launcher.shown(0, settings)}")
         for slot in range(4):
             stage.start(f"survivor-{slot}", slot)
         stage.wait("the Rendezvous is observed by the operator", stage.is_observed)
         stage.train(round_number=1, size=4)
 
-        tell("The same kill: the node with rank 0, and its Member is deleted")
+        tell("The same kill: the node with rank 0, and its Member is deleted", 5)
         loss = stage.lose(rank=0, delete=True)
         stage.train(round_number=2, size=3)
-        tell("A replacement comes, gets its state from a survivor, and they finish")
+        tell("A replacement comes, gets its state from a survivor, and they finish", 30)
         stage.replace(loss, round_number=3)
         stage.finish()
 
