@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/development $(BIN)/mkdocs build --strict --site-dir build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help attack demo test e2e e2e-controllers e2e-upgrades node controllers image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs matrix release local lint format clean
+.PHONY: help attack demo test e2e e2e-controllers e2e-upgrades node controllers image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs matrix matrix-slice release local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -108,6 +108,9 @@ docs: $(INSTALLED) ## Build the documentation site into build/site; needs no net
 
 matrix: $(INSTALLED) ## The integration core on each version of everything, into docs/matrix.json: make matrix CELLS=kubernetes=1.31
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_matrix $(CELLS)
+
+matrix-slice: $(INSTALLED) ## A few of these tests on the oldest Kubernetes, if it was ever built here
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_matrix.ci_slice
 
 release: $(INSTALLED) ## Make all artifacts from the newest commit: make release VERSION=0.2.0 KEY=release.pem
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_release --version '$(VERSION)' $(if $(KEY),--key '$(KEY)') $(ARGS)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 
 from rendezvous_local.binaries import find_or_build
@@ -14,12 +15,13 @@ from rendezvous_matrix.environments import interpreter_of
 from rendezvous_matrix.errors import MatrixError
 from rendezvous_matrix.outcomes import Colour, Outcome
 
-TESTS = ("-m", "core", "tests/integration", "-n", "2", "--dist", "loadfile")
+CORE = ("-m", "core", "-n", "2", "--dist", "loadfile")
+EVERYTHING = ("tests/integration",)
 CELL_SECONDS = 1800
 
 
-def run(cell: Cell, log: Path) -> Outcome:
-    """Run the core in ``cell``; what the tests say goes to ``log``."""
+def run(cell: Cell, log: Path, tests: Sequence[str] = EVERYTHING) -> Outcome:
+    """Run the core, as far as it is in ``tests``, in ``cell``; what the tests say goes to ``log``."""
     try:
         program = kube_apiserver_of(cell.value) if cell.axis == KUBERNETES else KUBE_APISERVER
         api_server = find_or_build(program)
@@ -33,7 +35,7 @@ def run(cell: Cell, log: Path) -> Outcome:
         environment = {**os.environ, "KUBEBUILDER_ASSETS": str(api_server.parent), "PYTHONPATH": "deploy/development"}
         environment.pop("KUBECONFIG", None)
         subprocess.run(
-            [str(python), "-m", "pytest", *TESTS, f"--junitxml={report}", "-p", "no:cacheprovider"],
+            [str(python), "-m", "pytest", *CORE, *tests, f"--junitxml={report}", "-p", "no:cacheprovider"],
             cwd=TOP,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -1,14 +1,28 @@
 """`make matrix`: which cells there are, what a report says of one, and that the committed table is explained."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rendezvous_docs.support_table import support_table
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
-from rendezvous_matrix import environments
-from rendezvous_matrix.cells import CLIENT, KOPF, KUBERNETES, NEWEST, PYTHON, TORCH, Cell, all_cells, oldest_allowed
+from rendezvous_matrix import ci_slice, environments
+from rendezvous_matrix.cells import (
+    CLIENT,
+    KOPF,
+    KUBERNETES,
+    NEWEST,
+    PYTHON,
+    PYTHONS,
+    TOP,
+    TORCH,
+    Cell,
+    all_cells,
+    oldest_allowed,
+)
 from rendezvous_matrix.environments import find_python
 from rendezvous_matrix.errors import MatrixError
 from rendezvous_matrix.explanations import WHY
@@ -82,6 +96,39 @@ class TestOutcomes:
     def test_a_python_that_is_not_there_is_said(self) -> None:
         with pytest.raises(MatrixError, match=r"no python2\.0 on the PATH"):
             find_python("2.0")
+
+
+class TestTheSlice:
+    def test_its_files_are_there_and_belong_to_the_core(self) -> None:
+        for file in ci_slice.TESTS:
+            assert "pytest.mark.core" in (TOP / file).read_text(), file
+
+    def test_ci_runs_it(self) -> None:
+        assert "make matrix-slice" in (TOP / ".ci" / "run").read_text()
+
+    def test_it_is_left_out_where_that_api_server_was_never_built(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("KUBE_RENDEZVOUS_CACHE", str(tmp_path))
+        assert ci_slice.main() == 0
+        assert "make matrix CELLS=kubernetes=1.31" in capsys.readouterr().err
+
+
+class TestTheBounds:
+    """What is promised is what was run: each bound names a version whose cell is green, or was not run yet."""
+
+    def test_the_chart_asks_for_the_oldest_kubernetes_of_the_matrix_and_that_is_green(self) -> None:
+        chart = yaml.safe_load((TOP / "deploy" / "helm" / "kube-rendezvous" / "Chart.yaml").read_text())
+        oldest = next(cell for cell in all_cells() if cell.axis == KUBERNETES)
+        assert chart["kubeVersion"] == f">={oldest.value}.0-0"
+        assert {one.cell: one.colour for one in read_results().outcomes}[oldest] is Colour.GREEN
+
+    def test_the_package_asks_for_the_oldest_python_of_the_matrix_and_names_those_that_were_run(self) -> None:
+        project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+        assert project["requires-python"] == f">={PYTHONS[0]}"
+        named = {line.rpartition(" ")[2] for line in project["classifiers"] if "Python :: 3." in line}
+        green = {one.value for one in read_results().outcomes if (one.axis, one.colour) == (PYTHON, Colour.GREEN)}
+        assert named == {PYTHONS[0], *green}, "3.11 is what everything is developed with"
 
 
 class TestTheTable:
