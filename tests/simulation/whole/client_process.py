@@ -158,10 +158,10 @@ class Client:
         self.phase, self._failed = Phase.RUNNING, False
         world.say(f"{self.label} runs round {self.me.held_round}")
         while not self._failed:
-            told = handler.wait_for_interruption(rng.uniform(0.5, 3.0))
+            handler.wait_for_interruption(rng.uniform(0.5, 3.0))
             if not self.alive:
                 return False
-            if told is not None or handler.num_nodes_waiting():
+            if handler.num_nodes_waiting():  # all that torchrun asks
                 self._told(handler.rendezvous)
                 break
             seen = handler.rendezvous

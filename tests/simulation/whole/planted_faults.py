@@ -7,13 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from kube_rendezvous.cluster.watch_protocol import Object
-from kube_rendezvous.membership.session import Session
 from kube_rendezvous.resources import BootstrapStore, Member, Rendezvous, RendezvousStatus
 from kube_rendezvous_core import Decision, ObservedMember, Surroundings
 from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
-from kube_rendezvous_operator.shell.reconciling import member_deletion, reconciler, sweeper
-from kube_rendezvous_operator.shell.watching.member_cache import MemberCache
+from kube_rendezvous_operator.shell.reconciling import reconciler
+from simulation.whole.broken_shells import BROKEN
 from simulation.whole.simulated_modules import Replacement
 
 
@@ -39,6 +37,14 @@ class Fault(StrEnum):
     DOMAIN_SPLIT = "domain split"
     INTERVAL_SHRINKS_AT_ONCE = "heartbeat interval shrinks at once"
     MAX_ROUNDS_IGNORED = "maxRounds ignored"
+    WAKE_UP_LOST = "what wakes a rendezvous while it is handled is forgotten"
+    CONFIRMED_FROM_CACHE = "the second look reads nothing"
+    EXPELLED_UNNOTICED = "a client does not notice that its Member is gone"
+    HEARTBEAT_GIVES_UP = "one failed heartbeat is the last"
+    WATCH_GIVES_UP = "a watch that fails is not opened again"
+    INTERRUPTION_UNHEARD = "a client is deaf to interrupts"
+    NAME_REUSED = "a client joins again under its old name"
+    REJOIN_TOO_OLD = "a client waits again after the round before its own"
 
 
 def planted(faults: frozenset[Fault], at_start: Callable[[], bool]) -> list[Replacement]:
@@ -52,7 +58,7 @@ def planted(faults: frozenset[Fault], at_start: Callable[[], bool]) -> list[Repl
         return []
     found: list[Replacement] = [(reconciler, "decide", _faulty(reconciler.decide, faults, at_start))]
     for fault in sorted(faults):
-        found += _BROKEN.get(fault, [])
+        found += BROKEN.get(fault.name, [])
     return found
 
 
@@ -83,34 +89,6 @@ class _Sure(Decision):
     @property
     def doubtful(self) -> bool:
         return False
-
-
-def _unfenced(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
-    body = _status_body(rendezvous, status)
-    return {**body, "metadata": {key: text for key, text in body["metadata"].items() if key != "resourceVersion"}}
-
-
-def _kept_over_relist(self: MemberCache, objects: list[Object]) -> None:
-    for obj in objects:
-        self.changed(obj)
-    self.synced.set()
-
-
-_status_body = reconciler._status_body
-_BROKEN: dict[Fault, list[Replacement]] = {
-    Fault.NO_FENCE: [(reconciler, "_status_body", _unfenced)],
-    Fault.CACHE_KEPT_OVER_RELIST: [(MemberCache, "relisted", _kept_over_relist)],
-    Fault.DELETE_WITHOUT_PRECONDITION: [
-        (member_deletion, "preconditions", lambda _: {}),
-        (sweeper, "_READS_THE_RENDEZVOUS", frozenset()),
-    ],
-    Fault.CLIENT_NEVER_REJOINS: [(Session, "rejoin", lambda *_: None)],
-    Fault.SILENCE_COUNTED_WHILE_CUT: [
-        (MemberCache, "troubled", lambda *_: None),
-        (MemberCache, "doubt", lambda *_: None),
-        (MemberCache, "count_anew", lambda *_: None),
-    ],
-}
 
 
 def blind(faults: frozenset[Fault], known: Rendezvous, *, at_start: bool) -> Rendezvous:

@@ -29,6 +29,14 @@ FOUND_AS = {
     Fault.STANDBY_IGNORED: "standby.max allows",
     Fault.DOMAIN_SPLIT: "a domain is split|ranks moved|survived and lost rank",
     Fault.MAX_ROUNDS_IGNORED: "more than maxRounds",
+    Fault.WAKE_UP_LOST: "no round stands",
+    Fault.CONFIRMED_FROM_CACHE: "but all are there",
+    Fault.EXPELLED_UNNOTICED: "no round stands",
+    Fault.HEARTBEAT_GIVES_UP: "lives and was expelled for HeartbeatLost",
+    Fault.WATCH_GIVES_UP: "no round stands",
+    Fault.INTERRUPTION_UNHEARD: "no round stands",
+    Fault.NAME_REUSED: "no round stands",
+    Fault.REJOIN_TOO_OLD: "no round stands",
     Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
 }
 

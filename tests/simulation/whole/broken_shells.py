@@ -1,0 +1,83 @@
+"""Plausible bugs in what surrounds the pure cores: caches, queue, reconciler, watch, session, heartbeat.
+
+Each replaces a function of the shipped code by one that lacks what a comment or a rule there asks for.
+"""
+
+from typing import Any
+
+from kube_rendezvous.cluster import ApiFailureError
+from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.cluster.watcher import Watcher
+from kube_rendezvous.membership import session
+from kube_rendezvous.membership.session import Session
+from kube_rendezvous.resources import Rendezvous, RendezvousStatus
+from kube_rendezvous_operator.shell.reconciling import member_deletion, reconciler, sweeper
+from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
+from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
+from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
+from simulation.whole.simulated_modules import Replacement
+
+_status_body, _wake = reconciler._status_body, WakeQueue.wake
+_renew, _rejoin, _patch = Session._renew, Session.rejoin, session.patch_member
+
+
+def _unfenced(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
+    body = _status_body(rendezvous, status)
+    return {**body, "metadata": {key: text for key, text in body["metadata"].items() if key != "resourceVersion"}}
+
+
+def _kept_over_relist(self: MemberCache, objects: list[Object]) -> None:
+    for obj in objects:
+        self.changed(obj)
+    self.synced.set()
+
+
+def _lost_while_handled(self: WakeQueue[Key], key: Key, after: float = 0.0) -> None:
+    if key not in self._handled:
+        _wake(self, key, after)
+
+
+def _gives_up_heartbeat(self: Session, timeout: float) -> None:
+    try:
+        _renew(self, timeout)
+    except ApiFailureError:
+        self._heartbeat._stop.set()
+        raise
+
+
+def _gives_up_watch(self: Watcher, failure: ApiFailureError) -> None:
+    self._listener.troubled(failure)
+    self._stop.set()
+
+
+def _as_if_there(*request: Any) -> bool:
+    _patch(*request)
+    return True
+
+
+def _too_old(self: Session, after_round: int, port: int, deadline: float) -> None:
+    _rejoin(self, after_round - 1, port, deadline)
+
+
+BROKEN: dict[str, list[Replacement]] = {
+    "NO_FENCE": [(reconciler, "_status_body", _unfenced)],
+    "CACHE_KEPT_OVER_RELIST": [(MemberCache, "relisted", _kept_over_relist)],
+    "DELETE_WITHOUT_PRECONDITION": [
+        (member_deletion, "preconditions", lambda _: {}),
+        (sweeper, "_READS_THE_RENDEZVOUS", frozenset()),
+    ],
+    "SILENCE_COUNTED_WHILE_CUT": [
+        (MemberCache, "troubled", lambda *_: None),
+        (MemberCache, "doubt", lambda *_: None),
+        (MemberCache, "count_anew", lambda *_: None),
+    ],
+    "WAKE_UP_LOST": [(WakeQueue, "wake", _lost_while_handled)],
+    "CONFIRMED_FROM_CACHE": [(Reconciler, "_read_members", lambda *_: None)],
+    "CLIENT_NEVER_REJOINS": [(Session, "rejoin", lambda *_: None)],
+    "EXPELLED_UNNOTICED": [(session, "patch_member", _as_if_there)],
+    "HEARTBEAT_GIVES_UP": [(Session, "_renew", _gives_up_heartbeat)],
+    "WATCH_GIVES_UP": [(Watcher, "_recover", _gives_up_watch)],
+    "INTERRUPTION_UNHEARD": [(session, "nodes_waiting", lambda *_: 0)],
+    "NAME_REUSED": [(session, "_NAME_RANDOM", 0)],
+    "REJOIN_TOO_OLD": [(Session, "rejoin", _too_old)],
+}
