@@ -16,6 +16,7 @@ from rendezvous_matrix.running import run
 TESTS = (
     "tests/integration/test_crds.py",
     "tests/integration/test_versions.py",
+    "tests/integration/test_scripted_exchanges.py",
     "tests/integration/handlers/test_losses.py",
 )
 

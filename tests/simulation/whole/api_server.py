@@ -156,7 +156,7 @@ class ApiServer:
             version, left = self._pages.pop(token)
         else:
             wanted = selected(query.get("fieldSelector", ""))
-            version, left = self.version, [obj for obj in self.objects[plural].values() if wanted(obj)]
+            version, left = self.version, [obj for _, obj in sorted(self.objects[plural].items()) if wanted(obj)]
         limit = int(query.get("limit", "0")) or len(left)
         meta = {"resourceVersion": str(version)}
         if len(left) > limit:
