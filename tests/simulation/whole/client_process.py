@@ -25,7 +25,7 @@ from simulation.whole.api_server import NAMESPACE
 from simulation.whole.invariants import BrokenError, Invariants
 from simulation.whole.pods_and_nodes import Home
 from simulation.whole.simulated_modules import Replacement
-from simulation.whole.simulated_runtime import Process, current_process, pause
+from simulation.whole.simulated_runtime import Process, current_owner, pause
 from simulation.whole.wire import Wire
 from simulation.whole.world import NAME, World
 
@@ -204,7 +204,7 @@ class _Wishing(Settling):
     """Creates what the scenario wishes for, which no settings can say."""
 
     def _wished_spec(self) -> dict[str, Any]:
-        return spec_to_json(_here().wish)
+        return spec_to_json(current_owner(Client).wish)
 
 
 class _Socket:
@@ -236,16 +236,8 @@ class _Silent:
         """There is nothing to cancel."""
 
 
-def _here() -> Client:
-    process = current_process()
-    assert process is not None
-    client = process.owner
-    assert isinstance(client, Client)
-    return client
-
-
 def _identify(*_: object, **__: object) -> Identity:
-    client = _here()
+    client = current_owner(Client)
     home = client.home
     return Identity(client.label, home.pod_uid, home.pod_uid, home.node, home.slot, f"{client.label}.sim")
 
@@ -256,7 +248,7 @@ def without_sockets() -> list[Replacement]:
         (shipped, "Settling", _Wishing),
         (shipped, "Farewell", _Silent),
         (shipped, "identify", _identify),
-        (shipped, "listen_for_the_store", lambda: _Socket(1 + _here().place)),
+        (shipped, "listen_for_the_store", lambda: _Socket(1 + current_owner(Client).place)),
         (shipped, "port_of", lambda socket: socket.port),
         (session, "take_place", lambda *_, **__: _Lock()),
     ]

@@ -24,7 +24,7 @@ from simulation.whole.api_server import NAMESPACE, RefusalError
 from simulation.whole.invariants import BrokenError, Invariants
 from simulation.whole.policy_invariants import Decided, PolicyInvariants
 from simulation.whole.simulated_modules import Replacement
-from simulation.whole.simulated_runtime import Process, current_process
+from simulation.whole.simulated_runtime import Process, current_owner
 from simulation.whole.wire import Wire
 from simulation.whole.world import NAME, World
 
@@ -172,25 +172,17 @@ def _drive(coroutine: Coroutine[Any, Any, None]) -> None:
     raise AssertionError("it waits for something that is not simulated")
 
 
-def _here() -> Operator:
-    process = current_process()
-    assert process is not None
-    operator = process.owner
-    assert isinstance(operator, Operator)
-    return operator
-
-
 class _Observed(Reconciler):
     """Says what it decides on."""
 
     def _decide(self, key: Key, rendezvous: Rendezvous) -> Verdict:
-        _here().decides(rendezvous)
+        current_owner(Operator).decides(rendezvous)
         return super()._decide(key, rendezvous)
 
 
 def decides_first() -> bool:
     """Whether the operator that asks has not decided before."""
-    operator = _here()
+    operator = current_owner(Operator)
     first, operator.looked_once = not operator.looked_once, True
     return first
 
@@ -200,11 +192,11 @@ def observed() -> list[Replacement]:
     delete, counts = reconciler.delete_member, app.Operator._counts
 
     def delete_member(connection: Connection, expulsion: Expulsion) -> bool:
-        _here().expelling[expulsion.member.name] = expulsion
+        current_owner(Operator).expelling[expulsion.member.name] = expulsion
         return delete(connection, expulsion)
 
     def with_neighbours(self: app.Operator) -> dict[Key, int]:
-        return {**counts(self), **_here().neighbours()}
+        return {**counts(self), **current_owner(Operator).neighbours()}
 
     return [
         (app, "Reconciler", _Observed),

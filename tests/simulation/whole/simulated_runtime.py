@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -20,6 +20,9 @@ LONGEST_TURN_LAG = 0.0005
 
 SHORTEST_WAIT = 1e-6
 """Seconds: no wait takes no time, or a loop that waits for less than the clock can tell would never end."""
+
+
+Owner = TypeVar("Owner")
 
 
 class Killed(BaseException):
@@ -75,6 +78,15 @@ def current_process() -> Process | None:
     """Whose thread runs; None: the simulation itself does."""
     task = getcurrent()
     return task.thread.process if isinstance(task, _Task) else None
+
+
+def current_owner(kind: type[Owner]) -> Owner:
+    """What the process whose thread runs belongs to: one of this kind."""
+    process = current_process()
+    assert process is not None
+    owner = process.owner
+    assert isinstance(owner, kind)
+    return owner
 
 
 def check_alive() -> None:

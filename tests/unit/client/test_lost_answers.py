@@ -2,8 +2,11 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.membership.identity import Identity
@@ -44,23 +47,31 @@ class LosesAnswers(ScriptedConnection):
         """Nothing is open."""
 
 
-def test_who_joins_beats_from_the_first_try_on_and_is_there_once() -> None:
-    connection = LosesAnswers()
+@pytest.fixture
+def connection() -> LosesAnswers:
+    """Loses the answer of each join until a heartbeat has come."""
+    return LosesAnswers()
+
+
+@pytest.fixture
+def session(connection: LosesAnswers) -> Iterator[Session]:
+    """Over that connection."""
     session = Session(connection, "ns", "run", Identity("node", "", "", "", "", "127.0.0.1"))  # type: ignore[arg-type]
     session.start()
+    yield session
+    session.stop()
+
+
+def test_who_joins_beats_from_the_first_try_on_and_is_there_once(connection: LosesAnswers, session: Session) -> None:
     deadline = time.monotonic() + LIMIT_SECONDS
     session.wait_for_list(deadline)
     session.join(29500, deadline)
-    session.stop()
     assert connection.beaten.is_set(), "its heartbeat did not wait for an answer that is lost again and again"
     assert connection.made == {session.me.name}
     assert not session.me.expelled
 
 
-def test_whoever_waits_until_it_has_joined_or_joined_again_hears_it_although_no_event_comes() -> None:
-    connection = LosesAnswers()
-    session = Session(connection, "ns", "run", Identity("node", "", "", "", "", "127.0.0.1"))  # type: ignore[arg-type]
-    session.start()
+def test_whoever_waits_until_it_has_joined_or_joined_again_hears_it_although_no_event_comes(session: Session) -> None:
     deadline = time.monotonic() + LIMIT_SECONDS
     session.wait_for_list(deadline)
     with ThreadPoolExecutor(1) as pool:
@@ -70,4 +81,3 @@ def test_whoever_waits_until_it_has_joined_or_joined_again_hears_it_although_no_
         again = pool.submit(session.wait_until, lambda: session.me.after_round == 1, LIMIT_SECONDS)
         session.rejoin(1, 29500, deadline)
         assert again.result(BEFORE_ANY_EVENT_SECONDS)
-    session.stop()
