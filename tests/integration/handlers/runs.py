@@ -148,6 +148,10 @@ class Run:
         answer = self._connection.request("GET", f"/api/v1/namespaces/{self.namespace}/events", query=query)
         return [item["message"] for item in answer["items"]]
 
+    def until_told(self, reason: str, text: str, times: int = 1) -> None:
+        """Wait until so many Events with this reason say that: they are posted beside the status, often after it."""
+        eventually(lambda: sum(text in message for message in self.events(reason)) >= times, f"Event {reason}: {text}")
+
     @property
     def _path(self) -> str:
         return object_path(RENDEZVOUS_PLURAL, self.namespace, self.name)

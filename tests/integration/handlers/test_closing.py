@@ -73,6 +73,7 @@ def test_what_a_member_closed_opens_again_when_all_are_gone_and_round_numbers_go
             assert one.handler.shutdown()
         run.until(lambda status: status.closed and status.closed.reopens_on_join, "it waits for the next Job")
     assert not node().handler.is_closed(), "what the next join would open is not closed"
+    run.until_told("Reopened", "", times=2)
     assert len(run.events("Reopened")) == 2
 
 

@@ -37,7 +37,7 @@ def test_a_member_whose_heartbeat_stops_is_lost_after_three_intervals_and_the_ot
     eventually(lambda: all(one.told for one in others), "the others are told")
     assert 1.9 < time.monotonic() - began < 3 + AT_ONCE_SECONDS
     meet(*others)
-    assert any(f"{name} has sent no heartbeat for 3 s" in message for message in run.events("HeartbeatLost"))
+    run.until_told("HeartbeatLost", f"{name} has sent no heartbeat for 3 s")
     assert not run.has_member(name)
 
 
@@ -82,7 +82,7 @@ def test_a_handler_that_is_dropped_without_a_word_says_that_it_leaves_and_does_n
     eventually(lambda: stays.told, "the other is told", AT_ONCE_SECONDS)
     meet(stays)
     assert run.status.closed is None
-    assert f"{name} left" in run.events("MemberLeft")[0]
+    run.until_told("MemberLeft", f"{name} left")
 
 
 @pytest.fixture
@@ -124,4 +124,4 @@ def test_a_new_incarnation_in_the_same_pod_and_slot_replaces_the_old_one_at_once
     assert name not in members
     assert {member.pod_uid for member in members.values()} == {pod_uid}
     assert all(member.name.startswith("trainer-0-") for member in members.values())
-    assert any(f"{name} was replaced by" in message for message in run.events("MemberSuperseded"))
+    run.until_told("MemberSuperseded", f"{name} was replaced by")
