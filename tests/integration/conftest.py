@@ -72,9 +72,8 @@ def empty(kubectl: Kubectl, namespace: str) -> None:
     A server ends a request after a minute, whatever is deleted by then; the next one goes on.
     """
     for plural in (RENDEZVOUS_PLURAL, MEMBER_PLURAL):
-        for _ in range(10):
-            if kubectl("delete", "--raw", collection_path(plural, namespace)).returncode == 0:
-                break
+        attempts = (kubectl("delete", "--raw", collection_path(plural, namespace)) for _ in range(10))
+        assert any(attempt.returncode == 0 for attempt in attempts), f"{plural} of {namespace} are still being deleted"
 
 
 @pytest.fixture(scope="module")

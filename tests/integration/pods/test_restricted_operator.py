@@ -53,6 +53,16 @@ def test_without_the_right_to_see_pods_and_nodes_heartbeats_decide(
         run.close()
 
 
+def form_a_round_that_wishes_for_topology(
+    run: PodRun, pods: PodObjects, member: Callable[[Identity], PodMember]
+) -> None:
+    """Until the condition says that the wish cannot be met."""
+    run.create(minNodes=2, heartbeatSeconds=1, ranking={"topologyKeys": ["topology.kubernetes.io/zone"]})
+    joins = [member(pods.run(name, "run")).join() for name in ("trainer-0", "trainer-1")]
+    assert sorted(join.result(LIMIT).rank for join in joins) == [0, 1]
+    eventually(lambda: any(c.type == "TopologyUnknown" for c in run.status.conditions), "it is said")
+
+
 def test_a_wish_for_topology_without_the_right_to_see_nodes_is_said_in_a_condition_and_the_round_is_formed(
     run: PodRun,
     pods: PodObjects,
@@ -64,10 +74,7 @@ def test_a_wish_for_topology_without_the_right_to_see_nodes_is_said_in_a_conditi
     kubeconfig = kubeconfig_for("operator", *RIGHTS)
     log = tmp_path / "operator.log"
     with OperatorProcess(kubeconfig, log=log, arguments=["--namespace", namespace]) as operator:
-        run.create(minNodes=2, heartbeatSeconds=1, ranking={"topologyKeys": ["topology.kubernetes.io/zone"]})
-        joins = [member(pods.run(name, "run")).join() for name in ("trainer-0", "trainer-1")]
-        assert sorted(join.result(LIMIT).rank for join in joins) == [0, 1]
-        eventually(lambda: any(c.type == "TopologyUnknown" for c in run.status.conditions), "it is said")
+        form_a_round_that_wishes_for_topology(run, pods, member)
         (condition,) = (c for c in run.status.conditions if c.type == "TopologyUnknown")
         assert (condition.status, condition.reason) == ("True", "NodesNotVisible")
         assert "topologyKeys topology.kubernetes.io/zone" in condition.message
@@ -88,10 +95,7 @@ def test_an_operator_that_is_told_not_to_watch_nodes_asks_for_none_and_says_so(
     kubeconfig = kubeconfig_for("operator", *RIGHTS)
     log = tmp_path / "operator.log"
     with OperatorProcess(kubeconfig, log=log, arguments=["--namespace", namespace, "--no-nodes"]) as operator:
-        run.create(minNodes=2, heartbeatSeconds=1, ranking={"topologyKeys": ["topology.kubernetes.io/zone"]})
-        joins = [member(pods.run(name, "run")).join() for name in ("trainer-0", "trainer-1")]
-        assert sorted(join.result(LIMIT).rank for join in joins) == [0, 1]
-        eventually(lambda: any(c.type == "TopologyUnknown" for c in run.status.conditions), "it is said")
+        form_a_round_that_wishes_for_topology(run, pods, member)
         metrics = operator.page("/metrics")
         assert 'kube_rendezvous_watch_restarts_total{reason="refused",resource="pods"}' in metrics
         assert 'resource="nodes"' not in metrics
