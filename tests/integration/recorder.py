@@ -26,6 +26,8 @@ from kube_rendezvous.resources import (
 )
 from kube_rendezvous.resources.names import collection_path
 
+CAUGHT_UP_SECONDS = 10.0
+
 
 class Recorder:
     """Watches all Rendezvous and Members of a namespace and judges them, for use in a ``with`` statement.
@@ -56,9 +58,9 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        violations = self.violations()
         for watcher in self._watchers:
             watcher.stop()
-        violations = self.violations()
         if violations and kind is not None:
             assert error is not None
             error.add_note("Broken invariants:\n" + "\n".join(violations))
@@ -66,8 +68,13 @@ class Recorder:
             raise AssertionError("\n".join(violations))
 
     def violations(self) -> list[str]:
-        """A sentence for each invariant that was broken so far."""
+        """A sentence for each invariant that was broken so far.
+
+        Members are watched beside the Rendezvous: what a round rests on may be told a moment after the round. That
+        mends no round that came too early, since an invariant goes by the versions.
+        """
         with self._changed:
+            self._changed.wait_for(lambda: not self._invariants.violations(), CAUGHT_UP_SECONDS)
             return self._invariants.violations()
 
     def forget(self, name: str) -> None:
