@@ -1,6 +1,8 @@
 """The bootstrap store of a round as torch's TCPStore: served by rank 0, its keys private to the round."""
 
 import functools
+import logging
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -13,8 +15,12 @@ from kube_rendezvous.api import Store
 from kube_rendezvous.every_address import loopback_of
 from kube_rendezvous.membership.standing import Place
 
+_log = logging.getLogger(__name__)
+
 _FIRST_TRY_SECONDS = 5.0
 _LONGEST_TRY_SECONDS = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+_WARN_SECONDS = 10.0
 
 
 def open_tcp_store(
@@ -49,7 +55,7 @@ def _serve(place: Place, listening: socket.socket) -> dist.TCPStore:
 def _connect(place: Place, given_up: Callable[[], bool]) -> dist.TCPStore | None:
     """Connect in tries of limited length: a store whose host has just died must not hold us."""
     seconds = _FIRST_TRY_SECONDS
-    while not given_up():
+    while _somebody_listens(place, given_up):
         try:
             return dist.TCPStore(
                 host_name=place.store.address,
@@ -60,5 +66,32 @@ def _connect(place: Place, given_up: Callable[[], bool]) -> dist.TCPStore | None
             )
         except (dist.DistError, RuntimeError):
             seconds = min(_LONGEST_TRY_SECONDS, seconds * 2)
-            time.sleep(0.05)
+            time.sleep(_FIRST_PAUSE)
     return None
+
+
+def _somebody_listens(place: Place, given_up: Callable[[], bool]) -> bool:
+    """Wait for the store's port to be open; False: the round is given up first.
+
+    Torch's client is not for waiting: nothing interrupts it, it comes back after up to three times its limit, and a
+    thread that comes back from it while Python ends aborts the process.
+    """
+    pause, warn_after = _FIRST_PAUSE, time.monotonic() + _WARN_SECONDS
+    while not given_up():
+        try:
+            socket.create_connection((place.store.address, place.store.port), timeout=_FIRST_TRY_SECONDS).close()
+            return True
+        except OSError as error:
+            if time.monotonic() >= warn_after:
+                warn_after = math.inf
+                _log.warning(
+                    "round %d waits for its bootstrap store at %s, port %d: %s. Is that host alive, and does a "
+                    "NetworkPolicy let members connect to each other?",
+                    place.round,
+                    place.store.address,
+                    place.store.port,
+                    error,
+                )
+        time.sleep(pause)
+        pause = min(_LONGEST_PAUSE, pause * 1.5)
+    return False

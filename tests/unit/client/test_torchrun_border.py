@@ -128,15 +128,38 @@ def test_rank_0_serves_on_its_listening_socket_and_the_others_reach_it(
     assert not other.check(["key"]), "the keys of a round are its own"
 
 
-def test_a_store_that_nobody_serves_is_given_up_when_its_round_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp_store, "_FIRST_TRY_SECONDS", 0.2)
+@pytest.fixture
+def unserved_port() -> int:
+    """One at which nobody listens."""
     with listen_for_the_store() as listening:
-        port = port_of(listening)
+        return port_of(listening)
+
+
+def test_a_store_that_nobody_serves_is_given_up_when_its_round_is(unserved_port: int) -> None:
     asked: list[None] = []
 
     def given_up() -> bool:
         asked.append(None)
-        return len(asked) > 1
+        return len(asked) > 3
 
-    assert tcp_store.open_tcp_store(place(1, port, "127.0.0.1"), None, timeout=5.0, given_up=given_up) is None
-    assert len(asked) == 2
+    where = place(1, unserved_port, "127.0.0.1")
+    assert tcp_store.open_tcp_store(where, None, timeout=5.0, given_up=given_up) is None
+    assert len(asked) == 4
+
+
+def test_torch_is_not_asked_for_a_store_before_somebody_listens(
+    unserved_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client cannot be interrupted, and comes back after three times the limit it was given."""
+    asked_of_torch: list[object] = []
+    monkeypatch.setattr(tcp_store.dist, "TCPStore", lambda **what: asked_of_torch.append(what))
+    over = iter([False] * 3 + [True])
+    where = place(1, unserved_port, "127.0.0.1")
+    assert tcp_store.open_tcp_store(where, None, timeout=5.0, given_up=lambda: next(over)) is None
+    assert asked_of_torch == []
+
+
+def test_a_store_whose_host_has_no_address_yet_is_waited_for() -> None:
+    over = iter([False] * 3 + [True])
+    where = place(1, 1, "nobody.invalid")
+    assert tcp_store.open_tcp_store(where, None, timeout=5.0, given_up=lambda: next(over)) is None
