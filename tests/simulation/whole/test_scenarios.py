@@ -1,13 +1,20 @@
 """The operator and the client that ship, together: whatever fails, no invariant breaks, and after it a round stands."""
 
+import threading
 from collections import Counter
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from integration.handlers.eventually import eventually
+from kube_rendezvous.membership.farewell import Farewell
+from kube_rendezvous.membership.session import Session
 from simulation.whole.invariants import BrokenError
 from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, fails
+from simulation.whole.simulated_modules import replaced, replacements
 
 SCENARIOS = 500
 """A quarter of a second each: `make simulate SEEDS=A:B` runs more."""
@@ -68,6 +75,20 @@ def test_a_seed_gives_the_same_scenario_every_time() -> None:
         Scenario(7, trace=trace.append).run()
     assert traces[0] == traces[1]
     assert traces[0]
+
+
+def test_a_handler_of_another_test_that_is_collected_meanwhile_takes_no_part() -> None:
+    class Handler:
+        """Of a session that has not joined."""
+
+    made: list[threading.Thread] = []
+    session = SimpleNamespace(me=SimpleNamespace(name=""), stop=lambda: made.append(threading.current_thread()))
+    handler = Handler()
+    Farewell(handler, cast(Session, session))
+    with replaced(replacements(Scenario(7).world)):
+        del handler
+    eventually(lambda: made, "it has said goodbye")
+    assert [thread.name for thread in made] == ["rendezvous-farewell"]
 
 
 def test_on_many_cores_the_first_broken_seed_ends_it_and_is_told() -> None:
