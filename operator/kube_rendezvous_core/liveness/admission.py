@@ -8,6 +8,7 @@ because a label or the spec was edited.
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kube_rendezvous.resources import Member, Rendezvous
 from kube_rendezvous.resources.admission_spec import AdmittedAddresses, AdmittedPods
@@ -88,6 +89,7 @@ def _refusal(rendezvous: Rendezvous, seen: ObservedMember, surroundings: Surroun
     return ""
 
 
+@lru_cache(maxsize=4096)
 def _is_nobodys(address: str) -> bool:
     """Whether no node can be reached there by others, such as a cloud's metadata service."""
     try:

@@ -24,9 +24,9 @@ def plausible(
     return replace(
         status,
         forming=_plausible(status.forming, spec, longest_stop, now) if status.forming is not None else None,
-        recent_losses=tuple(replace(loss, at=min(loss.at, now)) for loss in status.recent_losses),
-        comings=tuple(replace(coming, at=min(coming.at, now)) for coming in status.comings),
-        history=tuple(replace(past, formed_at=min(past.formed_at, now)) for past in status.history),
+        recent_losses=tuple(replace(loss, at=now) if loss.at > now else loss for loss in status.recent_losses),
+        comings=tuple(replace(coming, at=now) if coming.at > now else coming for coming in status.comings),
+        history=tuple(replace(past, formed_at=now) if past.formed_at > now else past for past in status.history),
     )
 
 

@@ -10,8 +10,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from functools import partial
+from operator import attrgetter
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
@@ -33,6 +34,9 @@ MOST_MEMBERS = 10_000
 
 MOST_MEMBERS_OF_A_POD = 64
 """One for each handler in it, and their ghosts."""
+
+_LASTING = attrgetter(*(field.name for field in fields(Member) if field.name not in ("renew_time", "resource_version")))
+"""What a heartbeat alone does not change."""
 
 
 @dataclass(slots=True)
@@ -381,5 +385,4 @@ class MemberCache:
 
 
 def _more_than_heartbeat(before: Member, after: Member) -> bool:
-    same = replace(before, renew_time=after.renew_time, resource_version=after.resource_version)
-    return same != after
+    return _LASTING(before) != _LASTING(after)
