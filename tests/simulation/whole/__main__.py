@@ -13,13 +13,15 @@ import sys
 import time
 from collections import deque
 
+from simulation.whole.elections import Elections
 from simulation.whole.invariants import BrokenError
 from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.planted_faults import Fault
-from simulation.whole.scenario import Scenario
+from simulation.whole.scenario import Scenario, Shortened
+from simulation.whole.shorter_story import Shortener
 from simulation.whole.shrinking_intervals import ShrinkingIntervals
 
-SCHEDULES: dict[str, type[Scenario]] = {"everything": Scenario, "shrinking": ShrinkingIntervals}
+SCHEDULES: dict[str, type[Scenario]] = {"everything": Scenario, "shrinking": ShrinkingIntervals, "elections": Elections}
 STORY_LINES = 80
 PROGRESS_SECONDS = 10.0
 
@@ -35,6 +37,10 @@ def _range(text: str) -> range:
     return seeds
 
 
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset(map(int, text.split(",")))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run what was asked for and tell."""
     parser = argparse.ArgumentParser(prog="python -m simulation.whole", description=(__doc__ or "").partition("\n")[0])
@@ -43,11 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
     which.add_argument("--seeds", type=_range, metavar="FIRST:END", help="run the schedules FIRST to END - 1")
     parser.add_argument("--schedule", choices=SCHEDULES, default="everything", help="default: %(default)s")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="default: one a core, %(default)s")
+    parser.add_argument("--members", type=int, help="with --seed: only so many at first")
+    parser.add_argument(
+        "--without", type=_numbers, default=frozenset(), help="with --seed: leave these blows out: 1,5,7"
+    )
     parser.add_argument("--fault", type=Fault, action="append", default=[], help="break this: " + ", ".join(Fault))
     asked = parser.parse_args(arguments)
     faults, schedule = frozenset(asked.fault), SCHEDULES[asked.schedule]
     if asked.seed is not None:
-        return _story(asked.seed, faults, schedule, sys.maxsize)
+        return _story(asked.seed, faults, schedule, sys.maxsize, Shortened(asked.members, asked.without))
     began = shown = time.monotonic()
 
     def tell(tally: Tally) -> None:
@@ -66,11 +76,18 @@ def main(arguments: list[str] | None = None) -> int:
     if broken is None:
         sys.stdout.write("Nothing was broken\n")
         return 0
-    sys.stdout.write(f"seed {broken.seed} is broken: {broken.text}\nThe end of its story:\n")
-    _story(broken.seed, faults, schedule, STORY_LINES)
+    sys.stdout.write(f"seed {broken.seed} is broken: {broken.text}\nIt is being made short …\n")
+    short = Shortener(broken.seed, faults, schedule).shortest()
+    sys.stdout.write("The end of its shortest story:\n")
+    _story(broken.seed, faults, schedule, STORY_LINES, short)
     again = ["python", "-m", "simulation.whole", "--schedule", asked.schedule, "--seed", str(broken.seed)]
     again += [f"--fault={fault}" for fault in faults]
-    sys.stdout.write(f"All of it, in tests/: {shlex.join(again)}\n")
+    sys.stdout.write(f"The whole schedule, in tests/: {shlex.join(again)}\n")
+    if short.members is not None:
+        again.append(f"--members={short.members}")
+    if short.without:
+        again.append(f"--without={','.join(map(str, sorted(short.without)))}")
+    sys.stdout.write(f"The short one, in tests/: {shlex.join(again)}\n")
     return 1
 
 
@@ -79,12 +96,12 @@ def _line(tally: Tally, seconds: float, wanted: int) -> str:
     return f"{tally.schedules:,} of {wanted:,} schedules, {rate:.0f} a second, {seconds:.0f} s"
 
 
-def _story(seed: int, faults: frozenset[Fault], schedule: type[Scenario], lines: int) -> int:
+def _story(seed: int, faults: frozenset[Fault], schedule: type[Scenario], lines: int, shortened: Shortened) -> int:
     """What happens under one seed, at most its last ``lines`` lines; the exit status."""
     told: deque[str] = deque(maxlen=lines)
     code = 0
     try:
-        schedule(seed, faults, told.append).run()
+        schedule(seed, faults, told.append, shortened).run()
     except BrokenError as broken:
         told.append(f"BROKEN: {broken}")
         code = 1

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
@@ -16,7 +17,13 @@ from kube_rendezvous.resources.timestamps import format_time
 
 Object = dict[str, Any]
 
-KINDS = {RENDEZVOUS_PLURAL: "Rendezvous", MEMBER_PLURAL: "RendezvousMember", "pods": "Pod", "nodes": "Node"}
+KINDS = {
+    RENDEZVOUS_PLURAL: "Rendezvous",
+    MEMBER_PLURAL: "RendezvousMember",
+    "pods": "Pod",
+    "nodes": "Node",
+    "leases": "Lease",
+}
 NAMESPACE = "sim"
 
 
@@ -53,14 +60,6 @@ class Event:
     seconds: float
     type: str
     object: Object
-    _line: bytes = b""
-
-    @property
-    def line(self) -> bytes:
-        """Made once: it goes to many."""
-        if not self._line:
-            self._line = json.dumps({"type": self.type, "object": self.object}).encode() + b"\n"
-        return self._line
 
 
 @dataclass(slots=True)
@@ -185,6 +184,8 @@ class ApiServer:
     def _replace(self, plural: str, name: str, body: Object, part: str) -> Object:
         known = self._read(plural, name)
         _check(known, {key: body["metadata"].get(key) for key in ("uid", "resourceVersion")})
+        if plural == "leases":
+            return self._change(plural, name, known, {**known, "spec": body["spec"]})
         assert part == "status", "only a status is ever replaced"
         return self._change(plural, name, known, {**known, "status": body["status"]})
 
@@ -221,6 +222,7 @@ class ApiServer:
         self._changed(plural, event)
 
 
+@lru_cache(maxsize=4096)
 def parse_path(path: str) -> tuple[str, str, str]:
     """Collection, name and subresource; "" where there is none."""
     parts = path.strip("/").split("/")

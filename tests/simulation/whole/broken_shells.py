@@ -11,12 +11,16 @@ from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership import session
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
+from kube_rendezvous_operator.shell.leading import lease_protocol
+from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
+from kube_rendezvous_operator.shell.leading.lease_protocol import LeaseProtocol, LeaseRecord
 from kube_rendezvous_operator.shell.reconciling import member_deletion, reconciler, sweeper
 from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
 from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
 from simulation.whole.simulated_modules import Replacement
 
+_read = LeaseProtocol.read
 _status_body, _wake = reconciler._status_body, WakeQueue.wake
 _renew, _rejoin, _patch = Session._renew, Session.rejoin, session.patch_member
 
@@ -55,6 +59,11 @@ def _as_if_there(*request: Any) -> bool:
     return True
 
 
+def _never_lost(self: LeaseProtocol, record: LeaseRecord | None, now: float) -> None:
+    _read(self, record, now)
+    self.lost = False
+
+
 def _too_old(self: Session, after_round: int, port: int, deadline: float) -> None:
     _rejoin(self, after_round - 1, port, deadline)
 
@@ -78,6 +87,10 @@ BROKEN: dict[str, list[Replacement]] = {
     "HEARTBEAT_GIVES_UP": [(Session, "_renew", _gives_up_heartbeat)],
     "WATCH_GIVES_UP": [(Watcher, "_recover", _gives_up_watch)],
     "INTERRUPTION_UNHEARD": [(session, "nodes_waiting", lambda *_: 0)],
+    "LEASE_UNASKED": [(LeaderElection, "permit", lambda _: None)],
+    "LEASE_BELIEVED_TOO_LONG": [(lease_protocol, "BELIEF_FRACTION", 2.0)],
+    "LEASE_SEIZED": [(LeaseProtocol, "_may_claim", lambda *_: True)],
+    "LEASE_LOST_UNNOTICED": [(LeaseProtocol, "read", _never_lost)],
     "NAME_REUSED": [(session, "_NAME_RANDOM", 0)],
     "REJOIN_TOO_OLD": [(Session, "rejoin", _too_old)],
 }

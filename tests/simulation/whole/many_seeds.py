@@ -9,7 +9,7 @@ from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, fails
 
 SEEDS_AT_ONCE = 50
-"""A process's share: under a second of work, so that the end is found soon and the hand-over costs nothing."""
+"""A process's share: some seconds of work, so that the end is found soon and the hand-over costs nothing."""
 
 
 @dataclass

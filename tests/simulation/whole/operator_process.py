@@ -3,7 +3,8 @@
 Only kopf is not there: the watch of the Rendezvous is the client library's, and it tells the operator what kopf would.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from kube_rendezvous_operator.shell import app
+from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
 from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
 from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciling import reconciler, sweeper
@@ -23,36 +25,92 @@ from kube_rendezvous_operator.shell.watching.member_cache import Key
 from simulation.whole.api_server import NAMESPACE, RefusalError
 from simulation.whole.invariants import BrokenError, Invariants
 from simulation.whole.policy_invariants import Decided, PolicyInvariants
+from simulation.whole.protocol_invariants import ProtocolInvariants
 from simulation.whole.simulated_modules import Replacement
-from simulation.whole.simulated_runtime import Process, current_owner
+from simulation.whole.simulated_runtime import Process, SimulatedEvent, current_owner
 from simulation.whole.wire import Wire
 from simulation.whole.world import NAME, World
 
 _KEY = (NAMESPACE, NAME)
 _WATCHED = (MEMBER_PLURAL, RENDEZVOUS_PLURAL, "pods", "nodes")
 _WORKERS = 2
+LEASE, LEASE_SECONDS = "operator", 15
+_END_SECONDS = 0.5
+"""So long a process that has lost its lease takes to end (`service`)."""
 _NOTHING = Rendezvous(*_KEY, "", "0", 0, spec=cast(Any, None))
 
 
 class Operator:
-    """One process. `crash` and a new object are a restart."""
+    """One process. `crash` and a new object are a restart.
 
-    def __init__(self, world: World, invariants: Invariants, policies: PolicyInvariants, label: str) -> None:
+    Args:
+        label: for people, and in the Lease.
+        lost: told that it has lost its Lease and ends; None: it leads without one.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        invariants: Invariants,
+        policies: PolicyInvariants,
+        label: str,
+        lost: "Callable[[Operator], None] | None" = None,
+    ) -> None:
         self._world, self._invariants, self._policies, self.label = world, invariants, policies, label
+        self._protocol = ProtocolInvariants(world, invariants.living)
         self._process = Process(world, label, self)
-        self._wire = Wire(world, self._process, self._carried_out)
+        self._wire = Wire(world, self._process, self._carried_out, self._sent)
+        self._lost = lost
         self._shipped: app.Operator | None = None
         self._decided_on, self._decided = _NOTHING, Decided(world.now)
         self.looked_once = False
+        self.identity = ""
         self.expelling: dict[str, Expulsion] = {}
         self._process.start(self._main, "main")
 
     def _main(self) -> None:
         connection = Connection(self._wire, NAMESPACE)
-        self._shipped = app.Operator(connection, [NAMESPACE], _WORKERS, lambda: None, Unmeasured(), Pulses())
+        permit = self._elected(connection) if self._lost is not None else lambda: None
+        self._shipped = app.Operator(connection, [NAMESPACE], _WORKERS, permit, Unmeasured(), Pulses())
         _drive(self._shipped._start(cast(Any, _SETTINGS)))
         path = collection_path(RENDEZVOUS_PLURAL, NAMESPACE)
         Watcher(connection, path, {}, _Kopf(self._shipped), name="kopf", paged=True).start()
+
+    def _elected(self, connection: Connection) -> Callable[[], None]:
+        """Stand by until it leads; what permits a leader's writes."""
+        elected = SimulatedEvent()
+        self.identity = f"{self.label}-{self._world.server.version}-{self._world.seconds:.3f}"
+        election = LeaderElection(
+            connection,
+            NAMESPACE,
+            LEASE,
+            self.identity,
+            LEASE_SECONDS,
+            on_elected=elected.set,
+            on_lost=self._has_lost,
+            pulses=Pulses(),
+        )
+        election.start()
+        elected.wait()
+        self._world.say(f"{self.label} leads")
+        self._invariants.count("elected")
+        return election.permit
+
+    def _has_lost(self) -> None:
+        self._world.say(f"{self.label} has lost its lease")
+        self._invariants.count("lease lost")
+        assert self._lost is not None
+        self._world.after(_END_SECONDS, partial(self._lost, self))
+
+    def stop_for(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT so much later."""
+        self._world.say(f"{self.label} is stopped for {seconds:.0f} s")
+        self._process.stop(seconds)
+
+    def cut_lease(self, seconds: float) -> None:
+        """Its requests about the Lease fail for so long; all others are answered."""
+        self._world.say(f"{self.label} cannot reach its lease for {seconds:.0f} s")
+        self._wire.cut("leases", seconds)
 
     def crash(self) -> None:
         """SIGKILL: each thread ends where it waits, also between a write and its answer."""
@@ -93,6 +151,14 @@ class Operator:
         others = round(MAX_HEARTBEATS_PER_SECOND / self._world.heartbeats_left) - 1
         return {(f"other-{number}", "run"): 1000 for number in range(others)}
 
+    def _sent(self, method: str, plural: str) -> None:
+        """Only who holds the Lease writes, and knows it before it does."""
+        if self._lost is None or (method, plural) not in (("PUT", RENDEZVOUS_PLURAL), ("DELETE", MEMBER_PLURAL)):
+            return
+        holder = self._world.objects["leases"][LEASE]["spec"]["holderIdentity"]
+        if holder != self.identity:
+            self._world.breaks(BrokenError(f"{self.label} sends {method} {plural}, but {holder} leads"))
+
     def _carried_out(self, method: str, plural: str, name: str, body: Any, refusal: RefusalError | None) -> None:
         try:
             if method == "PUT" and plural == RENDEZVOUS_PLURAL:
@@ -112,6 +178,7 @@ class Operator:
         self._say(before.status, after.status)
         self._invariants.status_written(before, after.status, self._decided.members_listed_at)
         self._policies.status_written(before, after.status, self._decided)
+        self._protocol.status_written(before, after.status, self._decided.at)
 
     def _has_deleted(self, name: str) -> None:
         expulsion = self.expelling[name]

@@ -44,6 +44,10 @@ class Fault(StrEnum):
     WATCH_GIVES_UP = "a watch that fails is not opened again"
     INTERRUPTION_UNHEARD = "a client is deaf to interrupts"
     NAME_REUSED = "a client joins again under its old name"
+    LEASE_UNASKED = "nobody asks for the lease before a write"
+    LEASE_BELIEVED_TOO_LONG = "the lease is believed in for longer than it lasts"
+    LEASE_SEIZED = "a standby does not wait until the lease has run out"
+    LEASE_LOST_UNNOTICED = "a lease that names another is renewed as if it were ours"
     REJOIN_TOO_OLD = "a client waits again after the round before its own"
 
 

@@ -85,7 +85,7 @@ class PolicyInvariants:
             drained = self._cluster.drained.get(member.node_name, decided.nodes_until) if pod else decided.nodes_until
             require(drained >= decided.nodes_until, f"{name} has a rank, but its node was known to be drained")
             at = places_at(member.node_name, member.slot) & quarantined
-            require(not at, f"{name} has a rank, but {at} is quarantined")
+            require(not at, f"{name} has a rank, but {sorted(at)} is quarantined")
 
     def _nobody_overlooked(self, before: Rendezvous, after: RendezvousStatus, decided: Decided) -> None:
         """A round that is not full is formed before last call ends only if no pod is on its way."""
@@ -112,12 +112,12 @@ class PolicyInvariants:
         policy = before.spec.failure_policy.quarantine
         known = {place.place for place in before.status.quarantined}
         now = {place.place for place in after.quarantined}
-        require(known - before.trusted_places <= now, f"quarantine of {known - now} was forgotten")
-        for place in now - known:
+        require(known - before.trusted_places <= now, f"quarantine of {sorted(known - now)} was forgotten")
+        for place in sorted(now - known):
             self._count("quarantine")
             names = {loss.member for loss in after.recent_losses if loss.place == place}
-            require(policy is not None and len(names) >= policy.losses, f"{place} is quarantined after {names}")
-            require(not names & self._living(), f"{place} is quarantined for {names}, who live")
+            require(policy is not None and len(names) >= policy.losses, f"{place} is quarantined after {sorted(names)}")
+            require(not names & self._living(), f"{place} is quarantined for {sorted(names)}, who live")
 
     def _standby(self, before: Rendezvous, after: RendezvousStatus) -> None:
         if after.surplus:

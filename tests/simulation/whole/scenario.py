@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -22,21 +23,41 @@ from simulation.whole.world import World
 
 CALM_SECONDS = 10.0
 """So long a round has to go on standing."""
-_SLACK_SECONDS = 30.0
-"""For lag, the last cut, pods that were warned and go later, and workers that take their time to stop."""
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """What is left out of a schedule: all ``members`` beyond so many at first, and the blows of these numbers."""
+
+    members: int | None = None
+    without: frozenset[int] = frozenset()
+
+
+WHOLE = Shortened()
 
 
 class Scenario:
-    """Everything in it follows from the seed.
+    """Everything in it follows from the seed, and from what is left out.
 
     Args:
         seed: of everything random.
         faults: planted ones.
         trace: is told each thing that happens.
+        shortened: what is left out.
     """
 
+    elects = False
+    """Whether its operators elect a leader; else each of them leads."""
+
+    slack_seconds = 30.0
+    """For lag, the last cut, pods that were warned and go later, and workers that take their time to stop."""
+
     def __init__(
-        self, seed: int, faults: frozenset[Fault] = frozenset(), trace: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        faults: frozenset[Fault] = frozenset(),
+        trace: Callable[[str], None] | None = None,
+        shortened: Shortened = WHOLE,
     ) -> None:
         self.world = world = World(seed, faults, trace)
         self.clients: list[Client] = []
@@ -50,12 +71,15 @@ class Scenario:
         many = rng.choice([30, 50]) if rng.random() < 0.05 else rng.randint(3, 12)
         if many == 50:
             self.invariants.count("fifty processes")
+        if shortened.members is not None:
+            many = min(many, shortened.members)
+        self.members = many
         self.spec = wished_spec(rng, many)
         for number in range(1 + (rng.random() < 0.3)):
             world.after(0.0, partial(self.start_operator, f"operator-{number}"))
         for place in range(many):
             world.after(rng.choice([0.0, rng.uniform(0, 3), rng.uniform(0, 20)]), partial(self.start, place))
-        self._troubles = Troubles(self)
+        self._troubles = Troubles(self, shortened.without)
 
     def run(self) -> None:
         """Run it.
@@ -64,18 +88,23 @@ class Scenario:
             BrokenError: an invariant does not hold; the seed shows it again.
         """
         world = self.world
+        product = replacements(world, world.readings.instead)
         with (
-            replaced(
-                [*replacements(world), (connection, "Credentials", lambda wire: wire), *observed(), *without_sockets()]
-            ),
+            replaced([*product, (connection, "Credentials", lambda wire: wire), *observed(), *without_sockets()]),
             replaced(planted(world.faults, decides_first)),
             errors_told(lambda text: world.breaks(BrokenError(text))),
         ):
             try:
                 self.passes()
             finally:
-                for process in (*self.operators, *self.clients):
+                for process in world.processes:
                     process.kill()
+                    process.forget()
+
+    @property
+    def blows(self) -> int:
+        """How many things have gone wrong on purpose so far."""
+        return self._troubles.blows
 
     def passes(self) -> None:
         """The time of the scenario passes."""
@@ -94,7 +123,7 @@ class Scenario:
         self.invariants.count("quiet stretch")
         silence = silence_limit(5) + proof_needed(5)
         last_call = world.rendezvous.spec.last_call_seconds if world.rendezvous is not None else 0
-        limit = last_call + silence + REJOIN_SECONDS + _SLACK_SECONDS
+        limit = last_call + silence + REJOIN_SECONDS + self.slack_seconds
         world.run(world.seconds + limit, enough=self.stands)
         forming = world.rendezvous.status.forming if world.rendezvous is not None else None
         if forming is not None and not self.stands():
@@ -169,7 +198,15 @@ class Scenario:
 
     def start_operator(self, label: str) -> None:
         """An operator process comes, with nothing in its memory."""
-        self.operators.append(Operator(self.world, self.invariants, self.policies, label))
+        lost = self.replace_operator if self.elects else None
+        self.operators.append(Operator(self.world, self.invariants, self.policies, label, lost))
+
+    def replace_operator(self, operator: Operator) -> None:
+        """It ends, and another process comes in its place."""
+        if operator in self.operators:
+            operator.crash()
+            self.operators.remove(operator)
+            self.start_operator(operator.label)
 
     def start(self, place: int) -> None:
         """A process comes to a place: first its pod, if pods are labelled, then the process."""
@@ -241,10 +278,16 @@ def wished_spec(rng: random.Random, many: int) -> RendezvousSpec:
     )
 
 
-def fails(seed: int, faults: frozenset[Fault] = frozenset(), schedule: type[Scenario] = Scenario) -> str:
+def fails(
+    seed: int,
+    faults: frozenset[Fault] = frozenset(),
+    schedule: type[Scenario] = Scenario,
+    trace: Callable[[str], None] | None = None,
+    shortened: Shortened = WHOLE,
+) -> str:
     """What is wrong in the scenario of this seed; "" if nothing is."""
     try:
-        schedule(seed, faults).run()
+        schedule(seed, faults, trace, shortened).run()
     except BrokenError as broken:
         return str(broken)
     return ""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from simulation.whole.planted_faults import Fault
-from simulation.whole.scenario import Scenario
+from simulation.whole.scenario import WHOLE, Scenario, Shortened
 from simulation.whole.world import NotFoundError, UnavailableError
 
 SECONDS = 900.0
@@ -15,9 +15,13 @@ class ShrinkingIntervals(Scenario):
     """Clients that all live; the wish changes, neighbours come by the thousand and go, operators crash."""
 
     def __init__(
-        self, seed: int, faults: frozenset[Fault] = frozenset(), trace: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        faults: frozenset[Fault] = frozenset(),
+        trace: Callable[[str], None] | None = None,
+        shortened: Shortened = WHOLE,
     ) -> None:
-        super().__init__(seed, faults, trace)
+        super().__init__(seed, faults, trace, shortened)
         self.spec = replace(self.spec, heartbeat_seconds=self.world.rng.choice([5, 5, 40, 120]))
 
     def passes(self) -> None:

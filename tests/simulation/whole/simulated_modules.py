@@ -8,7 +8,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -39,6 +39,10 @@ _OUTSIDE = (
 )
 
 
+_EXPECTED = "The lease is lost"
+"""An error that a scenario means to bring about."""
+
+
 class Unexpected(logging.Handler):
     """What the product itself calls an error, it did not expect: told to the world."""
 
@@ -49,7 +53,8 @@ class Unexpected(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         process = current_process()
         killed = record.exc_info and isinstance(record.exc_info[1], Killed)
-        if not killed and not (process is not None and process.dead):
+        expected = record.msg.startswith(_EXPECTED)
+        if not killed and not expected and not (process is not None and process.dead):
             why = f" ({record.exc_info[1]!r})" if record.exc_info else ""
             self._tell(f"{process.label if process is not None else 'somebody'} logs: {record.getMessage()}{why}")
 
@@ -66,8 +71,8 @@ async def _sleep(seconds: float) -> None:
     pause(seconds)
 
 
-def replacements(clock: Clock) -> list[Replacement]:
-    """What the product gets instead of Python's own."""
+def replacements(clock: Clock, others: Sequence[tuple[Any, Any]] = ()) -> list[Replacement]:
+    """What the product gets instead of Python's own, and of these others."""
     instead: dict[int, Any] = {
         id(threading): simulated_threading(),
         id(time): simulated_time(clock),
@@ -75,7 +80,7 @@ def replacements(clock: Clock) -> list[Replacement]:
         id(queue): SimpleNamespace(Queue=SimulatedQueue, Full=FullError),
         id(asyncio): SimpleNamespace(sleep=_sleep),
         id(datetime): simulated_datetime(clock),
-    }
+    } | {id(what): other for what, other in others}
     return [
         (module, name, instead[id(value)])
         for module in _modules()

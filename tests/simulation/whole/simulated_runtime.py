@@ -34,6 +34,7 @@ class Clock(Protocol):
 
     rng: random.Random
     seconds: float
+    processes: "list[Process]"
 
     @property
     def now(self) -> datetime: ...
@@ -52,7 +53,10 @@ class Process:
     def __init__(self, clock: Clock, label: str, owner: Any = None) -> None:
         self.clock, self.label, self.owner = clock, label, owner
         self.dead = False
+        self.stopped_until = 0.0
         self.threads: list[SimulatedThread] = []
+        self.tasks: list[_Task] = []
+        clock.processes.append(self)
 
     def start(self, run: Callable[[], None], name: str) -> "SimulatedThread":
         """Start a thread in it, from outside."""
@@ -67,6 +71,15 @@ class Process:
         for thread in threads:
             if thread.task:  # it has begun, and not ended
                 thread.task.throw(Killed)
+
+    def stop(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT so much later."""
+        self.stopped_until = self.clock.seconds + seconds
+
+    def forget(self) -> None:
+        """It will not be asked for again. Some dead tasks are never freed; what they knew is."""
+        for task in self.tasks:
+            vars(task).clear()
 
 
 class _Task(greenlet):
@@ -138,7 +151,10 @@ def pause(seconds: float) -> None:
 
 
 def _resume(task: _Task, turn: int, woken: bool) -> None:
-    if task.turn == turn and not task.dead and not task.thread.process.dead:
+    if task.turn == turn and not task.dead and not (process := task.thread.process).dead:
+        if process.stopped_until > (now := process.clock.seconds):
+            process.clock.after(process.stopped_until - now, partial(_resume, task, turn, woken))
+            return
         task.turn += 1
         task.switch(woken)
 
@@ -162,6 +178,7 @@ class SimulatedThread:
         maker = getcurrent()
         self.task = _Task(partial(self._run, target, args), maker.parent if isinstance(maker, _Task) else maker)
         self.task.thread = self
+        here.tasks.append(self.task)
 
     def start(self) -> None:
         check_alive()
@@ -210,7 +227,7 @@ class SimulatedLock:
         self._waiting: deque[Waiter] = deque()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        me = _current_thread()
+        me = getcurrent()
         if self._holder is me and self._reentrant:
             self._depth += 1
             return True

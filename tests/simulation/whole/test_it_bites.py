@@ -4,11 +4,21 @@ import re
 
 import pytest
 
+from simulation.whole.elections import Elections
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, fails
 from simulation.whole.shrinking_intervals import ShrinkingIntervals
 
 SEEDS = 600
+
+SCHEDULES: dict[Fault, type[Scenario]] = {
+    Fault.INTERVAL_SHRINKS_AT_ONCE: ShrinkingIntervals,
+    Fault.LEASE_UNASKED: Elections,
+    Fault.LEASE_BELIEVED_TOO_LONG: Elections,
+    Fault.LEASE_SEIZED: Elections,
+    Fault.LEASE_LOST_UNNOTICED: Elections,
+}
+"""Where a fault is looked for, if not in the usual schedule."""
 
 FOUND_AS = {
     Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten",
@@ -37,6 +47,10 @@ FOUND_AS = {
     Fault.INTERRUPTION_UNHEARD: "no round stands",
     Fault.NAME_REUSED: "no round stands",
     Fault.REJOIN_TOO_OLD: "no round stands",
+    Fault.LEASE_UNASKED: "leads",
+    Fault.LEASE_BELIEVED_TOO_LONG: "leads",
+    Fault.LEASE_SEIZED: "leads",
+    Fault.LEASE_LOST_UNNOTICED: "leads",
     Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
 }
 
@@ -44,7 +58,7 @@ FOUND_AS = {
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", Fault)
 def test_a_planted_fault_is_found(fault: Fault) -> None:
-    schedule = ShrinkingIntervals if fault is Fault.INTERVAL_SHRINKS_AT_ONCE else Scenario
+    schedule = SCHEDULES.get(fault, Scenario)
     found = next((text for seed in range(SEEDS) if (text := fails(seed, frozenset([fault]), schedule))), "")
     assert found, f"{fault}: {SEEDS} scenarios did not find it"
     assert re.search(FOUND_AS[fault], found), f"{fault} was found as something else: {found}"

@@ -13,9 +13,14 @@ _REPLACED = 0.6
 
 
 class Troubles:
-    """One thing after the other, until all is calm."""
+    """One thing after the other, until all is calm; all but those ``without`` whose numbers it shall be.
 
-    def __init__(self, scenario: "Scenario") -> None:
+    Attributes:
+        blows: how many there were.
+    """
+
+    def __init__(self, scenario: "Scenario", without: frozenset[int]) -> None:
+        self.blows, self._without = 0, without
         self._scenario, self._world, self._rng = scenario, scenario.world, scenario.world.rng
         self._cluster = scenario.cluster
         self._pause = self._rng.choice([1.5, 4.0, 10.0])
@@ -33,6 +38,9 @@ class Troubles:
         self._world.after(self._rng.expovariate(1 / self._pause), lambda: self._next(stretch))
         kinds = self._kinds
         what = self._rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
+        self.blows += 1
+        if self.blows in self._without:
+            return
         try:
             what()
         except (NotFoundError, UnavailableError):

@@ -6,6 +6,7 @@ A `Wire` stands where the shipped `Connection` has its credentials and their con
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -29,13 +30,20 @@ class Wire:
     Args:
         carried_out: told of each request at the moment at which the server has carried it out: method, collection,
             name, parsed body, and the refusal if it was refused.
+        sent: told of each request at the moment at which the process makes it: method and collection.
     """
 
     host = "https://simulated"
     fingerprint = "simulated"
 
-    def __init__(self, world: World, process: Process, carried_out: Callable[..., None] = lambda *_: None) -> None:
-        self._world, self._process, self._carried_out = world, process, carried_out
+    def __init__(
+        self,
+        world: World,
+        process: Process,
+        carried_out: Callable[..., None] = lambda *_: None,
+        sent: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        self._world, self._process, self._carried_out, self._sent = world, process, carried_out, sent
         self.streams: list[WatchStream] = []
         self._closed_until: dict[str, float] = {}
         self._forgotten: set[str] = set()
@@ -83,20 +91,22 @@ class Wire:
         """As `Credentials.send`."""
         world, rng, what = self._world, self._world.rng, f"{method} {url}"
         began = world.seconds
+        path, query, plural, name = _asked(url)
+        self._sent(method, plural)
         pause(rng.uniform(0.15, 1.0) if rng.random() < 0.05 else rng.uniform(0.0005, 0.01))
         if world.away:
             raise ApiUnavailableError(what, 0, "", "connection refused")
-        parts = urlsplit(url)
-        query, (plural, name, _) = dict(parse_qsl(parts.query)), parse_path(parts.path)
+        if plural == "leases" and self._closed_until.get(plural, 0.0) > world.seconds:
+            raise ApiUnavailableError(what, 0, "", "the lease cannot be reached")
         if stream:
             return self._open(what, plural, query)
         if (trouble := world.trouble()) and rng.random() < trouble:
-            return _answer(RefusalError(*rng.choice([(429, "TooManyRequests"), (500, "InternalError")])))
+            return self._answer(RefusalError(*rng.choice([(429, "TooManyRequests"), (500, "InternalError")])))
         body = json.loads(data) if data else None
         refusal: RefusalError | None = None
         answer: dict[str, Any] = {}
         try:
-            answer = world.server.request(method, parts.path, query, body)
+            answer = world.server.request(method, path, query, body)
         except RefusalError as error:
             refusal = error
         self._carried_out(method, plural, name, body, refusal)
@@ -104,10 +114,17 @@ class Wire:
         if world.away or (trouble and rng.random() < trouble):
             raise ApiUnavailableError(what, 0, "", "the connection was reset before the answer came")
         if refusal is not None:
-            return _answer(refusal)
+            return self._answer(refusal)
         if method == "GET" and not name:
             self._listed(plural, answer, began)
-        return _answer(answer)
+        return self._answer(answer)
+
+    def _answer(self, answer: dict[str, Any] | RefusalError) -> Any:
+        if isinstance(answer, RefusalError):
+            return SimpleNamespace(status=answer.status, headers={}, data=json.dumps(answer.body).encode())
+        readings = self._world.readings
+        text = readings.listed(answer) if "items" in answer else readings.object(answer)
+        return SimpleNamespace(status=200, headers={}, data=text)
 
     def _listed(self, plural: str, answer: dict[str, Any], began: float) -> None:
         self.told_of.update(obj["metadata"]["uid"] for obj in answer["items"] if "uid" in obj["metadata"])
@@ -128,10 +145,12 @@ class Wire:
         return stream
 
 
-def _answer(answer: dict[str, Any] | RefusalError) -> Any:
-    if isinstance(answer, RefusalError):
-        return SimpleNamespace(status=answer.status, headers={}, data=json.dumps(answer.body).encode())
-    return SimpleNamespace(status=200, headers={}, data=json.dumps(answer).encode())
+@lru_cache(maxsize=4096)
+def _asked(url: str) -> tuple[str, Mapping[str, str], str, str]:
+    """Path, query, collection and name."""
+    parts = urlsplit(url)
+    plural, name, _ = parse_path(parts.path)
+    return parts.path, dict(parse_qsl(parts.query)), plural, name
 
 
 class WatchStream:
@@ -166,7 +185,8 @@ class WatchStream:
         rng = self._world.rng
         lag = rng.uniform(0.2, MOST_LAG_SECONDS) if rng.random() < 0.1 else rng.uniform(0.001, 0.05)
         self._last = max(self._last, self._world.seconds + lag)
-        sent = (self._last, event.version, event.line, event.object["metadata"].get("uid", ""))
+        line = self._world.readings.event(event.type, event.object)
+        sent = (self._last, event.version, line, event.object["metadata"].get("uid", ""))
         self._lines.append(sent)
         if rng.random() < 0.03:
             self._lines.append(sent)

@@ -15,8 +15,6 @@ from kube_rendezvous.resources import (
     RENDEZVOUS_PLURAL,
     Member,
     Rendezvous,
-    parse_member,
-    parse_rendezvous,
 )
 from kube_rendezvous.resources.names import (
     TRUST_ANNOTATION,
@@ -27,6 +25,8 @@ from kube_rendezvous.resources.rendezvous_json import spec_to_json
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from simulation.whole.api_server import NAMESPACE, ApiServer, Event, RefusalError
 from simulation.whole.planted_faults import Fault
+from simulation.whole.shared_readings import SharedReadings
+from simulation.whole.simulated_runtime import Process
 
 if TYPE_CHECKING:
     from simulation.whole.wire import Wire
@@ -65,6 +65,7 @@ class World:
         self.heartbeats_left = float(MAX_HEARTBEATS_PER_SECOND)
         self.lossy = self.rng.choice([0.0, 0.0, 0.01])
         self.broken: Exception | None = None
+        self.readings = SharedReadings()
         self.server = ApiServer(lambda: self.now, lambda: self.seconds, self._changed)
         self.objects = self.server.objects
         self.rendezvous: Rendezvous | None = None
@@ -73,6 +74,7 @@ class World:
         self.members: dict[str, Member] = {}
         self.gone: dict[str, tuple[float, Member]] = {}
         self.wires: list[Wire] = []
+        self.processes: list[Process] = []
         self._trace = trace
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
@@ -155,14 +157,14 @@ class World:
     def _changed(self, plural: str, event: Event) -> None:
         removed = event.type == "DELETED"
         if plural == MEMBER_PLURAL:
-            member = parse_member(event.object)
+            member = self.readings.parse_member(event.object)
             if removed:
                 del self.members[member.name]
                 self.gone[member.name] = (self.seconds, member)
             else:
                 self.members[member.name] = member
         elif plural == RENDEZVOUS_PLURAL:
-            rendezvous = parse_rendezvous(event.object)
+            rendezvous = self.readings.parse_rendezvous(event.object)
             if event.type != "MODIFIED":
                 self.say(f"Rendezvous {rendezvous.uid} is {'deleted' if removed else 'created'}")
             self.before, self.rendezvous = self.rendezvous, None if removed else rendezvous

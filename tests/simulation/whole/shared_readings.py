@@ -1,0 +1,85 @@
+"""What everybody reads alike is read once: the JSON of an object, and what the product makes of it.
+
+A dozen processes are told of each change, and each would read the same text. They share one reading instead, which is
+the server's own object: nobody may change it (`unchanged` proves that nobody has).
+"""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from kube_rendezvous.resources import parse_member, parse_rendezvous
+
+Object = dict[str, Any]
+Parsed = TypeVar("Parsed")
+
+
+class SharedReadings:
+    """Of one world."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, tuple[Any, bytes]] = {}
+        self._read: dict[bytes, Any] = {}
+        self._lines: dict[tuple[str, int], bytes] = {}
+        self.parse_member = parsed_once(parse_member)
+        self.parse_rendezvous = parsed_once(parse_rendezvous)
+
+    def object(self, obj: Object) -> bytes:
+        """The text of one version of an object, or of an answer."""
+        known = self._texts.get(id(obj))
+        if known is None:
+            known = self._texts[id(obj)] = obj, json.dumps(obj).encode()
+            self._read[known[1]] = obj
+        return known[1]
+
+    def listed(self, answer: Object) -> bytes:
+        """The text of a list of objects."""
+        head = json.dumps({key: value for key, value in answer.items() if key != "items"}).encode()
+        text = b'%s, "items": [%s]}' % (head[:-1], b", ".join(map(self.object, answer["items"])))
+        self._read[text] = answer
+        return text
+
+    def event(self, type_: str, obj: Object) -> bytes:
+        """The line of a watch that tells of this version of an object."""
+        line = self._lines.get((type_, id(obj)))
+        if line is None:
+            text = b'{"type": "%s", "object": %s}' % (type_.encode(), self.object(obj))
+            self._read[text] = {"type": type_, "object": obj}
+            line = self._lines[type_, id(obj)] = text + b"\n"
+        return line
+
+    def loads(self, text: bytes) -> Any:
+        """As `json.loads`."""
+        known = self._read.get(text)
+        return json.loads(text) if known is None else known
+
+    @property
+    def instead(self) -> list[tuple[Any, Any]]:
+        """What the product uses, and what it is to use."""
+        return [
+            (json, SimpleNamespace(loads=self.loads, dumps=json.dumps)),
+            (parse_member, self.parse_member),
+            (parse_rendezvous, self.parse_rendezvous),
+        ]
+
+    def unchanged(self) -> bool:
+        """Whether all that was read is what was written."""
+        return all(json.loads(text) == obj for text, obj in self._read.items())
+
+
+def parsed_once(parse: Callable[[Object], Parsed]) -> Callable[[Object], Parsed]:
+    """The same of each version of an object: what it returns cannot be changed."""
+    known: dict[tuple[str, str], Parsed] = {}
+
+    @wraps(parse)
+    def parsed(obj: Object) -> Parsed:
+        meta = obj["metadata"]
+        version = meta["uid"], meta["resourceVersion"]
+        found = known.get(version)
+        if found is None:
+            found = known[version] = parse(obj)
+        return found
+
+    return parsed
