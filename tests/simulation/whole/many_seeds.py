@@ -1,5 +1,6 @@
 """Many schedules on many cores; the first broken one ends it."""
 
+import gc
 import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -42,7 +43,7 @@ def first_broken(
         KeyboardInterrupt: Ctrl-C; the processes are gone.
     """
     shares = (seeds[at : at + SEEDS_AT_ONCE] for at in range(0, len(seeds), SEEDS_AT_ONCE))
-    pool = ProcessPoolExecutor(processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(processes, initializer=_begin)
     running: dict[Future[Broken | None], range] = {}
     try:
         while True:
@@ -58,6 +59,13 @@ def first_broken(
             progress(tally)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Ctrl-C is the other process's; and what was imported is garbage never: no collection need look at it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
 
 
 def _broken_of(seeds: range, faults: frozenset[Fault], schedule: type[Scenario]) -> Broken | None:
