@@ -1,4 +1,5 @@
-"""A schedule for two operators with a Lease: stopped, cut off from it, crashed; only who holds it writes."""
+"""A schedule for two operators with a Lease: stopped, cut off from it, crashed, with watches that stay open and tell
+nothing; only who holds the Lease writes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,10 +10,10 @@ from simulation.whole.scenario import WHOLE, Scenario, Shortened
 
 
 class Elections(Scenario):
-    """All of the usual troubles beside."""
+    """All of the usual troubles beside. A watch that tells nothing may do so for a minute after all is calm."""
 
     elects = True
-    slack_seconds = 30.0 + 2 * LEASE_SECONDS
+    slack_seconds = 90.0 + 2 * LEASE_SECONDS
 
     def __init__(
         self,
@@ -38,7 +39,10 @@ class Elections(Scenario):
             return
         rng = self.world.rng
         operator = rng.choice(self.operators)
-        if rng.random() < 0.5:
-            operator.stop_for(rng.choice([1.0, 9.0, 14.0, 20.0]))
-        else:
-            operator.cut_lease(rng.choice([6.0, 13.0, 20.0]))
+        match rng.randrange(3):
+            case 0:
+                operator.stop_for(rng.choice([1.0, 9.0, 14.0, 20.0]))
+            case 1:
+                operator.cut_lease(rng.choice([6.0, 13.0, 20.0]))
+            case 2:
+                operator.hang_a_watch(rng.choice([0, 0, 1, 2, 3]), rng.choice([5.0, 25.0, 60.0]))

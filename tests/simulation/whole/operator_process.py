@@ -126,6 +126,10 @@ class Operator:
         self._world.say(f"{self.label} loses its watch of {_WATCHED[which]} for {seconds:.0f} s")
         self._wire.cut(_WATCHED[which], seconds)
 
+    def hang_a_watch(self, which: int, seconds: float) -> None:
+        self._world.say(f"{self.label} hears nothing of {_WATCHED[which]} for {seconds:.0f} s")
+        self._wire.hang(_WATCHED[which], seconds)
+
     def wake(self) -> None:
         """Something that is not simulated has changed: look at the rendezvous."""
         if self._shipped is not None:

@@ -73,6 +73,11 @@ class Wire:
         for stream in [stream for stream in self.streams if stream.plural == plural]:
             stream.cut()
 
+    def hang(self, plural: str, seconds: float) -> None:
+        """Watches of these stay open, and tell nothing for so long."""
+        for stream in [stream for stream in self.streams if stream.plural == plural]:
+            stream.hang(seconds)
+
     def cut_all(self) -> None:
         """The server goes away."""
         for stream in list(self.streams):
@@ -191,6 +196,11 @@ class WatchStream:
         if rng.random() < 0.03:
             self._lines.append(sent)
         self._wake()
+
+    def hang(self, seconds: float) -> None:
+        """What is told comes so much later, also what is under way."""
+        self._lines = deque((at + seconds, *rest) for at, *rest in self._lines)
+        self._last = max(self._last, self._world.seconds) + seconds
 
     def cut(self) -> None:
         """It breaks: what is under way is lost."""
