@@ -7,7 +7,7 @@ import pytest
 from simulation.whole.elections import Elections
 from simulation.whole.invariants import BrokenError
 
-SCHEDULES = 300
+SCHEDULES = 60
 
 
 @pytest.mark.timeout(900)

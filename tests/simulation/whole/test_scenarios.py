@@ -18,10 +18,10 @@ from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, fails
 from simulation.whole.simulated_modules import replaced, replacements
 
-SCENARIOS = 5_000
+SCENARIOS = 1_000
 """`make simulate SEEDS=A:B` runs more."""
 
-SHARE = 2_500
+SHARE = 1_000
 """In each of these everything must happen; the rarest thing does about once in a hundred."""
 
 # Scenarios in which one of these never happened have proved too little.
