@@ -1,6 +1,5 @@
 """Pushes a release to a registry: the images with their signatures, and the chart."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -91,8 +90,3 @@ def program(wanted: Program) -> Path:
         return find_or_build(wanted)
     except LocalControlPlaneError as error:
         raise ReleaseError(str(error)) from error
-
-
-def read_json(file: Path) -> Any:
-    """The document in a file."""
-    return json.loads(file.read_text())

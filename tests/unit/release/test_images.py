@@ -126,6 +126,11 @@ class TestPlaces:
             mirrors("", tmp_path)
         assert mirrors("https://example.org/debian", tmp_path).security == "https://example.org/debian-security"
 
+    def test_another_distribution_has_to_name_a_mirror_too(self, tmp_path: Path) -> None:
+        (tmp_path / "sources.list").write_text("deb http://a.example/ubuntu noble main")
+        with pytest.raises(ReleaseError, match="packages of noble, no Debian"):
+            mirrors("", tmp_path)
+
     def test_security_fixes_come_from_where_this_machine_gets_them(self, tmp_path: Path) -> None:
         lines = ["deb http://a.example/debian bookworm main", "deb http://b.example/fixes bookworm-security main"]
         (tmp_path / "sources.list").write_text("\n".join(lines))

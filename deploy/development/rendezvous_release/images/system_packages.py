@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.images.apt_sources import APT, own_source, read_sources
+from rendezvous_local.images.base import DEBIAN_RELEASES
 from rendezvous_release.errors import ReleaseError
 from rendezvous_release.images.platforms import DEBIAN, Processor
 from rendezvous_release.running import run
@@ -65,11 +66,15 @@ def mirrors(wanted: str = "", apt: Path = APT) -> Mirrors:
     files = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
     sources = [source for file in files if file.is_file() for source in read_sources(file.suffix, file.read_text())]
     fixes = [source.mirror for source in sources if source.suite.endswith("-security")]
+    if wanted:
+        return Mirrors(wanted, f"{wanted.rstrip('/')}-security")
     try:
-        main = wanted or own_source(apt).mirror
+        own = own_source(apt)
     except LocalControlPlaneError as error:
         raise ReleaseError(f"{error}; or name a mirror of Debian: --debian-mirror URL") from error
-    return Mirrors(main, fixes[0] if fixes and not wanted else f"{main.rstrip('/')}-security")
+    if own.suite not in DEBIAN_RELEASES:
+        raise ReleaseError(f"this machine gets packages of {own.suite}, no Debian: --debian-mirror URL names a mirror")
+    return Mirrors(own.mirror, fixes[0] if fixes else f"{own.mirror.rstrip('/')}-security")
 
 
 def fetch(processor: Processor, where: Mirrors, folder: Path) -> Sequence[SystemPackage]:
