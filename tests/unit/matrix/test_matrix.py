@@ -87,11 +87,11 @@ class TestOutcomes:
         gone, kept = Cell(KUBERNETES, "1.30"), Cell(PYTHON, "3.12")
         file = tmp_path / "matrix.json"
         before = [Outcome(cell.axis, cell.value, "x", Colour.RED) for cell in (gone, CELL, kept)]
-        Results("old", "2026-01-01", tuple(before)).write(file)
-        new = Outcome(CELL.axis, CELL.value, "1.31.14", Colour.GREEN, 9)
-        results = read_results(file).updated("new", "2026-02-02", [new], [CELL, kept])
+        Results(tuple(before)).write(file)
+        new = Outcome(CELL.axis, CELL.value, "1.31.14", Colour.GREEN, 9, commit="abc1234", date="2026-02-02")
+        results = read_results(file).updated([new], [CELL, kept])
         results.write(file)
-        assert read_results(file) == Results("new", "2026-02-02", (new, before[2]))
+        assert read_results(file) == Results((new, before[2]))
 
     def test_a_python_that_is_not_there_is_said(self) -> None:
         with pytest.raises(MatrixError, match=r"no python2\.0 on the PATH"):
@@ -133,8 +133,13 @@ class TestTheBounds:
 
 class TestTheTable:
     def test_it_has_a_row_for_each_cell_also_for_those_that_were_not_run(self) -> None:
-        page = support_table(Results("", "", ()), [CELL])
-        assert "| Kubernetes | 1.31 |  | not run |  | not run yet |" in page
+        page = support_table(Results(), [CELL])
+        assert "| Kubernetes | 1.31 |  | not run |  |  |  | not run yet |" in page
+
+    def test_each_row_says_at_which_commit_and_on_which_day_it_was_run(self) -> None:
+        new = Outcome(CELL.axis, CELL.value, "1.31.14", Colour.GREEN, 9, commit="abc1234", date="2026-02-02")
+        page = support_table(Results((new,)), [CELL])
+        assert "| Kubernetes | 1.31 | 1.31.14 | passed | 9 | abc1234 | 2026-02-02 |  |" in page
 
     def test_each_red_cell_is_explained_and_no_green_one(self) -> None:
         outcomes = {outcome.cell: outcome for outcome in read_results().outcomes}
