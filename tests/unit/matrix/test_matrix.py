@@ -1,6 +1,10 @@
 """`make matrix`: which cells there are, what a report says of one, and that the committed table is explained."""
 
+import ast
+import re
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -23,7 +27,7 @@ from rendezvous_matrix.cells import (
     all_cells,
     oldest_allowed,
 )
-from rendezvous_matrix.environments import find_python
+from rendezvous_matrix.environments import EXTRAS, TESTING, find_python
 from rendezvous_matrix.errors import MatrixError
 from rendezvous_matrix.explanations import WHY
 from rendezvous_matrix.kubernetes_pins import module_text
@@ -96,6 +100,38 @@ class TestOutcomes:
     def test_a_python_that_is_not_there_is_said(self) -> None:
         with pytest.raises(MatrixError, match=r"no python2\.0 on the PATH"):
             find_python("2.0")
+
+
+class TestEnvironments:
+    def test_another_python_gets_all_that_the_integration_tests_import(self) -> None:
+        """pytest imports every test file before it chooses the core: one that is missing makes the cell red."""
+        project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+        extras = [one for extra in EXTRAS for one in project["optional-dependencies"][extra]]
+        had = {re.split(r"[^\w-]", one, maxsplit=1)[0] for one in [*project["dependencies"], *extras, *TESTING]}
+        brought = {"pyyaml", "urllib3", "numpy"}  # by these
+        distributions = packages_distributions()
+        files = [
+            file
+            for folder in (TOP / "tests" / "integration", TOP / "deploy" / "development")
+            for file in folder.rglob("*.py")
+            if file.parent.name not in ("trainers", "rendezvous_docs")  # programs of their own; the site's
+        ]
+        lacking = {
+            (module, distribution)
+            for module in {module for file in files for module in _imported(file)}
+            for distribution in distributions.get(module, ())
+            if distribution.lower().replace("_", "-") not in had | brought | {"kube-rendezvous", "jax"}
+        }
+        assert lacking == set()
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Top-level packages that are imported when ``file`` is."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
 
 class TestTheSlice:
