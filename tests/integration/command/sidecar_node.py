@@ -44,7 +44,7 @@ class SidecarNode:
             return {}
         return said
 
-    def until(self, true: Callable[[dict[str, Any]], Any], what: str, seconds: float = 30.0) -> dict[str, Any]:
+    def until(self, true: Callable[[dict[str, Any]], Any], what: str, seconds: float = 60.0) -> dict[str, Any]:
         """Wait until round.json says so, and return it."""
         try:
             eventually(lambda: true(self.said()), f"{self.node.name}: {what}", seconds)

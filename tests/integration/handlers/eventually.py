@@ -9,7 +9,7 @@ Answer = TypeVar("Answer")
 POLL_SECONDS = 0.02
 
 
-def eventually(ask: Callable[[], Answer], what: str, seconds: float = 15.0) -> Answer:
+def eventually(ask: Callable[[], Answer], what: str, seconds: float = 60.0) -> Answer:
     """Ask until the answer is true, and return it.
 
     Args:

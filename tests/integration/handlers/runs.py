@@ -80,7 +80,7 @@ class Run:
         assert rendezvous is not None, f"there is no Rendezvous {self.namespace}/{self.name}"
         return rendezvous.status
 
-    def until(self, true: Callable[[RendezvousStatus], Any], what: str, seconds: float = 15.0) -> RendezvousStatus:
+    def until(self, true: Callable[[RendezvousStatus], Any], what: str, seconds: float = 60.0) -> RendezvousStatus:
         """Wait until its status is so, and return that."""
         seen = [self.status]
 

@@ -95,7 +95,7 @@ def test_who_joins_through_it_joins_when_it_has_become_good(
     proxy.set(mood)
     so_far = proxy.answered_badly
     joins = [one.join() for one in nodes]
-    eventually(lambda: proxy.answered_badly >= so_far + 4, "they have tried more than once", 30)
+    eventually(lambda: proxy.answered_badly >= so_far + 4, "they have tried more than once")
     assert not any(join.done() and join.exception() for join in joins), [join.exception() for join in joins]
     proxy.set(Mood.GOOD)
     good = time.monotonic()

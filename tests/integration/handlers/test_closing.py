@@ -16,7 +16,7 @@ MakeNode = Callable[..., Node]
 
 def refused_as_closed(node: Node) -> str:
     with pytest.raises(RendezvousClosedError) as closed:
-        node.join().result(15)
+        node.join().result(60)
     return str(closed.value)
 
 
@@ -46,7 +46,7 @@ def test_those_who_wait_are_told_that_it_was_closed(run: Run, node: MakeNode) ->
     run.until_members(1)
     closer.handler.set_closed()
     with pytest.raises(RendezvousClosedError, match="is closed"):
-        joins[0].result(15)
+        joins[0].result(60)
 
 
 def test_a_member_that_shuts_down_closes_and_does_not_make_the_others_restart(run: Run, node: MakeNode) -> None:
@@ -93,7 +93,7 @@ def test_what_a_person_closed_opens_when_that_person_says_so(run: Run, node: Mak
     run.until_members(1)
     run.change(closed=True)
     with pytest.raises(RendezvousClosedError, match=r"spec\.closed is true"):
-        join.result(15)
+        join.result(60)
     run.until(lambda status: status.closed, "the operator has closed it")
     run.change(closed=False)
     run.until(lambda status: status.closed is None, "the operator has opened it")

@@ -120,5 +120,5 @@ def test_a_member_that_comes_back_between_two_tokens_waits_for_the_next(
     back = one.join()
     eventually(lambda: refused(one), "it tries with the token that is refused")
     token.write()
-    assert back.result(20).rank == 0
+    assert back.result(60).rank == 0
     assert run.status.round == 2

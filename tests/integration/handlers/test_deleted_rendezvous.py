@@ -60,7 +60,7 @@ def test_who_waits_in_vain_for_a_person_is_told_how_to_make_the_rendezvous_again
     run.until_members(1)
     run.delete()
     with pytest.raises(RendezvousTimeoutError, match=f"kubectl -n {run.namespace} apply -f"):
-        waiting.result(10)
+        waiting.result(60)
 
 
 def test_those_who_run_are_not_disturbed_while_it_is_gone_and_join_afresh_when_it_is_created_anew(

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.core, pytest.mark.usefixtures("operator")]
 
 MakeNode = Callable[..., Node]
 
-AT_ONCE_SECONDS = 2.0
+AT_ONCE_SECONDS = 10.0
 
 
 def name_of(run: Run, node: Node) -> str:

@@ -18,7 +18,7 @@ def test_a_node_that_no_operator_has_looked_at_for_ten_seconds_says_so_in_the_lo
         caplog.at_level(logging.WARNING, "kube_rendezvous"),
         pytest.raises(RendezvousTimeoutError, match=r"no operator has looked at it for 1[01] s") as failed,
     ):
-        node(1, 1, join_timeout=11).join().result(20)
+        node(1, 1, join_timeout=11).join().result(60)
     assert f"Rendezvous {run.namespace}/run: no answer within 11 s" in str(failed.value)
     said = [record.getMessage() for record in caplog.records if "no operator" in record.getMessage()]
     assert len(said) == 1

@@ -83,7 +83,7 @@ def test_shutdown_of_a_node_that_waits_gives_its_port_back(
     run.until_members(1)
     assert one.handler.shutdown()
     with pytest.raises(RendezvousClosedError):
-        waiting.result(10)
+        waiting.result(60)
     assert threads() == []
     assert sockets() - before == set()
 

@@ -46,7 +46,7 @@ def delete_somebody(run: Run, dice: random.Random) -> str:
 
 
 def wait_for_a_round_without(victim: str, run: Run) -> None:
-    run.until(lambda status: victim not in status.ranks, f"a round without {victim}", 30)
+    run.until(lambda status: victim not in status.ranks, f"a round without {victim}")
 
 
 def delete_again_and_again(run: Run, agents: list[Agent], between: Callable[[int], None]) -> None:
@@ -57,7 +57,7 @@ def delete_again_and_again(run: Run, agents: list[Agent], between: Callable[[int
         between(number)
         if number % 3:  # every third time the next one is lost before the round is formed
             wait_for_a_round_without(victim, run)
-    eventually(lambda: all_run_together(agents), "all run in one round", 30)
+    eventually(lambda: all_run_together(agents), "all run in one round")
     assert [agent.error for agent in agents] == [None] * len(agents)
     assert run.status.world_size == NODES
     for agent in agents:
@@ -75,7 +75,7 @@ def test_two_operators_at_once_do_not_corrupt_a_round(
     start_operator: Callable[[], OperatorProcess], run: Run, agents: list[Agent]
 ) -> None:
     operators = [start_operator(), start_operator()]
-    eventually(lambda: all_run_together(agents), "all run in one round", 30)
+    eventually(lambda: all_run_together(agents), "all run in one round")
     delete_again_and_again(run, agents, lambda _: None)
     assert [operator.restarts for operator in operators] == [0, 0]
 
@@ -84,7 +84,7 @@ def test_an_operator_that_is_killed_again_and_again_gets_there_later(
     start_operator: Callable[[], OperatorProcess], run: Run, agents: list[Agent]
 ) -> None:
     operator = start_operator()
-    eventually(lambda: all_run_together(agents), "all run in one round", 30)
+    eventually(lambda: all_run_together(agents), "all run in one round")
 
     def kill_now_and_then(number: int) -> None:
         if number % 4 == 0:

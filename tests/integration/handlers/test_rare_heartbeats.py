@@ -83,7 +83,7 @@ def test_a_frozen_process_is_told_to_the_others_long_before_it_misses_its_heartb
     others = [node(2, 1000, watch_neighbours="true") for _ in range(MEMBERS - 1)]
     joins = [one.join() for one in others]
     for join in joins:
-        join.result(30)
+        join.result(60)
     large.until(lambda status: status.world_size == MEMBERS, "all eight have a rank")
     round_with_rare_heartbeats(large, others)
     frozen = large.member_in("9")

@@ -100,8 +100,8 @@ def test_an_api_server_that_nobody_serves_is_tried_until_the_join_timeout(
     one = node(kubeconfig=kubeconfig_with(server=address), join_timeout=2)
     began = time.monotonic()
     with pytest.raises(RendezvousConnectionError, match="the API server is out of reach") as failed:
-        one.join().result(10)
-    assert 1.9 <= time.monotonic() - began < 4
+        one.join().result(60)
+    assert 1.9 <= time.monotonic() - began < 15
     assert address in str(failed.value)
     assert 3 <= len(one.requests) <= 20, "it is tried again, at growing intervals"
 
@@ -111,7 +111,7 @@ def test_a_rendezvous_that_nobody_made_and_nobody_may_make_is_waited_for_until_t
 ) -> None:
     one = node(create="never", join_timeout=1)
     with pytest.raises(RendezvousTimeoutError) as failed:
-        one.join().result(10)
+        one.join().result(60)
     assert f"Rendezvous {run.namespace}/run: no answer within 1 s; there is no such object" in str(failed.value)
     assert f"kubectl -n {run.namespace} apply -f" in str(failed.value)
     assert run.get() is None

@@ -73,7 +73,7 @@ def test_the_join_timeout_does_not_run_for_a_spare_beside_a_standing_round(run: 
 def test_the_join_timeout_runs_for_a_node_without_which_there_is_no_round(run: Run, node: MakeNode) -> None:
     run.create(minNodes=2)
     with pytest.raises(RendezvousTimeoutError, match="1 of 2 required nodes wait for round 1") as failed:
-        node(join_timeout=3).join().result(10)
+        node(join_timeout=3).join().result(60)
     assert f"Rendezvous {run.namespace}/run: no answer within 3 s" in str(failed.value)
 
 

@@ -131,7 +131,7 @@ def test_nobody_waits_at_the_exit_barrier_after_a_failure(local: Start, tmp_path
 def test_workers_run_on_when_the_agent_of_others_has_failed(run: Run, local: Start, tmp_path: Path) -> None:
     run.create(minNodes=2, maxNodes=2)
     agents = [local(fail_if_odd, str(tmp_path), nodes=(2, 2), exit_barrier_seconds=1.0) for _ in range(2)]
-    run.until(lambda status: status.closed is not None, "the agent whose worker failed has shut down", 30)
+    run.until(lambda status: status.closed is not None, "the agent whose worker failed has shut down")
     (tmp_path / "finish").touch()
     assert {one.outcome().state for one in agents} == {"FAILED", "SUCCEEDED"}
     assert run.status.round == 1, "nobody was restarted"
@@ -156,7 +156,7 @@ def test_nothing_is_left_of_an_agent_that_is_dropped_and_whose_handler_nobody_sh
 def test_an_agent_that_is_not_needed_ends_cleanly_and_starts_no_worker(run: Run, local: Start, tmp_path: Path) -> None:
     run.create(minNodes=1, maxNodes=1, standby={"max": 0})
     needed = local(run_until_finish, str(tmp_path))
-    run.until(lambda status: status.round == 1, "the round of the node that is needed", 30)
+    run.until(lambda status: status.round == 1, "the round of the node that is needed")
     surplus = local(echo, "value").outcome()
     assert (surplus.error, surplus.state, surplus.returned) == ("", "INIT", {})
     status = run.status
@@ -168,7 +168,7 @@ def test_an_agent_that_is_not_needed_ends_cleanly_and_starts_no_worker(run: Run,
 def test_the_launcher_ends_with_status_0_when_its_node_is_not_needed(run: Run, agent: Start, tmp_path: Path) -> None:
     run.create(minNodes=1, maxNodes=1, standby={"max": 0})
     needed = agent(run_until_finish, str(tmp_path))
-    run.until(lambda status: status.round == 1, "the round of the node that is needed", 30)
+    run.until(lambda status: status.round == 1, "the round of the node that is needed")
     assert agent(echo, "value").outcome().error == "SystemExit(0)"
     (tmp_path / "finish").touch()
     assert returned(needed) == {0: (0, 1, "0")}

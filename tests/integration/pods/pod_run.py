@@ -18,7 +18,7 @@ from kube_rendezvous.resources.names import collection_path, object_path
 Answer = TypeVar("Answer")
 
 
-def eventually(ask: Callable[[], Answer], what: str, seconds: float = 30.0) -> Answer:
+def eventually(ask: Callable[[], Answer], what: str, seconds: float = 60.0) -> Answer:
     """Ask every 20 ms until the answer is true, and return it.
 
     Raises:
@@ -65,7 +65,7 @@ class PodRun:
         """Its status."""
         return parse_rendezvous(self._connection.request("GET", self._path)).status
 
-    def until(self, true: Callable[[RendezvousStatus], Any], what: str, seconds: float = 30.0) -> RendezvousStatus:
+    def until(self, true: Callable[[RendezvousStatus], Any], what: str, seconds: float = 60.0) -> RendezvousStatus:
         """Wait until its status is so, and return that."""
         found: list[RendezvousStatus] = []
 

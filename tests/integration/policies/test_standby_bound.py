@@ -28,7 +28,7 @@ def test_one_beyond_the_spares_is_sent_home_and_a_spare_takes_over_as_ever(run: 
     run.until(lambda status: status.standby == 1, "the third stands by")
     surplus = node()
     with pytest.raises(RendezvousGracefulExitError) as sent:
-        surplus.join().result(15)
+        surplus.join().result(60)
     assert str(sent.value) == (
         f"Rendezvous {run.namespace}/run does not need this node: round 1 stands with 2 nodes, "
         "and no more than spec.standby.max (1) spares stand by"

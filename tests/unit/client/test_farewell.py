@@ -12,7 +12,7 @@ from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.membership.farewell import Farewell
 from kube_rendezvous.membership.standing import Standpoint
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 
 
 class Holder:

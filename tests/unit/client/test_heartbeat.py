@@ -9,7 +9,7 @@ import pytest
 from kube_rendezvous.cluster import ApiUnavailableError, kept_thread
 from kube_rendezvous.membership.heartbeat import Heartbeat
 
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 30.0
 NAME = "test-heartbeat"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kube_rendezvous.cluster import KeptThread, kept_thread
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 
 
 class Work:

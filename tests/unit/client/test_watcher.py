@@ -14,7 +14,7 @@ from kube_rendezvous.cluster.watcher import Watcher
 from unit.scripted_connection import ScriptedConnection, ScriptedStream
 
 PATH = "/apis/x/things"
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 30.0
 
 
 class Listener:

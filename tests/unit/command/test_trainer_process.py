@@ -20,7 +20,7 @@ time.sleep(600)
 """
 
 
-def until_gone(pid: int, seconds: float = 15.0) -> None:
+def until_gone(pid: int, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
         assert time.monotonic() < deadline, f"process {pid} is still there"

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from kube_rendezvous_operator.shell.kopf_session import only_the_api_servers_answers
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 
 
 def ask(answer: web.Response) -> object:

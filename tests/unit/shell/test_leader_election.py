@@ -12,7 +12,7 @@ from kube_rendezvous_operator.shell.leading.leader_election import LeaderElectio
 from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 30.0
 NONE = ApiRefusedError("GET", 404, "NotFound", "there is none")
 CONFLICT = ApiUnavailableError("PUT", 409, "Conflict", "modified")
 

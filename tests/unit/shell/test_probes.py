@@ -12,7 +12,7 @@ from kube_rendezvous_operator.shell.monitoring.probes import ListenError, Probes
 from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
 from unit.shell.fake_clock import Clock
 
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 30.0
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
 
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 30.0
 SHORT = 0.05
 
 

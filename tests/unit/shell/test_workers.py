@@ -14,7 +14,7 @@ from kube_rendezvous_operator.shell.reconciling.workers import Workers
 from kube_rendezvous_operator.shell.watching.member_cache import Key
 
 KEY, OTHER = ("ns", "run"), ("ns", "other")
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 30.0
 
 
 class Reconciles:

@@ -16,7 +16,7 @@ from kube_rendezvous.survival.errors import RoundOverError
 from kube_rendezvous.survival.torch_round import open_round_store
 from kube_rendezvous.survival.worker_place import WorkerPlace
 
-SOON = 2.0
+SOON = 10.0
 SERVER = """
 import sys, torch.distributed as dist
 store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
