@@ -18,8 +18,9 @@ def local_registry(folder: Path) -> Iterator[str]:
     """Its HOST:PORT.
 
     Args:
-        folder: an empty one, for what is pushed.
+        folder: for what is pushed; made if need be.
     """
+    folder.mkdir(exist_ok=True)
     address = f"127.0.0.1:{free_port()}"
     command = [str(find_or_build(CRANE)), "registry", "serve", "--address", address, "--disk", str(folder)]
     process = ChildProcess("registry", command, log=folder.with_suffix(".log"))
