@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/development $(BIN)/mkdocs build --strict --site-dir build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help attack demo test e2e e2e-controllers e2e-upgrades node controllers image screenshots bench endurance memory soak soak-survivors simulate torch-tests generate docs matrix matrix-slice release local lint format clean
+.PHONY: help attack demo test e2e e2e-controllers e2e-fresh-user e2e-upgrades node controllers image screenshots bench bench-page endurance memory soak soak-survivors simulate torch-tests generate docs matrix matrix-slice release local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,7 +36,7 @@ test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(SURVIVAL:%=--ignore=%) $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m pytest $(SURVIVAL)
 
-ON_DEMAND := tests/e2e/controllers tests/e2e/test_upgrades.py
+ON_DEMAND := tests/e2e/controllers tests/e2e/test_upgrades.py tests/e2e/test_fresh_user.py
 e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cluster: KUBECONFIG=… IMAGE=…
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
 	@test -n "$$KUBECONFIG" || PYTHONPATH=deploy/development $(BIN)/python -m pytest tests/node
@@ -45,6 +45,10 @@ e2e: $(INSTALLED) ## Test on a real node of this machine, as root; or on your cl
 e2e-upgrades: $(INSTALLED) ## A job of four goes from the former release to this one and back, as root (12 minutes)
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
 	@PYTHONPATH=deploy/development $(BIN)/python -m pytest --timeout 1800 tests/e2e/test_upgrades.py $(ARGS)
+
+e2e-fresh-user: $(INSTALLED) ## A stranger with nothing but a release gets a job, by docs/from-a-release.md, as root (10 minutes)
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
+	@PYTHONPATH=deploy/development $(BIN)/python -m pytest --timeout 2400 tests/e2e/test_fresh_user.py $(ARGS)
 
 # And what runs without them, on a node with the newest feature gates; Kueue's own test does not pass there yet.
 GATED := tests/e2e/controllers/test_jobset.py tests/e2e/controllers/test_jobset_in_place.py tests/e2e/test_first_step.py \
@@ -69,6 +73,10 @@ screenshots: $(INSTALLED) ## Draw the dashboard's pictures of the documentation 
 
 bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (8 to 14 minutes)
 	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance $(ARGS)
+
+bench-page: $(INSTALLED) ## Show the runs of the bench that are kept in docs/bench: docs/reference/benchmarks.md, curves
+	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.curves docs/bench docs/images
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_docs
 
 endurance: $(INSTALLED) ## One survivor, 200 changes of membership: descriptors, threads, memory (4 minutes)
 	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.endurance $(ARGS)

@@ -23,6 +23,7 @@ PREVIOUS = "0.0.1"
 ORDER = (
     "test_quick_start",  # installs and uninstalls the release itself
     "test_upgrades",  # so does this one
+    "test_fresh_user",  # and this one
     "test_first_step",
     "test_footprint",
     "test_trainer_token",

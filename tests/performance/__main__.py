@@ -10,8 +10,10 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -111,12 +113,18 @@ def main() -> int:
     survive = survived_as_json(survived) if survived is not None else None
     scale = scale_as_json(sizes, options.against) if sizes else None
     cluster = {"hindered": hindered_as_json(hindered), "signals": signals_as_json(signals)}
-    report = as_json(told, storms, verdicts, machine, survive=survive, scale=scale, **cluster)
+    when = {"commit": _commit(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    report = {**when, **as_json(told, storms, verdicts, machine, survive=survive, scale=scale, **cluster)}
     options.output.write_text(json.dumps(report, indent=2) + "\n")
     console.print(f"Written to {options.output}")
     if sizes:
         draw_curves(sizes, options.against, options.output.with_suffix(".png"))
     return 0 if all(verdict.holds for verdict in verdicts) else 1
+
+
+def _commit() -> str:
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or "unknown"
 
 
 def _our_storms(where: Site, nodes: int, repeat: int, console: Console) -> tuple[list[float], list[float]]:

@@ -1,9 +1,14 @@
-"""The curves of `scale_figures`: each figure against the number of members, both axes logarithmic."""
+"""The curves of `scale_figures`: each figure against the number of members, both axes logarithmic.
 
+python -m performance.curves docs/bench docs/images     draws those of every report in a folder
+"""
+
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from performance.scale_figures import FIGURES, Measured, Sizes, median
+from performance.scale_figures import FIGURES, Measured, Sizes, median, sizes_from_json
 
 
 def draw_curves(sizes: Sequence[Sizes], against: str, file: Path) -> None:
@@ -12,8 +17,9 @@ def draw_curves(sizes: Sequence[Sizes], against: str, file: Path) -> None:
     Args:
         sizes: what was measured.
         against: name of the other commit, perhaps "".
-        file: a PNG.
+        file: a PNG or SVG.
     """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     columns = 5
@@ -33,8 +39,21 @@ def draw_curves(sizes: Sequence[Sizes], against: str, file: Path) -> None:
         axes.grid(alpha=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
-    figure.savefig(file, dpi=110)
+    with rc_context({"svg.hashsalt": "kube-rendezvous"}):  # the same figures, the same file
+        figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
 def _of(size: Sizes, of_theirs: bool) -> Sequence[Measured]:
     return size.theirs if of_theirs else size.ours
+
+
+def main(reports: Path, images: Path) -> None:
+    """Draw the curves of every report that has some."""
+    for file in sorted(reports.glob("*.json")):
+        scale = json.loads(file.read_text()).get("scale")
+        if scale and scale["sizes"]:
+            draw_curves(sizes_from_json(scale), scale["against"] or "", images / f"bench-{file.stem}.svg")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

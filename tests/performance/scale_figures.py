@@ -119,3 +119,20 @@ def scale_as_json(sizes: Sequence[Sizes], against: str) -> dict[str, Any]:
             for size in sizes
         ],
     }
+
+
+def sizes_from_json(report: dict[str, Any]) -> list[Sizes]:
+    """What `scale_as_json` wrote, read again."""
+    return [
+        Sizes(
+            size["nodes"],
+            size["players"] == "light watchers",
+            [_measured(one) for one in size["ours"]],
+            [_measured(one) for one in size["theirs"]],
+        )
+        for size in report["sizes"]
+    ]
+
+
+def _measured(one: dict[str, Any]) -> Measured:
+    return Measured(**{**one, "join": Cost(**one["join"]), "rejoin": Cost(**one["rejoin"])})

@@ -1,10 +1,13 @@
 """What holds of a rendezvous of some size, and what does not, by example."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from performance.scale_figures import Cost, Measured, Sizes, judge_scale, scale_as_json
+from performance.curves import draw_curves
+from performance.scale_figures import Cost, Measured, Sizes, judge_scale, scale_as_json, sizes_from_json
 
 COST = Cost(client_cpu=0.010, server_cpu=0.008, requests=3, read=1000, written=500)
 THEIRS = Measured(64, storm=2.0, told=0.1, again=0.5, join=COST, rejoin=COST, server_rss=300)
@@ -30,3 +33,12 @@ def test_the_report_says_who_played() -> None:
     report = scale_as_json([Sizes(4000, True, [THEIRS])], "")
     assert report["sizes"][0]["players"] == "light watchers"
     assert report["sizes"][0]["medians"]["bytes to join"] == 1500
+
+
+def test_a_kept_report_gives_the_same_curves_each_time(tmp_path: Path) -> None:
+    sizes = [Sizes(nodes, False, [replace(THEIRS, nodes=nodes)], [THEIRS]) for nodes in (8, 64)]
+    kept = json.loads(json.dumps(scale_as_json(sizes, "7c85a93")))
+    assert sizes_from_json(kept) == sizes
+    for name in ("one.svg", "other.svg"):
+        draw_curves(sizes_from_json(kept), "7c85a93", tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()

@@ -9,7 +9,7 @@ from kubectl_rendezvous.doctor.guard import check_guard
 from kubectl_rendezvous.doctor.operator_presence import check_operator
 from kubectl_rendezvous.doctor.rights import check_operators_rights, check_trainer
 from kubectl_rendezvous.doctor.surroundings import Surroundings
-from kubectl_rendezvous.doctor.training_image import check_image, check_network
+from kubectl_rendezvous.doctor.training_image import check_cluster_from_pods, check_image, check_network
 
 Check = Callable[[Surroundings], Iterable[Finding]]
 
@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     check_clocks,
     check_image,
     check_network,
+    check_cluster_from_pods,
 )
 
 

@@ -13,6 +13,10 @@ from kubectl_rendezvous.printing import Printer
 from kubectl_rendezvous.reading import Reader
 from kubectl_rendezvous.wording import count
 
+_CHART = (
+    "deploy/helm/kube-rendezvous in a checkout; of a release the file kube-rendezvous-VERSION.tgz, or "
+    "oci://REGISTRY/charts/kube-rendezvous with --version"
+)
 _SIGNS = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.PROBLEM: "PROBLEM", Verdict.UNKNOWN: "unknown"}
 _STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red", Verdict.UNKNOWN: "yellow"}
 
@@ -70,6 +74,8 @@ def _tell(findings: Sequence[Finding], wish: Wish, printer: Printer) -> None:
         printer.line(line, style=_STYLES[finding.verdict] if finding.verdict is not Verdict.OK else None)
         if finding.mend:
             printer.line(f"{'':{sign}}  {'':{width}}  → {finding.mend}")
+    if any("CHART" in finding.mend for finding in findings):
+        printer.line(f"CHART: {_CHART}")
     if not wish.image:
         printer.line("Not tried: the training image, and whether pods reach each other. To try them: --image IMAGE")
 

@@ -85,7 +85,7 @@ def _serves_others(seen: Surroundings) -> Finding:
         _CHECK,
         Verdict.PROBLEM,
         f"{one.namespace}/{one.name} serves {listed(one.serves)} only, not {seen.namespace}.",
-        f"`helm upgrade {one.name} deploy/helm/kube-rendezvous -n {one.namespace} --reset-then-reuse-values "
+        f"`helm upgrade {one.name} CHART -n {one.namespace} --reset-then-reuse-values "
         f"--set watchNamespaces='{{{namespaces}}}'`",
     )
 

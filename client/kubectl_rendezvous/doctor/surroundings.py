@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-INSTALL = (
-    "helm upgrade --install kube-rendezvous deploy/helm/kube-rendezvous -n {namespace} --create-namespace "
-    "--reset-then-reuse-values"
-)
-"""The command that installs, or brings up to date, the definitions and the operator."""
+INSTALL = "helm upgrade --install kube-rendezvous CHART -n {namespace} --create-namespace --reset-then-reuse-values"
+"""The command that installs, or brings up to date, the definitions and the operator; CHART is the reader's to name."""
 
 DEFAULT_OPERATOR_NAMESPACE = "kube-rendezvous-system"
 

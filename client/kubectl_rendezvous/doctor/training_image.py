@@ -74,6 +74,31 @@ def check_network(seen: Surroundings) -> Iterable[Finding]:
         yield ok("network", f"A pod reached a port of another one, {where}.{one}")
 
 
+def check_cluster_from_pods(seen: Surroundings) -> Iterable[Finding]:
+    """Whether a pod reaches the API server, as every member has to, and whether names are resolved in it."""
+    report = seen.pods[1].report if seen.pods is not None else {}
+    if not (where := str(report.get("apiServer") or "")):
+        return
+    if problem := str(report.get("apiServerProblem") or ""):
+        yield Finding(
+            "API server",
+            Verdict.PROBLEM,
+            f"A pod did not reach the API server at {where}, where every member writes: {as_sentence(problem)}",
+            f"Let the pods of a run reach it: `kubectl -n {seen.namespace} get networkpolicies`",
+        )
+    else:
+        yield ok("API server", f"A pod reached it at {where}.")
+    if problem := str(report.get("nameProblem") or ""):
+        yield Finding(
+            "names",
+            Verdict.WARNING,
+            f"Names are not resolved in a pod: {as_sentence(problem)} Rounds do without; trainers often do not.",
+            "`kubectl -n kube-system get pods -l k8s-app=kube-dns`",
+        )
+    else:
+        yield ok("names", "The cluster's names are resolved in a pod.")
+
+
 def _version(text: str) -> tuple[int, ...]:
     parts = text.split("+")[0].split(".")[:2]
     return tuple(int(part) if part.isdecimal() else 0 for part in parts)

@@ -1,9 +1,11 @@
 """Which pages are generated, and from what."""
 
+import json
 from pathlib import Path
 
 import yaml
 
+from rendezvous_docs.benchmark_page import benchmark_page
 from rendezvous_docs.crd_reference import crd_reference
 from rendezvous_docs.metrics_reference import metrics_reference
 from rendezvous_docs.support_table import support_table
@@ -28,6 +30,9 @@ def references() -> dict[Path, str]:
         DOCS / "reference" / "chart.md": values_reference((CHART / "values.yaml").read_text()),
         DOCS / "reference" / "metrics.md": metrics_reference(
             (CHART / "templates" / "prometheus-rule.yaml").read_text()
+        ),
+        DOCS / "reference" / "benchmarks.md": benchmark_page(
+            {file.stem: json.loads(file.read_text()) for file in (DOCS / "bench").glob("*.json")}
         ),
         DOCS / "reference" / "support.md": support_table(read_results(), all_cells()),
     }

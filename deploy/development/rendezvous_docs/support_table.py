@@ -27,19 +27,18 @@ def support_table(results: Results, wanted: Iterable[Cell]) -> str:
     """
     known = {outcome.cell: outcome for outcome in results.outcomes}
     rows = "".join(_row(cell, known.get(cell)) for cell in wanted)
-    last = (
-        f"Last run: {results.date}, at commit {results.commit}.\n\n"
-        if results.commit
-        else "Nothing has been run yet.\n\n"
+    return (
+        f"{_HEAD}| | version | ran with | outcome | tests passed | at commit | on | |\n"
+        f"|---|---|---|---|---|---|---|---|\n{rows}"
     )
-    return f"{_HEAD}{last}| | version | ran with | outcome | tests passed | |\n|---|---|---|---|---|---|\n{rows}"
 
 
 def _row(cell: Cell, outcome: Outcome | None) -> str:
     if outcome is None:
         outcome = Outcome(cell.axis, cell.value, "", Colour.GREY)
     passed = str(outcome.tests) if outcome.version else ""
-    cells = [cell.axis, cell.value, outcome.version, outcome.colour.value, passed, "; ".join(_words(outcome))]
+    ran = [outcome.version, outcome.colour.value, passed, outcome.commit, outcome.date]
+    cells = [cell.axis, cell.value, *ran, "; ".join(_words(outcome))]
     return f"| {' | '.join(cells)} |\n"
 
 

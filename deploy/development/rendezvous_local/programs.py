@@ -123,6 +123,13 @@ CRANE = Program(
     "github.com/google/go-containerregistry",
     minutes=1,
 )
+COSIGN = Program(
+    "cosign",
+    "github.com/sigstore/cosign/v3/cmd/cosign",
+    GO_MODULES / "cosign",
+    "github.com/sigstore/cosign/v3",
+    minutes=4,
+)
 KREW = Program("krew", "sigs.k8s.io/krew/cmd/krew", GO_MODULES / "krew", "sigs.k8s.io/krew", minutes=1)
 KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", GO_MODULES / "kwok", "sigs.k8s.io/kwok", minutes=2)
 

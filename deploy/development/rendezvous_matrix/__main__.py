@@ -4,6 +4,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rendezvous_matrix.cells import TOP, all_cells
@@ -34,14 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     red = False
     for cell in chosen:
         log = logs / f"{cell.name}.log"
-        outcome = run(cell, log)
+        commit = _commit()
+        outcome = replace(run(cell, log), commit=commit, date=f"{datetime.now(UTC):%Y-%m-%d}")
         red |= outcome.colour is Colour.RED
         detail = (
             outcome.why or f"{outcome.tests} passed, {len(outcome.failed)} failed, {outcome.skipped} skipped: {log}"
         )
         sys.stderr.write(f"{cell.name}: {outcome.colour}: {detail}\n")
         # After each, so that a run that is ended has not been for nothing.
-        read_results().updated(_commit(), f"{datetime.now(UTC):%Y-%m-%d}", [outcome], cells).write()
+        read_results().updated([outcome], cells).write()
     sys.stderr.write(f"{RESULT_FILE.relative_to(TOP)} written; `make generate` makes the table of it\n")
     return 1 if red else 0
 

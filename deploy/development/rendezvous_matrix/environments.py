@@ -19,7 +19,11 @@ from rendezvous_matrix.cells import NEWEST, PYTHON, TOP, Cell
 from rendezvous_matrix.errors import MatrixError
 
 # What the core's tests need beside the extras; the rest of the group `dev` is for checks and for other tests.
-TESTING = ("cryptography", "hypothesis", "pytest", "pytest-mock", "pytest-timeout", "pytest-xdist")
+TESTING = (
+    *("axe-core-python", "cryptography", "hypothesis", "pyelftools", "selenium"),
+    *("pytest", "pytest-mock", "pytest-timeout", "pytest-xdist"),
+)
+EXTRAS = ("operator", "torch", "cli", "plot")
 OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 INSTALL_SECONDS = 1800
 
@@ -60,7 +64,7 @@ def _answers(place: str, minor: str) -> bool:
 def _whole() -> list[str]:
     dev = tomllib.loads((TOP / "pyproject.toml").read_text())["dependency-groups"]["dev"]
     chosen = [requirement for requirement in dev if _distribution(requirement) in TESTING]
-    return [f"{TOP}[operator,torch,cli]", *chosen]
+    return [f"{TOP}[{','.join(EXTRAS)}]", *chosen]
 
 
 def _environment(python: Path, requirements: Sequence[str], name: str, *, layered: bool) -> Path:

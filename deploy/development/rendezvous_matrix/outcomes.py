@@ -32,6 +32,8 @@ class Outcome:
         skipped: How many were left out there.
         failed: The tests that did not pass.
         why: Why nothing ran; empty if something did.
+        commit: What was tested.
+        date: When, as in 2026-05-04.
     """
 
     axis: str
@@ -42,6 +44,8 @@ class Outcome:
     skipped: int = 0
     failed: tuple[str, ...] = ()
     why: str = ""
+    commit: str = ""
+    date: str = ""
 
     @property
     def cell(self) -> Cell:
@@ -54,19 +58,15 @@ class Results:
     """The file.
 
     Attributes:
-        commit: What was tested last.
-        date: Of that, as in 2026-05-04.
         outcomes: In the order of the table.
     """
 
-    commit: str
-    date: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...] = ()
 
-    def updated(self, commit: str, date: str, new: Iterable[Outcome], order: Iterable[Cell]) -> "Results":
+    def updated(self, new: Iterable[Outcome], order: Iterable[Cell]) -> "Results":
         """With newer outcomes in the place of those of the same cells; cells that are no more go."""
         known = {outcome.cell: outcome for outcome in (*self.outcomes, *new)}
-        return Results(commit, date, tuple(known[cell] for cell in order if cell in known))
+        return Results(tuple(known[cell] for cell in order if cell in known))
 
     def write(self, file: Path = RESULT_FILE) -> None:
         """Write the file."""
@@ -76,10 +76,10 @@ class Results:
 def read_results(file: Path = RESULT_FILE) -> Results:
     """Read the file; nothing has been run if there is none."""
     if not file.exists():
-        return Results("", "", ())
+        return Results()
     content: dict[str, Any] = json.loads(file.read_text())
     outcomes = tuple(
         Outcome(**{**one, "colour": Colour(one["colour"]), "failed": tuple(one["failed"])})
         for one in content["outcomes"]
     )
-    return Results(content["commit"], content["date"], outcomes)
+    return Results(outcomes)

@@ -2,22 +2,20 @@
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from rendezvous_release.checkout import TOP, Source, stage
-from rendezvous_release.checksums import PROVENANCE, SUMS, digests, statement, sums
+from rendezvous_release.checkout import TOP, stage
+from rendezvous_release.checksums import SUMS
 from rendezvous_release.errors import ReleaseError
-from rendezvous_release.packages import build_chart, build_python, push_chart, write_manifests
-from rendezvous_release.plugin import PLATFORMS, PYTHONS, build_archive, krew_manifest
+from rendezvous_release.images.platforms import PROCESSORS
+from rendezvous_release.images.system_packages import mirrors
+from rendezvous_release.plugin import PLATFORMS, PYTHONS
+from rendezvous_release.registry import Registry
+from rendezvous_release.released import Release, Wish
 from rendezvous_release.signing import SigningKey
-from rendezvous_release.software import Installed, notices
 from rendezvous_release.stamping import checked
-
-# What is installed in the images, by their names. One environment grows: each has what the one before it has.
-SOFTWARE = {"client": (), "operator": ("operator",)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,8 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
         version = checked(options.version)
         key = SigningKey.read(options.key, os.environ.get("RELEASE_KEY_PASSWORD", "")) if options.key else None
         output = (options.output or TOP / "build" / "release" / version).absolute()
+        wish = _wish(options)
+        if options.push and wish.registry is None:
+            raise ReleaseError("--push: name where to, with --registry oci://REGISTRY/FOLDER")
         with tempfile.TemporaryDirectory(prefix="kube-rendezvous-release-") as scratch:
-            _make(version, key, output, options, Path(scratch))
+            source = stage(Path(scratch) / "source", version, place=wish.registry.place if wish.registry else "")
+            release = Release(source, wish, output, Path(scratch))
+            release.make(key)
+            if options.push and wish.registry:
+                release.push(wish.registry, key)
     except ReleaseError as error:
         sys.stderr.write(f"rendezvous_release: {error}\n")
         return 2
@@ -38,51 +43,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _make(version: str, key: SigningKey | None, output: Path, options: argparse.Namespace, scratch: Path) -> None:
-    source = stage(scratch / "source", version)
-    _empty(output)
-    _say("wheel, sdist, chart, manifests")
-    wheel = build_python(source, output)
-    chart = build_chart(source, output)
-    write_manifests(source, output)
-    for image, extras in SOFTWARE.items():
-        _say(f"what the {image} image carries")
-        installed = Installed(wheel, extras, scratch / "software")
-        installed.write_sbom(source, output / f"kube-rendezvous-{image}-{version}.cdx.json")
-        text = notices(installed.packages, "kube-rendezvous")
-        (output / f"kube-rendezvous-{image}-{version}.notices.txt").write_text(text)
-    pythons = options.python or PYTHONS
-    archives = []
-    for platform in options.platform or PLATFORMS:
-        _say(f"kubectl plug-in for {platform}")
-        folder = scratch / "plugin" / platform.replace("/", "-")
-        archives.append(build_archive(source, wheel, platform, output, folder, pythons))
-    url = options.url.replace("VERSION", version)
-    (output / f"rendezvous-{version}.krew.yaml").write_text(krew_manifest(version, archives, url, pythons))
-    _tell_about(source, key, output, options.builder)
-    if options.push:
-        _say(f"pushing the chart to {options.push}")
-        push_chart(chart, options.push)
-
-
-def _empty(output: Path) -> None:
-    if output.exists():
-        if any(output.iterdir()) and not (output / SUMS).is_file():
-            raise ReleaseError(f"{output} holds something that is no release: empty it, or name another --output")
-        shutil.rmtree(output)
-    output.mkdir(parents=True)
-
-
-def _tell_about(source: Source, key: SigningKey | None, output: Path, builder: str) -> None:
-    found = digests(output)
-    listed = sums(found).encode()
-    (output / SUMS).write_bytes(listed)
-    said = statement(found, source, builder)
-    (output / PROVENANCE).write_bytes(said)
-    if key is not None:
-        (output / f"{SUMS}.sig").write_text(key.signature(listed))
-        (output / f"{SUMS}.pub").write_bytes(key.public)
-        (output / "provenance.dsse.json").write_text(key.envelope(said))
+def _wish(options: argparse.Namespace) -> Wish:
+    names = options.processor or [processor.name for processor in PROCESSORS]
+    processors = [one for one in PROCESSORS if one.name in names and not options.no_images]
+    return Wish(
+        processors=processors,
+        mirrors=mirrors(options.debian_mirror) if processors else None,
+        platforms=options.platform or list(PLATFORMS),
+        pythons=options.python or PYTHONS,
+        url=options.url.replace("VERSION", options.version),
+        builder=options.builder,
+        registry=Registry(options.registry) if options.registry else None,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,15 +76,18 @@ def _parser() -> argparse.ArgumentParser:
         "--builder", default="urn:kube-rendezvous:make-release", help="URI of who builds, for the provenance"
     )
     parser.add_argument(
-        "--push", default="", help="push the chart there: oci://REGISTRY/FOLDER; helm must be logged in"
+        "--registry",
+        default="",
+        help="oci://REGISTRY/FOLDER: where images and chart will lie; the chart names it. Default: the reader's own",
     )
+    parser.add_argument("--push", action="store_true", help="push them there; the tools must be logged in")
+    parser.add_argument("--debian-mirror", default="", help="of the images' packages; default: this machine's")
+    parser.add_argument("--no-images", action="store_true", help="leave the images out")
+    names = [processor.name for processor in PROCESSORS]
+    parser.add_argument("--processor", action="append", choices=names, help="of the images; default: all")
     parser.add_argument("--platform", action="append", choices=list(PLATFORMS), help="of the plug-in; default: all")
     parser.add_argument("--python", action="append", choices=PYTHONS, help="of the plug-in; default: all")
     return parser
-
-
-def _say(what: str) -> None:
-    sys.stderr.write(f"release: {what}\n")
 
 
 if __name__ == "__main__":

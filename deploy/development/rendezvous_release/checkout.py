@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rendezvous_release.errors import ReleaseError
 from rendezvous_release.running import run
-from rendezvous_release.stamping import PLACES, stamped
+from rendezvous_release.stamping import EXAMPLES, PLACES, VALUES, placed, stamped
 
 TOP = Path(__file__).resolve().parents[3]
 
@@ -30,13 +30,14 @@ class Source:
     version: str
 
 
-def stage(folder: Path, version: str, repository: Path = TOP) -> Source:
+def stage(folder: Path, version: str, repository: Path = TOP, *, place: str = "") -> Source:
     """Copy the newest commit, and write the version into it.
 
     Args:
         folder: an empty one.
         version: a checked one.
         repository: whose HEAD is released. What is not committed is left out.
+        place: where the images will lie, for the chart and the examples; empty: as in the repository.
 
     Raises:
         ReleaseError: there is no git, or no commit.
@@ -54,4 +55,7 @@ def stage(folder: Path, version: str, repository: Path = TOP) -> Source:
     for name in PLACES:
         file = folder / name
         file.write_text(stamped(name, file.read_text(), version))
+    for name in (VALUES, *sorted(str(file.relative_to(folder)) for file in folder.glob(EXAMPLES))):
+        file = folder / name
+        file.write_text(placed(name, file.read_text(), place, version))
     return Source(folder, commit, epoch, version)

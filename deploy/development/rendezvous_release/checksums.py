@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rendezvous_release.checkout import Source
 
@@ -37,13 +38,23 @@ def statement(found: Mapping[str, str], source: Source, builder: str) -> bytes:
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(found.items())],
         "predicateType": "https://slsa.dev/provenance/v1",
-        "predicate": {
-            "buildDefinition": {
-                "buildType": BUILD_TYPE,
-                "externalParameters": {"version": source.version},
-                "resolvedDependencies": [{"uri": "git+kube-rendezvous", "digest": {"gitCommit": source.commit}}],
-            },
-            "runDetails": {"builder": {"id": builder}},
-        },
+        "predicate": predicate(source, builder),
     }
     return json.dumps(said, sort_keys=True, indent=2).encode() + b"\n"
+
+
+def predicate(source: Source, builder: str) -> dict[str, Any]:
+    """What SLSA provenance, version 1, says of an artifact.
+
+    Args:
+        source: from which it was made.
+        builder: URI of who made it.
+    """
+    return {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {"version": source.version},
+            "resolvedDependencies": [{"uri": "git+kube-rendezvous", "digest": {"gitCommit": source.commit}}],
+        },
+        "runDetails": {"builder": {"id": builder}},
+    }

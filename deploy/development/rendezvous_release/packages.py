@@ -2,17 +2,15 @@
 
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rendezvous_chart.plain_manifests import without_helm
-from rendezvous_local.binaries import find_or_build
-from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.programs import HELM
-from rendezvous_release.archives import entries_of, tar_gz
+from rendezvous_release.archives import entries_below, entries_of, tar_gz
 from rendezvous_release.checkout import Source
-from rendezvous_release.errors import ReleaseError
+from rendezvous_release.registry import program
 from rendezvous_release.running import run
 
+EXAMPLES = Path("deploy/examples")
 CHART = Path("deploy/helm/kube-rendezvous")
 NAMESPACE = "kube-rendezvous-system"
 
@@ -34,30 +32,12 @@ def build_chart(source: Source, output: Path) -> Path:
     Raises:
         ReleaseError: helm refuses, or is not there and cannot be built.
     """
-    helm = _helm()
     made = source.folder / ".packaged"
-    run([helm, "package", source.folder / CHART, "--destination", made], "packaging the chart")
+    run([program(HELM), "package", source.folder / CHART, "--destination", made], "packaging the chart")
     name = f"kube-rendezvous-{source.version}.tgz"
     target = output / name
     target.write_bytes(tar_gz(entries_of((made / name).read_bytes()), source.epoch))
     return target
-
-
-def push_chart(chart: Path, target: str) -> None:
-    """Push a packaged chart to a registry, as an OCI artifact.
-
-    Args:
-        chart: its archive.
-        target: such as `oci://registry.example.com/charts`. One on this machine is spoken to without TLS.
-
-    Raises:
-        ReleaseError: the registry refuses, or is no registry.
-    """
-    url = urlsplit(target)
-    if url.scheme != "oci" or not url.hostname:
-        raise ReleaseError(f"--push {target!r}: name a registry as oci://REGISTRY/FOLDER")
-    plain = ["--plain-http"] if url.hostname in ("127.0.0.1", "localhost", "::1") else []
-    run([_helm(), "push", chart, target, *plain], f"pushing the chart to {target}")
 
 
 def write_manifests(source: Source, output: Path) -> None:
@@ -70,19 +50,20 @@ def write_manifests(source: Source, output: Path) -> None:
     _write(output / f"kube-rendezvous-crds-{source.version}.yaml", "\n---\n".join(crds) + "\n")
     chart = source.folder / CHART
     rendered = run(
-        [_helm(), "template", "kube-rendezvous", chart, "--namespace", NAMESPACE, "--skip-tests"], "rendering the chart"
+        [program(HELM), "template", "kube-rendezvous", chart, "--namespace", NAMESPACE, "--skip-tests"],
+        "rendering the chart",
     )
     rendered = without_helm(rendered)
     namespace = (source.folder / "deploy/kustomize/namespace.yaml").read_text().strip()
     _write(output / f"kube-rendezvous-install-{source.version}.yaml", f"{namespace}\n{rendered}")
 
 
+def build_examples(source: Source, output: Path) -> None:
+    """Pack the examples for who has no checkout."""
+    entries = entries_below(source.folder / EXAMPLES, "examples/")
+    packed = tar_gz(entries, source.epoch)
+    (output / f"kube-rendezvous-examples-{source.version}.tar.gz").write_bytes(packed)
+
+
 def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _helm() -> Path:
-    try:
-        return find_or_build(HELM)
-    except LocalControlPlaneError as error:
-        raise ReleaseError(str(error)) from error

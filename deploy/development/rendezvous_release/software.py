@@ -1,5 +1,6 @@
 """What the images carry beside this project: the list of it (SBOM) and the notices that its licences ask for."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rendezvous_release.checkout import Source
+from rendezvous_release.errors import ReleaseError
+from rendezvous_release.images.system_packages import SystemPackage
 from rendezvous_release.running import run
 
 _LIST = """
@@ -47,15 +50,16 @@ class Installed:
     Args:
         wheel: of this project.
         extras: such as `operator`; none: the base install.
+        constraints: the versions to install.
         folder: for the environment: a new one, or one to add to.
     """
 
-    def __init__(self, wheel: Path, extras: Sequence[str], folder: Path) -> None:
+    def __init__(self, wheel: Path, extras: Sequence[str], constraints: Path, folder: Path) -> None:
         venv.create(folder, with_pip=False)
         self.python = folder / "bin" / "python"
         wanted = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
         pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet", "--no-compile"]
-        run([*pip, wanted], f"installing {wanted}")
+        run([*pip, "--constraint", constraints, wanted], f"installing {wanted}")
 
     @property
     def packages(self) -> list[Package]:
@@ -63,8 +67,22 @@ class Installed:
         said: list[dict[str, Any]] = json.loads(run([self.python, "-c", _LIST], "listing what is installed"))
         return sorted((Package(**one) for one in said), key=lambda package: package.name.lower())
 
-    def write_sbom(self, source: Source, file: Path) -> None:
-        """Write a CycloneDX document. Its time is that of the commit."""
+    def must_be(self, image: str, carried: Mapping[str, str]) -> None:
+        """Check that an image carries these distributions, in these versions.
+
+        Raises:
+            ReleaseError: it does not.
+        """
+        here = {package.name: package.version for package in self.packages}
+        if different := sorted(here.items() ^ carried.items()):
+            raise ReleaseError(f"the {image} image has other libraries than its bill of materials says: {different}")
+
+    def write_sbom(self, source: Source, system: Iterable[SystemPackage], file: Path) -> None:
+        """Write a CycloneDX document. Its time is that of the commit.
+
+        Args:
+            system: Debian's packages in the image, for every processor.
+        """
         program = shutil.which("cyclonedx-py", path=str(Path(sys.executable).parent)) or "cyclonedx-py"
         run(
             [
@@ -75,7 +93,19 @@ class Installed:
             environment={"SOURCE_DATE_EPOCH": str(source.epoch)},
         )
         document = json.loads(file.read_text())
+        document["components"] += [_component(package) for package in sorted(set(system), key=lambda one: one.purl)]
         file.write_text(json.dumps(without_places(document), indent=2, sort_keys=True) + "\n")
+
+
+def _component(package: SystemPackage) -> dict[str, Any]:
+    return {
+        "type": "library",
+        "bom-ref": package.purl,
+        "name": package.name,
+        "version": package.version,
+        "purl": package.purl,
+        "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(package.file.read_bytes()).hexdigest()}],
+    }
 
 
 def without_places(document: Any) -> Any:

@@ -38,3 +38,29 @@ def stamped(file: str, text: str, version: str) -> str:
     if count == 0:
         raise ReleaseError(f"{file} has no line that names the version: it is damaged")
     return new
+
+
+VALUES = "deploy/helm/kube-rendezvous/values.yaml"
+EXAMPLES = "deploy/examples/*/kustomization.yaml"
+_REPOSITORY = re.compile(r"^(  repository: )(kube-rendezvous/operator)$", re.MULTILINE)
+_CLIENT = re.compile(r"^(  - name: kube-rendezvous/client\n)(    newTag: )\S+$", re.MULTILINE)
+
+
+def placed(file: str, text: str, place: str, version: str) -> str:
+    """The chart's values, or an example, with where the images of this version lie.
+
+    Args:
+        file: its path in the repository.
+        place: REGISTRY/FOLDER; empty: the reader's own, named as in the repository.
+
+    Raises:
+        ReleaseError: the chart's values do not name the image.
+    """
+    prefix = f"{place}/" if place else ""
+    if file != VALUES:
+        name = f"    newName: {prefix}kube-rendezvous/client\n" if place else ""
+        return _CLIENT.sub(rf"\g<1>{name}\g<2>{version}", text)
+    new, count = _REPOSITORY.subn(rf"\g<1>{prefix}\g<2>", text)
+    if count != 1:
+        raise ReleaseError(f"{file} does not name the operator's image once: it is damaged")
+    return new

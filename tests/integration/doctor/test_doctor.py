@@ -181,4 +181,5 @@ def test_people_get_a_line_a_finding_and_the_mend_below_it(environment: Mapping[
     assert lines[0].split()[:2] == ["ok", "Kubernetes"]
     [at] = [number for number, line in enumerate(lines) if "PROBLEM  operator" in line]
     assert lines[at + 1].strip().startswith("→ `helm upgrade --install")
+    assert lines[-2].startswith("CHART: deploy/helm/kube-rendezvous in a checkout; of a release")
     assert lines[-1].startswith("Not tried: the training image")

@@ -1,4 +1,4 @@
-"""The chart that a release pushes to a registry is the one that was signed, and installs from there alone."""
+"""The chart that a release pushes to a registry is the one that was made, and installs from there alone."""
 
 import json
 import subprocess
@@ -8,18 +8,15 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import Kubectl
+from integration.release.local_registry import local_registry
 from rendezvous_local.binaries import find_or_build
 from rendezvous_local.cluster import Cluster
-from rendezvous_local.ports import free_port
-from rendezvous_local.processes import ChildProcess
-from rendezvous_local.programs import CRANE, HELM
-from rendezvous_local.readiness import answers_ok, wait_until_ready
+from rendezvous_local.programs import HELM
 from rendezvous_release.checkout import stage
-from rendezvous_release.errors import ReleaseError
-from rendezvous_release.packages import build_chart, push_chart
+from rendezvous_release.packages import build_chart
+from rendezvous_release.registry import Registry
 
 VERSION = "7.8.9"
-READY_SECONDS = 60.0
 HELM_SECONDS = 180.0
 
 Helm = Callable[..., str]
@@ -28,26 +25,17 @@ Helm = Callable[..., str]
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real registry on this machine; HOST:PORT."""
-    folder = tmp_path_factory.mktemp("registry")
-    address = f"127.0.0.1:{free_port()}"
-    command = [str(find_or_build(CRANE)), "registry", "serve", "--address", address, "--disk", str(folder)]
-    process = ChildProcess("registry", command, log=folder.with_suffix(".log"))
-    process.start()
-    try:
-        wait_until_ready(
-            "the registry", lambda: answers_ok(f"http://{address}/v2/"), seconds=READY_SECONDS, processes=[process]
-        )
+    with local_registry(tmp_path_factory.mktemp("registry")) as address:
         yield address
-    finally:
-        process.kill()
 
 
 @pytest.fixture(scope="module")
 def chart(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The chart of a release, pushed."""
     folder = tmp_path_factory.mktemp("chart")
-    archive = build_chart(stage(folder / "source", VERSION), folder)
-    push_chart(archive, f"oci://{registry}/charts")
+    target = Registry(f"oci://{registry}/team")
+    archive = build_chart(stage(folder / "source", VERSION, place=target.place), folder)
+    target.push_chart(archive)
     return archive
 
 
@@ -67,7 +55,7 @@ def helm(tmp_path: Path, cluster: Cluster) -> Helm:
 def test_what_is_pulled_is_byte_for_byte_what_was_released(
     registry: str, chart: Path, helm: Helm, tmp_path: Path
 ) -> None:
-    helm("pull", f"oci://{registry}/charts/kube-rendezvous", "--version", VERSION, "--plain-http")
+    helm("pull", f"oci://{registry}/team/charts/kube-rendezvous", "--version", VERSION, "--plain-http")
     assert (tmp_path / chart.name).read_bytes() == chart.read_bytes()
 
 
@@ -78,16 +66,11 @@ def test_the_chart_installs_from_the_registry(
         pytest.skip("installs cluster-wide objects: unset KUBECONFIG")
     where = ("--namespace", namespace, "--plain-http", "--version", VERSION)
     # The definitions are there already in the tests' cluster, and are not this release's.
-    helm("install", "it", f"oci://{registry}/charts/kube-rendezvous", *where, "--set", "crds.install=false")
+    helm("install", "it", f"oci://{registry}/team/charts/kube-rendezvous", *where, "--set", "crds.install=false")
     try:
         found = kubectl("get", "deployments", "-n", namespace, "-o", "json")
         (deployment,) = json.loads(found.stdout)["items"]
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        assert container["image"].endswith(f"/operator:{VERSION}")
+        assert container["image"] == f"{registry}/team/kube-rendezvous/operator:{VERSION}"
     finally:
         helm("uninstall", "it", "--namespace", namespace, "--no-hooks")
-
-
-def test_a_target_that_is_no_registry_is_refused(chart: Path) -> None:
-    with pytest.raises(ReleaseError, match="oci://REGISTRY"):
-        push_chart(chart, "https://example.org/charts")

@@ -1,16 +1,19 @@
 """`make release` twice gives the same bytes, and what it makes works without a source tree and can be verified.
 
 Two releases of the newest commit: one from this checkout, one from a clone, whose files have other times and lie
-elsewhere. Needs the package index, as the build of the images does.
+elsewhere; the first is pushed to a registry. Needs the package index, and a mirror of Debian for the images.
 """
 
 import base64
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +22,13 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from integration.release.local_registry import local_registry
 from rendezvous_local.binaries import find_or_build
-from rendezvous_local.programs import HELM, KREW
+from rendezvous_local.node.system_packages import SystemProgram, install_missing
+from rendezvous_local.programs import COSIGN, CRANE, HELM, KREW, KUBECTL
 from rendezvous_release.checkout import TOP
+from rendezvous_release.errors import ReleaseError
+from rendezvous_release.images.system_packages import KEYRING, mirrors
 
 VERSION = "7.8.9"
 SECONDS = 900.0
@@ -40,10 +47,16 @@ class Made:
     first: Path
     second: Path
     public_key: Path
+    registry: str
+
+    def image(self, name: str) -> str:
+        """Where an image of the first lies in the registry."""
+        return f"{self.registry}/team/kube-rendezvous/{name}:{VERSION}"
 
 
-def make(repository: Path, output: Path, key: Path) -> None:
+def make(repository: Path, output: Path, key: Path, registry: str, *more: str) -> None:
     arguments = ["--version", VERSION, "--output", output, "--key", key, "--url", URL]
+    arguments += ["--registry", f"oci://{registry}/team", *more]
     plugin = ["--platform", PLATFORM, "--python", PYTHON]
     done = subprocess.run(
         [sys.executable, "-m", "rendezvous_release", *map(str, arguments), *plugin],
@@ -57,8 +70,26 @@ def make(repository: Path, output: Path, key: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def has_debian() -> bool:
+    """Whether this machine can make images: it knows a mirror of Debian, and has the keys to check it."""
+    try:
+        mirrors()
+    except ReleaseError:
+        return False
+    return KEYRING.is_file()
+
+
+NEEDS_DEBIAN = pytest.mark.skipif(not has_debian(), reason="images are made of Debian's packages: no mirror is known")
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with local_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Made:
     if PYTHON not in ("3.11", "3.12", "3.13", "3.14"):
         pytest.skip(f"the plug-in is not made for Python {PYTHON}")
     folder = tmp_path_factory.mktemp("release")
@@ -71,9 +102,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     if asked.returncode != 0:
         pytest.skip(f"a release is made of a commit, and this is no checkout: {asked.stderr.strip()}")
     subprocess.run(["git", "clone", "--quiet", str(TOP), str(folder / "clone")], check=True, timeout=120)
-    for repository, name in ((TOP, "first"), (folder / "clone", "second")):
-        make(repository, folder / name, folder / "key.pem")
-    return Made(asked.stdout.strip(), folder / "first", folder / "second", folder / "key.pub")
+    images = [] if has_debian() else ["--no-images"]
+    make(TOP, folder / "first", folder / "key.pem", registry, "--push", *images)
+    make(folder / "clone", folder / "second", folder / "key.pem", registry, *images)
+    return Made(asked.stdout.strip(), folder / "first", folder / "second", folder / "key.pub", registry)
 
 
 def openssl_takes(made: Made, text: bytes, signature: str, folder: Path) -> bool:
@@ -96,7 +128,7 @@ def test_sha256sum_finds_every_artifact_as_it_is_listed(made: Made) -> None:
     )
     assert done.returncode == 0, done.stdout
     listed = {line.split()[1] for line in (made.first / "SHA256SUMS").read_text().splitlines()}
-    kinds = (".whl", ".tar.gz", ".tgz", ".yaml", ".cdx.json", ".notices.txt")
+    kinds = (".whl", ".tar.gz", ".tgz", ".yaml", ".cdx.json", ".notices.txt", ".oci.tar")
     assert listed == {file.name for file in made.first.iterdir() if file.name.endswith(kinds)}
 
 
@@ -138,7 +170,7 @@ def test_the_packaged_chart_renders_the_operator_of_its_version(made: Made) -> N
     rendered = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
     (deployment,) = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "Deployment"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"kube-rendezvous/operator:{VERSION}"
+    assert container["image"] == made.image("operator")
 
 
 def test_the_bundles_hold_the_resource_definitions_and_the_whole_release(made: Made) -> None:
@@ -191,9 +223,130 @@ def test_the_sbom_and_the_notices_name_the_same_software(made: Made, image: str,
     notices = (made.first / f"kube-rendezvous-{image}-{VERSION}.notices.txt").read_text()
     assert carried in {name for name, _ in listed}
     assert document["metadata"]["component"]["version"] == VERSION
-    assert {one for one in listed if f"\n{one[0]} {one[1]}: " not in notices} == set()
+    system = {(one["name"], one["version"]) for one in document["components"] if one["purl"].startswith("pkg:deb/")}
+    assert ("libpython3.13-stdlib" in {name for name, _ in system}) == has_debian()
+    assert {one for one in listed - system if f"\n{one[0]} {one[1]}: " not in notices} == set()
     assert str(TOP) not in json.dumps(document)
     assert "/tmp/" not in json.dumps(document)
+
+
+def test_the_examples_need_no_checkout(made: Made, tmp_path: Path) -> None:
+    with tarfile.open(made.first / f"kube-rendezvous-examples-{VERSION}.tar.gz") as files:
+        files.extractall(tmp_path, filter="data")
+    for example in ("torchrun-job", "sidecar"):
+        command = [str(find_or_build(KUBECTL)), "kustomize", str(tmp_path / "examples" / example)]
+        rendered = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        assert "kind: Rendezvous" in rendered
+    assert f"image: {made.image('client')}" in rendered
+
+
+IMAGES = pytest.mark.parametrize("image", ["operator", "client"])
+
+
+def crane(*arguments: str) -> bytes:
+    command = [str(find_or_build(CRANE)), *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@NEEDS_DEBIAN
+@IMAGES
+def test_an_image_lies_in_the_registry_whole_for_both_processors(made: Made, image: str) -> None:
+    index = json.loads(crane("manifest", made.image(image)))
+    assert [one["platform"]["architecture"] for one in index["manifests"]] == ["amd64", "arm64"]
+    for processor in ("amd64", "arm64"):
+        crane("validate", "--remote", made.image(image), "--platform", f"linux/{processor}")
+    assert index["annotations"]["org.opencontainers.image.revision"] == made.commit
+
+
+@NEEDS_DEBIAN
+@IMAGES
+def test_the_archive_of_an_image_pushes_the_same_image(made: Made, image: str, tmp_path: Path) -> None:
+    with tarfile.open(made.first / f"kube-rendezvous-{image}-{VERSION}.oci.tar") as files:
+        files.extractall(tmp_path, filter="data")
+    copy = f"{made.registry}/elsewhere/{image}:{VERSION}"
+    crane("push", str(tmp_path), copy)
+    assert crane("digest", copy) == crane("digest", made.image(image))
+
+
+def cosign(made: Made, verb: str, *arguments: str, key: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """cosign, which is not what signs: no transparency log knows of a key of our own."""
+    trust = ["--key", str(key or made.public_key), "--insecure-ignore-tlog", "--allow-http-registry"]
+    command = [str(find_or_build(COSIGN)), verb, *trust, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+@NEEDS_DEBIAN
+@IMAGES
+def test_cosign_takes_the_signature_of_an_image_and_no_other_key(made: Made, image: str, tmp_path: Path) -> None:
+    done = cosign(made, "verify", made.image(image))
+    assert done.returncode == 0, done.stderr
+    other = tmp_path / "other.pub"
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    other.write_bytes(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    assert cosign(made, "verify", made.image(image), key=other).returncode != 0
+
+
+@NEEDS_DEBIAN
+@IMAGES
+def test_cosign_takes_what_is_attested_of_an_image(made: Made, image: str) -> None:
+    for kind, told in (("cyclonedx", "pkg:deb/debian/libc6@2"), ("https://slsa.dev/provenance/v1", made.commit)):
+        done = cosign(made, "verify-attestation", "--type", kind, made.image(image))
+        assert done.returncode == 0, done.stderr
+        envelopes = [json.loads(line) for line in done.stdout.splitlines() if line]
+        statements = [base64.b64decode(envelope["payload"]).decode() for envelope in envelopes]
+        assert any(told in statement for statement in statements)
+
+
+@pytest.fixture(scope="module")
+def unpacked(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The operator's image for a processor, as a folder."""
+
+    def unpack(processor: str) -> Path:
+        folder = tmp_path_factory.mktemp(processor)
+        folder.chmod(0o755)  # somebody else's root, too
+        exported = crane("export", made.image("operator"), "-", "--platform", f"linux/{processor}")
+        with tarfile.open(fileobj=io.BytesIO(exported)) as files:
+            files.extractall(folder, filter="fully_trusted")
+        return folder
+
+    return unpack
+
+
+LOADS = (
+    "import aiohttp, bz2, ctypes, kopf, lzma, pydantic_core, sqlite3, ssl, yaml; print(ssl.create_default_context())"
+)
+
+
+@NEEDS_DEBIAN
+def test_the_operator_of_the_image_starts_as_nobody_without_a_shell(unpacked: Callable[[str], Path]) -> None:
+    if os.geteuid() != 0 or os.uname().machine != "x86_64":
+        pytest.skip("changes its root, so it needs root, and the image's processor")
+    top = unpacked("amd64")
+    assert not (top / "usr/bin/sh").exists()
+    enter = ["chroot", "--userspec=65532:65532", str(top)]
+    for command in (
+        ["/opt/kube-rendezvous/bin/python", "-c", LOADS],
+        ["/opt/kube-rendezvous/bin/kube-rendezvous-operator", "--help"],
+    ):
+        done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert done.returncode == 0, done.stderr
+    assert "--leader-elect" in done.stdout
+
+
+@NEEDS_DEBIAN
+def test_every_library_of_the_image_for_the_other_processor_loads_in_an_emulator(
+    unpacked: Callable[[str], Path],
+) -> None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        pytest.skip("installs an emulator: needs root and apt-get")
+    install_missing([SystemProgram("qemu-aarch64-static", "qemu-user-static")])
+    top = unpacked("arm64")
+    command = ["qemu-aarch64-static", "-L", str(top), str(top / "usr/bin/python3.13"), "-c", LOADS]
+    places = {"PYTHONPATH": str(top / "opt/kube-rendezvous/lib/python3.13/site-packages"), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=places, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_that_holds_something_else_is_not_emptied(tmp_path: Path) -> None:

@@ -22,6 +22,13 @@ def test_every_shell_block_is_read() -> None:
     assert not any(command.startswith("make") for command in commands(page, first_step=2))
 
 
+def test_the_page_for_who_has_a_release_needs_no_checkout() -> None:
+    found = list(commands((TOP / "docs" / "from-a-release.md").read_text(), first_step=1))
+    for start in ("openssl", "sha256sum", "helm install", "kubectl apply -k", "tools/bin/kubectl-rendezvous doctor"):
+        assert any(command.startswith(start) for command in found), start
+    assert [command for command in found if command.startswith("make") or "deploy/" in command] == []
+
+
 def test_a_command_over_two_lines_is_one() -> None:
     page = "## 1. A\n```sh\nhelm install x \\\n  --wait\nkubectl get y\n```\n```console\n$ no command\n```\n"
     assert list(commands(page, first_step=1)) == ["helm install x --wait", "kubectl get y"]

@@ -31,7 +31,7 @@ from kubectl_rendezvous.doctor.surroundings import (
     SeenLease,
     Surroundings,
 )
-from kubectl_rendezvous.doctor.training_image import check_image, check_network
+from kubectl_rendezvous.doctor.training_image import check_cluster_from_pods, check_image, check_network
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CRDS = Path(__file__).resolve().parents[3] / "crds"
@@ -204,6 +204,26 @@ def test_a_port_that_is_not_reached_is_a_problem_although_its_listener_reports_n
     the_one(check_image(seen), "ok", "torch 2.15.0")
 
 
+@pytest.mark.parametrize(
+    ("report", "verdict", "part"),
+    [
+        ({"apiServerProblem": "timed out"}, "problem", "10.0.0.1 port 443, where every member writes: timed out"),
+        ({"nameProblem": "kubernetes.default.svc: unknown"}, "warning", "Names are not resolved in a pod"),
+    ],
+)
+def test_what_a_pod_does_not_reach_of_the_cluster_is_told(report: dict[str, str], verdict: str, part: str) -> None:
+    pod = ProbedPod("a", {**REPORT, "apiServer": "10.0.0.1 port 443", **report}, "n1")
+    the_one(check_cluster_from_pods(replace(HEALTHY, pods=(pod, pod))), verdict, part)
+
+
+def test_a_pod_that_reaches_all_of_the_cluster_says_so_and_one_that_was_told_of_none_says_nothing() -> None:
+    pod = ProbedPod("a", {**REPORT, "apiServer": "10.0.0.1 port 443"}, "n1")
+    findings = check_cluster_from_pods(replace(HEALTHY, pods=(pod, pod)))
+    assert [verdict for verdict, _ in told(findings)] == ["ok", "ok"]
+    silent = ProbedPod("a", dict(REPORT), "n1")
+    assert told(check_cluster_from_pods(replace(HEALTHY, pods=(silent, silent)))) == []
+
+
 def test_a_pod_that_never_came_is_told_with_what_holds_it() -> None:
     pod = ProbedPod("a", {}, "", "ErrImagePull: no such image")
     the_one(check_image(replace(HEALTHY, pods=(pod, pod))), "problem", "ErrImagePull: no such image")
@@ -252,3 +272,16 @@ def test_what_runs_in_the_pod_needs_nothing_but_python(tmp_path: Path) -> None:
     assert report == json.loads(done.stdout)
     assert report["error"].startswith("call 127.0.0.1 9: ")
     assert report["torch"] == ""
+    assert "apiServer" not in report, "this machine is no pod"
+
+
+def test_what_runs_in_the_pod_tries_the_api_server_and_a_name(tmp_path: Path) -> None:
+    script = Path(in_the_pod.__file__).read_text().replace("/dev/termination-log", str(tmp_path / "message"))
+    script = script.replace('NAME = "kubernetes.default.svc"', 'NAME = "no.such.name.invalid"')
+    argv = [sys.executable, "-I", "-S", "-c", script, "call", "127.0.0.1", "9", "0"]
+    cluster = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "9"}
+    subprocess.run(argv, env=cluster, capture_output=True, timeout=60, check=True)
+    report = json.loads((tmp_path / "message").read_text())
+    assert report["apiServer"] == "127.0.0.1 port 9"
+    assert "refused" in report["apiServerProblem"].lower()
+    assert report["nameProblem"].startswith("no.such.name.invalid: ")

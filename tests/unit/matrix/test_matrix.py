@@ -1,6 +1,10 @@
 """`make matrix`: which cells there are, what a report says of one, and that the committed table is explained."""
 
+import ast
+import re
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -23,7 +27,7 @@ from rendezvous_matrix.cells import (
     all_cells,
     oldest_allowed,
 )
-from rendezvous_matrix.environments import find_python
+from rendezvous_matrix.environments import EXTRAS, TESTING, find_python
 from rendezvous_matrix.errors import MatrixError
 from rendezvous_matrix.explanations import WHY
 from rendezvous_matrix.kubernetes_pins import module_text
@@ -87,15 +91,47 @@ class TestOutcomes:
         gone, kept = Cell(KUBERNETES, "1.30"), Cell(PYTHON, "3.12")
         file = tmp_path / "matrix.json"
         before = [Outcome(cell.axis, cell.value, "x", Colour.RED) for cell in (gone, CELL, kept)]
-        Results("old", "2026-01-01", tuple(before)).write(file)
-        new = Outcome(CELL.axis, CELL.value, "1.31.14", Colour.GREEN, 9)
-        results = read_results(file).updated("new", "2026-02-02", [new], [CELL, kept])
+        Results(tuple(before)).write(file)
+        new = Outcome(CELL.axis, CELL.value, "1.31.14", Colour.GREEN, 9, commit="abc1234", date="2026-02-02")
+        results = read_results(file).updated([new], [CELL, kept])
         results.write(file)
-        assert read_results(file) == Results("new", "2026-02-02", (new, before[2]))
+        assert read_results(file) == Results((new, before[2]))
 
     def test_a_python_that_is_not_there_is_said(self) -> None:
         with pytest.raises(MatrixError, match=r"no python2\.0 on the PATH"):
             find_python("2.0")
+
+
+class TestEnvironments:
+    def test_another_python_gets_all_that_the_integration_tests_import(self) -> None:
+        """pytest imports every test file before it chooses the core: one that is missing makes the cell red."""
+        project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+        extras = [one for extra in EXTRAS for one in project["optional-dependencies"][extra]]
+        had = {re.split(r"[^\w-]", one, maxsplit=1)[0] for one in [*project["dependencies"], *extras, *TESTING]}
+        brought = {"pyyaml", "urllib3", "numpy"}  # by these
+        distributions = packages_distributions()
+        files = [
+            file
+            for folder in (TOP / "tests" / "integration", TOP / "deploy" / "development")
+            for file in folder.rglob("*.py")
+            if file.parent.name not in ("trainers", "rendezvous_docs")  # programs of their own; the site's
+        ]
+        lacking = {
+            (module, distribution)
+            for module in {module for file in files for module in _imported(file)}
+            for distribution in distributions.get(module, ())
+            if distribution.lower().replace("_", "-") not in had | brought | {"kube-rendezvous", "jax"}
+        }
+        assert lacking == set()
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Top-level packages that are imported when ``file`` is."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
 
 class TestTheSlice:
@@ -133,8 +169,13 @@ class TestTheBounds:
 
 class TestTheTable:
     def test_it_has_a_row_for_each_cell_also_for_those_that_were_not_run(self) -> None:
-        page = support_table(Results("", "", ()), [CELL])
-        assert "| Kubernetes | 1.31 |  | not run |  | not run yet |" in page
+        page = support_table(Results(), [CELL])
+        assert "| Kubernetes | 1.31 |  | not run |  |  |  | not run yet |" in page
+
+    def test_each_row_says_at_which_commit_and_on_which_day_it_was_run(self) -> None:
+        new = Outcome(CELL.axis, CELL.value, "1.31.14", Colour.GREEN, 9, commit="abc1234", date="2026-02-02")
+        page = support_table(Results((new,)), [CELL])
+        assert "| Kubernetes | 1.31 | 1.31.14 | passed | 9 | abc1234 | 2026-02-02 |  |" in page
 
     def test_each_red_cell_is_explained_and_no_green_one(self) -> None:
         outcomes = {outcome.cell: outcome for outcome in read_results().outcomes}
