@@ -50,8 +50,9 @@ e2e-fresh-user: $(INSTALLED) ## A stranger with nothing but a release gets a job
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build
 	@PYTHONPATH=deploy/development $(BIN)/python -m pytest --timeout 2400 tests/e2e/test_fresh_user.py $(ARGS)
 
-# And what runs without them, on a node with the newest feature gates; Kueue's own test does not pass there yet.
-GATED := tests/e2e/controllers/test_jobset.py tests/e2e/controllers/test_jobset_in_place.py tests/e2e/test_first_step.py \
+# And what runs without them, on a node with the newest feature gates.
+GATED := tests/e2e/controllers/test_kueue.py tests/e2e/controllers/test_jobset.py \
+  tests/e2e/controllers/test_jobset_in_place.py tests/e2e/test_first_step.py \
   tests/e2e/test_examples.py tests/e2e/test_survivors_told.py
 e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer and LeaderWorkerSet; then with the newest feature gates; as root
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build --controllers

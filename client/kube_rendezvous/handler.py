@@ -302,7 +302,9 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         return RendezvousInfo(store, place.rank, place.world_size, info)
 
     def _settling(self, session: Session, seconds: float) -> Settling:
-        return Settling(session, self._settings, self._namespace, self._listen, lambda: self._ended, seconds)
+        return Settling(
+            session, self._settings, self._namespace, self._listen, lambda: self._ended or session.over, seconds
+        )
 
     def _listen(self) -> int:
         if self._listening is None:

@@ -166,6 +166,8 @@ def _plan(parsed: Namespace) -> None:
     printer.line(plan.verdict)
     if plan.spares and plan.then:
         printer.line(f"On standby then: {listed(plan.spares, 10)}.")
+    for remark in plan.remarks:
+        printer.line(remark)
 
 
 def _close(parsed: Namespace) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kube_rendezvous.resources import Member, Rendezvous
-from kube_rendezvous_core import ObservedNode, ObservedOwner, OwnerRef
+from kube_rendezvous_core import ObservedEviction, ObservedNode, ObservedOwner, ObservedPod, ObservedPodGroup, OwnerRef
 
 
 class Hold(StrEnum):
@@ -49,6 +49,7 @@ class SeenPod:
         restarts: of its main container.
         unhealthy_devices: those that its node reports as unhealthy; "" if there is none.
         owner: what makes it, and makes it again; None: nothing that is known.
+        observed: the same as the operator sees it; None: not known.
     """
 
     name: str
@@ -62,6 +63,7 @@ class SeenPod:
     restarts: int = 0
     unhealthy_devices: str = ""
     owner: OwnerRef | None = None
+    observed: ObservedPod | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Observation:
         pods: all of the namespace; None if we may not read them.
         nodes: on which members or labelled pods run; None if we may not read them.
         owners: what made the labelled pods, as far as we may read it.
+        groups: PodGroups that the labelled pods name; None: what we may not read.
+        evictions: that decide whether a pod is to go, by its UID, if the operator says that somebody asks for some.
         unreadable_members: what is wrong with Members that cannot be read, one sentence each.
         notes: what could not be read and the command that would change it.
     """
@@ -88,6 +92,8 @@ class Observation:
     pods: tuple[SeenPod, ...] | None = ()
     nodes: Mapping[str, ObservedNode] | None = field(default_factory=dict)
     owners: tuple[ObservedOwner, ...] = ()
+    groups: Mapping[OwnerRef, ObservedPodGroup | None] = field(default_factory=dict)
+    evictions: Mapping[str, ObservedEviction] = field(default_factory=dict)
     unreadable_members: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -2,7 +2,8 @@
 
 The real `decide` runs on a simulated sequence: the losses are seen, the survivors join again, the newcomers join, last
 call ends if it has to. What is supposed: everybody else lives, and newcomers take the slots of the lost first, as the
-pods of a StatefulSet or of an indexed Job do.
+pods of a StatefulSet or of an indexed Job do. What is known counts as it does for the operator: nodes that must be
+left, unhealthy devices, requests for eviction, PodGroups.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,19 @@ from typing import Any
 from kube_rendezvous.resources import Member, Rendezvous
 from kube_rendezvous_core import ObservedMember, Surroundings, decide
 from kube_rendezvous_core.conditions import describe
+from kube_rendezvous_core.formation.device_health import DEVICES_UNHEALTHY
+from kube_rendezvous_core.formation.evictions import EVICTIONS_REQUESTED
 from kube_rendezvous_core.formation.formation import WorldSizes
+from kube_rendezvous_core.formation.pod_groups import GANG_MISMATCH, TOPOLOGY_FROM_POD_GROUP
 from kube_rendezvous_core.ranking.ranking import moved_ranks
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.near_names import nearest
 from kubectl_rendezvous.observation import Observation
+from kubectl_rendezvous.pod_reading import CORDONED
 from kubectl_rendezvous.tables import NONE, Table
 from kubectl_rendezvous.wording import as_sentence, count, listed
 
+_REMARKS = (DEVICES_UNHEALTHY, EVICTIONS_REQUESTED, GANG_MISMATCH, TOPOLOGY_FROM_POD_GROUP)
 _STEPS = 20  # losses, joins, last call, growth: a handful is enough for any sequence that ends
 
 
@@ -35,6 +41,7 @@ class Plan:
         verdict: why, in sentences.
         spares: who would be on standby.
         formed: whether a new round would be formed.
+        remarks: what the operator would say of devices, evictions and PodGroups, in sentences.
         moved: how many ranks would have another holder.
     """
 
@@ -45,6 +52,7 @@ class Plan:
     spares: tuple[str, ...]
     formed: bool
     moved: int
+    remarks: tuple[str, ...] = ()
 
 
 def members_to_lose(observation: Observation, wanted: Sequence[str]) -> tuple[Member, ...]:
@@ -79,7 +87,7 @@ def make_plan(observation: Observation, lost: Sequence[Member], added: int, node
     gone = {member.name for member in lost}
     staying = [m for m in observation.own_members if m.name not in gone]
     newcomers = _newcomers(observation, lost, added, nodes)
-    surroundings = Surroundings(nodes=observation.nodes)
+    surroundings = _surroundings(observation, staying)
     end = _play(start, staying, list(lost), newcomers, surroundings, observation.now)
     ranks = end.status.ranks
     formed = end.status.round > start.status.round
@@ -94,6 +102,22 @@ def make_plan(observation: Observation, lost: Sequence[Member], added: int, node
         spares=tuple(name for name in living if name not in then),
         formed=formed,
         moved=moved_ranks(start.status.ranks, ranks) if formed else 0,
+        remarks=tuple(c.message for c in end.status.conditions if c.type in _REMARKS and c.status == "True"),
+    )
+
+
+def _surroundings(observation: Observation, staying: Sequence[Member]) -> Surroundings:
+    """What the operator would know of those who stay; nobody is supposed to be on the way."""
+    uids = {member.pod_uid for member in staying}
+    seen = (pod.observed for pod in observation.pods or () if pod.uid in uids and pod.label == observation.name)
+    nodes = observation.nodes
+    if nodes is not None:  # one that takes no more pods need not be left
+        nodes = {name: replace(n, draining="") if n.draining == CORDONED else n for name, n in nodes.items()}
+    return Surroundings(
+        pods={pod.uid: pod for pod in seen if pod is not None},
+        nodes=nodes,
+        groups=observation.groups,
+        evictions=observation.evictions,
     )
 
 
@@ -206,4 +230,5 @@ def plan_document(plan: Plan) -> Mapping[str, Any]:
         "moved": plan.moved,
         "standby": list(plan.spares),
         "verdict": plan.verdict,
+        "remarks": list(plan.remarks),
     }

@@ -10,6 +10,7 @@ from kube_rendezvous_core.observed.device_reading import unhealthy_devices
 from kube_rendezvous_core.observed.hindrance import Hindrance
 from kube_rendezvous_core.observed.pod_reading import NAME_LABEL, main_container, owner_of, read_hindrance, said
 from kube_rendezvous_core.observed.pod_reading import read_node as read_node_as_operator
+from kube_rendezvous_core.observed.pod_reading import read_pod as read_pod_as_operator
 from kubectl_rendezvous.observation import Hold, SeenPod
 
 CORDONED = "cordoned"
@@ -46,6 +47,7 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
         restarts=int(main.get("restartCount", 0)),
         unhealthy_devices=unhealthy_devices(status),
         owner=owner_of(meta),
+        observed=read_pod_as_operator(obj),
     )
 
 

@@ -1,5 +1,6 @@
 """Reads what an answer needs from the API server, and writes `spec.closed`."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -22,8 +23,18 @@ from kube_rendezvous.resources import (
 )
 from kube_rendezvous.resources.names import collection_path, is_object_name, object_path
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_core import ObservedNode, ObservedOwner
+from kube_rendezvous_core import ObservedEviction, ObservedNode, ObservedOwner, ObservedPodGroup, OwnerRef
+from kube_rendezvous_core.formation.evictions import EVICTIONS_REQUESTED
+from kube_rendezvous_core.observed.eviction_reading import API as EVICTION_API
+from kube_rendezvous_core.observed.eviction_reading import (
+    EVICTION_REQUESTS,
+    EVICTIONS,
+    deciding,
+    read_eviction,
+    read_eviction_request,
+)
 from kube_rendezvous_core.observed.owner_reading import COLLECTIONS, read_owner
+from kube_rendezvous_core.observed.pod_group_reading import POD_GROUPS, read_pod_group
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.heartbeats import not_before_heartbeats
 from kubectl_rendezvous.near_names import nearest
@@ -115,6 +126,8 @@ class Reader:
             pods=pods,
             nodes=self.nodes(node_names(own, pods or (), name), noted),
             owners=self._owners(name, pods or ()),
+            groups=self._groups(name, pods or ()),
+            evictions=self._evictions(seen),
             unreadable_members=tuple(unreadable.values()),
             notes=tuple(noted),
         )
@@ -140,6 +153,31 @@ class Reader:
                     raise in_words(failure, self.namespace) from failure
                 found[name] = ObservedNode(name=name, gone=True)
         return found
+
+    def _groups(self, name: str, pods: Iterable[SeenPod]) -> Mapping[OwnerRef, ObservedPodGroup | None]:
+        """The PodGroups of the labelled pods; None, without a word, for what cannot be read."""
+        seen = (pod.observed for pod in pods if pod.label == name and pod.observed is not None)
+        found: dict[OwnerRef, ObservedPodGroup | None] = {}
+        for ref in sorted({pod.group for pod in seen if pod.group is not None}):
+            api, plural = POD_GROUPS[ref.kind]
+            found[ref] = None
+            with contextlib.suppress(ApiFailureError, KeyError, ValueError, TypeError, AttributeError):
+                path = f"{api}/namespaces/{self.namespace}/{plural}/{ref.name}"
+                found[ref] = read_pod_group(ref, self.connection.request("GET", path))
+        return found
+
+    def _evictions(self, seen: SeenRendezvous) -> Mapping[str, ObservedEviction]:
+        """What asks for the eviction of pods; not looked for where the operator does not say that something does."""
+        conditions = seen.rendezvous.status.conditions
+        if not any(one.type == EVICTIONS_REQUESTED and one.status == "True" for one in conditions):
+            return {}
+        path = f"{EVICTION_API}/namespaces/{self.namespace}"
+        try:
+            evictions = [read_eviction(obj) for obj in self._list(f"{path}/{EVICTIONS}")]
+            requests = [read_eviction_request(obj) for obj in self._list(f"{path}/{EVICTION_REQUESTS}")]
+        except (CommandError, KeyError, ValueError, TypeError, AttributeError):
+            return {}
+        return deciding(evictions, requests)
 
     def _owners(self, name: str, pods: Iterable[SeenPod]) -> tuple[ObservedOwner, ...]:
         """What made the labelled pods; left out without a word if we may not read it."""

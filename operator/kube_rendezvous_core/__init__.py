@@ -10,6 +10,7 @@ from kube_rendezvous_core.decision import decide
 from kube_rendezvous_core.observed.observation import (
     Announcement,
     Decision,
+    EvictionAnswer,
     Expulsion,
     ObservedMember,
     Severity,
@@ -17,6 +18,7 @@ from kube_rendezvous_core.observed.observation import (
 from kube_rendezvous_core.observed.surroundings import (
     NOTHING_KNOWN,
     ObservedContainer,
+    ObservedEviction,
     ObservedNode,
     ObservedOwner,
     ObservedPod,
@@ -30,8 +32,10 @@ __all__ = [
     "NOTHING_KNOWN",
     "Announcement",
     "Decision",
+    "EvictionAnswer",
     "Expulsion",
     "ObservedContainer",
+    "ObservedEviction",
     "ObservedMember",
     "ObservedNode",
     "ObservedOwner",

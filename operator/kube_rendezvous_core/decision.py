@@ -24,6 +24,7 @@ from kube_rendezvous_core.conditions import (
     state_of,
 )
 from kube_rendezvous_core.formation.device_health import ailing_members, set_aside
+from kube_rendezvous_core.formation.evictions import answers_due_in, eviction_answers, requested_evictions
 from kube_rendezvous_core.formation.formation import (
     GROWTH,
     REJOIN_SECONDS,
@@ -37,7 +38,15 @@ from kube_rendezvous_core.formation.formation import (
 from kube_rendezvous_core.formation.held_up_pods import held_up_pods
 from kube_rendezvous_core.formation.impossible import seconds_of_grace, shortage
 from kube_rendezvous_core.formation.owners import size_mismatch, unread_owners
-from kube_rendezvous_core.formation.pod_groups import followed, gang_mismatch, topology_from_groups, unread_groups
+from kube_rendezvous_core.formation.pod_groups import (
+    followed,
+    gang_mismatch,
+    groups_in_question,
+    held_by_their_groups,
+    held_up_groups,
+    topology_from_groups,
+    unread_groups,
+)
 from kube_rendezvous_core.formation.standby import settle_standby
 from kube_rendezvous_core.history import record_round
 from kube_rendezvous_core.liveness.admission import NOT_ADMITTED, store_address
@@ -88,6 +97,7 @@ def decide(
         budget: of heartbeats, as the other rendezvous leave it.
         surroundings: pods and nodes, as far as they are known.
     """
+    surroundings = held_by_their_groups(surroundings)
     before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
     rendezvous = replace(rendezvous, status=before)
     members = with_unique_slots(located(members, surroundings), surroundings, before)
@@ -125,10 +135,12 @@ def decide(
         topology_blindness(rendezvous.spec.ranking, surroundings),
         held_up_pods(crowd.hindered),
         ailing_members(liveness, surroundings),
+        requested_evictions(liveness),
         comes_and_goes(crowd.damped, damping),
         shared_slots(members, liveness),
         size_mismatch(rendezvous.spec, surroundings, _outsiders(liveness, surroundings)),
         gang_mismatch(rendezvous.spec, surroundings),
+        held_up_groups(surroundings),
         topology_from_groups(rendezvous.spec.ranking, surroundings),
     )
     conditions = set_conditions(status, rendezvous.generation, now, impossible, notices)
@@ -150,6 +162,7 @@ def decide(
             damping.ends_in(crowd.damped, now),
             _shrinks_in(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, interval, number, budget),
             questions.more_in,
+            answers_due_in(rendezvous, liveness, surroundings, now),
         ),
         verdict=describe(status),
         doubtful_losses=tuple(
@@ -157,6 +170,7 @@ def decide(
             for loss in ranked_losses
             if loss.member is None and closing.closed is None and (formation.chosen or not told_before)
         ),
+        eviction_answers=eviction_answers(rendezvous, status, liveness, surroundings, now),
         suspects=liveness.suspects,
         owners_to_read=_owners_to_read(rendezvous, crowd, formation, impossible, surroundings),
         doubtful_closing=closing.closed != before.closed and not rendezvous.spec.closed,
@@ -171,10 +185,10 @@ def _owners_to_read(
     rendezvous: Rendezvous, crowd: Crowd, formation: Formation, impossible: str, surroundings: Surroundings
 ) -> tuple[OwnerRef, ...]:
     """What made the pods, if the decision rests on that it makes no more of them, or is the first under this spec; and
-    their groups, if it is that or a round."""
+    their groups, if it is that or a round, or something is the matter with one."""
     before, forming = rendezvous.status, formation.forming
     news = before.observed_generation != rendezvous.generation
-    groups = unread_groups(surroundings) if formation.chosen or news else ()
+    groups = (unread_groups if formation.chosen or news else groups_in_question)(surroundings)
     told_before = before.forming is not None and before.forming.interrupts
     grows = forming is not None and forming.reason == GROWTH and forming.interrupts and not told_before
     first = bool(formation.chosen) and not crowd.old

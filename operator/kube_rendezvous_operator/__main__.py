@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
                 namespaces=tuple(options.namespace),
                 workers=options.workers,
                 watches_nodes=not options.no_nodes,
+                hears_evictions=options.evictions,
                 http=options.http,
                 leader_elect=options.leader_elect,
                 lease_name=options.lease_name,
@@ -68,6 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="do not watch Nodes, where the right is withheld: ranks do not follow the topology, and drained nodes are "
         "noticed by their pods only",
+    )
+    parser.add_argument(
+        "--evictions",
+        action="store_true",
+        help="hand over members whose eviction an EvictionRequest asks for (lifecycle.k8s.io/v1alpha1, Kubernetes 1.37 "
+        "with the gate EvictionRequestAPI), and answer as the responder rendezvous.dev/operator",
     )
     parser.add_argument(
         "--workers",

@@ -6,7 +6,7 @@ stops when the last survivor is told that its round is over.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from integration.pods.pod_member import PodMember
@@ -51,8 +51,11 @@ def measure_signal(site: Site, signal: str, times: int, progress: Callable[[str]
     """
     logging.getLogger("kube_rendezvous").setLevel(logging.ERROR)  # what each of many handlers says is not the news
     number = list(SIGNALS).index(signal)
-    seconds = [_once(site, signal, f"signal-{number}-{time}") for time in range(times)]
-    progress(f"{signal}: {times} times")
+    began, seconds = time.monotonic(), []
+    for turn in range(1, times + 1):
+        seconds.append(_once(site, signal, f"signal-{number}-{turn}"))
+        if turn % 5 == 0 or turn == times:
+            progress(f"{signal}: {turn} of {times} times, {(time.monotonic() - began) / turn:.1f} s each")
     return Told(signal, seconds)
 
 
@@ -76,12 +79,21 @@ def _once(site: Site, signal: str, name: str) -> float:
         began = time.monotonic()
         SIGNALS[signal](site, nodes, marked.identity.pod_name)
         took = max(one.result() for one in told) - began
-    for member in (*members, spare):
-        member.fall_silent()
-    run.close()
+    _end(run, (*members, spare))
     site.clear()
     nodes.delete_all()
     return took
+
+
+def _end(run: PodRun, members: Sequence[PodMember]) -> None:
+    """Leave nothing that goes on beside the next time: a spare that waits hears that it is over, and is heard no more;
+    a rendezvous that stayed would be looked at with every change of a node."""
+    run.close()
+    if not all(member.threads_end(LIMIT_SECONDS) for member in members):
+        raise TimeoutError(f"{run.name} is closed, and somebody has waited for it for {LIMIT_SECONDS:.0f} s more")
+    with ThreadPoolExecutor(len(members)) as threads:
+        list(threads.map(PodMember.fall_silent, members))
+    run.delete()
 
 
 def _told(survivor: PodMember) -> float:

@@ -37,6 +37,7 @@ _RELOAD_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 _JSON = "application/json"
 
 

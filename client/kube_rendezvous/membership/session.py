@@ -231,6 +231,11 @@ class Session:
         self._me = me
         self._changed.notify_all()
 
+    @property
+    def over(self) -> bool:
+        """Whether no wait waits any more."""
+        return self._is_over()
+
     def _is_over(self) -> bool:
         return self._waits_are_over or self._stopping.is_set()
 

@@ -50,4 +50,6 @@ def has_to_go(seen: Observation, member: Member) -> bool:
     """Whether the operator takes the member into no new round because its pod or node goes."""
     pod = next((p for p in seen.pods or () if p.uid == member.pod_uid and member.pod_uid), None)
     node = (seen.nodes or {}).get(member.node_name)
+    if seen.evictions.get(member.pod_uid) is not None and seen.evictions[member.pod_uid].asks:
+        return True
     return (pod is not None and bool(pod.leaving)) or (node is not None and node.draining not in ("", CORDONED))

@@ -1,23 +1,70 @@
 """What the PodGroups of the pods say (scheduling.k8s.io): how many start together, and what is near to what.
 
-They are asked for only where pods name them, and only before a round is published or a new spec is looked at
-(`Decision.owners_to_read`). Nothing is required: what cannot be read says nothing. That a group cannot be scheduled or
-is preempted, its pods say themselves.
+They are asked for only where pods name them, and only before a round is published or a new spec is looked at, or when
+a pod of theirs cannot be scheduled or has to go (`Decision.owners_to_read`). Nothing is required: what cannot be read
+says nothing.
 """
 
 from dataclasses import replace
 
 from kube_rendezvous.resources import Ranking, RendezvousSpec
 from kube_rendezvous_core.conditions import Notice
-from kube_rendezvous_core.observed.surroundings import ObservedPodGroup, OwnerRef, Surroundings
+from kube_rendezvous_core.observed.hindrance import Hindrance
+from kube_rendezvous_core.observed.surroundings import ObservedPod, ObservedPodGroup, OwnerRef, Surroundings
 
 GANG_MISMATCH = "GangMismatch"
+POD_GROUP_HELD_UP = "PodGroupHeldUp"
 TOPOLOGY_FROM_POD_GROUP = "TopologyFromPodGroup"
+_NAMED = 5
+_SHOWN = 150  # characters of what holds one up
 
 
 def unread_groups(surroundings: Surroundings) -> tuple[OwnerRef, ...]:
     """The PodGroups that pods name and nobody has tried to read."""
     return tuple(ref for ref in _refs(surroundings) if ref not in surroundings.groups)
+
+
+def groups_in_question(surroundings: Surroundings) -> tuple[OwnerRef, ...]:
+    """Those that nobody has tried to read and one of whose pods cannot be scheduled or has to go."""
+    pods = (pod for pod in surroundings.pods.values() if pod.disruption or _is_unscheduled(pod))
+    refs = {pod.group for pod in pods if pod.group is not None}
+    return tuple(sorted(ref for ref in refs if ref not in surroundings.groups))
+
+
+def held_by_their_groups(surroundings: Surroundings) -> Surroundings:
+    """With those pods as gated that have no gate (any more) while another of their PodGroup has one.
+
+    The scheduler (of Kubernetes 1.37) takes up the pods of a group that have no node yet together, or none of them.
+    """
+    pods = surroundings.pods.values()
+    gated = {pod.group: pod for pod in pods if pod.group is not None and pod.hindrance is Hindrance.GATED}
+    held = {
+        pod.uid: replace(pod, hindrance=Hindrance.GATED, holdup=f"PodGroup {pod.group.name}: {gated[pod.group].holdup}")
+        for pod in (pods if gated else ())
+        if pod.group is not None and pod.group in gated and not pod.node_name and pod.hindrance is None
+    }
+    return replace(surroundings, pods={**surroundings.pods, **held}) if held else surroundings
+
+
+def held_up_groups(surroundings: Surroundings) -> Notice:
+    """The condition that names groups that have never been scheduled, while pods of theirs cannot be."""
+    refs = sorted({pod.group for pod in surroundings.pods.values() if pod.group is not None and _is_unscheduled(pod)})
+    groups = [surroundings.groups.get(ref) for ref in refs]
+    held_up = [group for group in groups if group is not None and group.held_up]
+    named = "; ".join(f"{group.ref.name} ({group.held_up[:_SHOWN]})" for group in held_up[:_NAMED])
+    return Notice(
+        POD_GROUP_HELD_UP,
+        None if any(ref not in surroundings.groups for ref in refs) else bool(held_up),
+        "NotScheduled",
+        f"PodGroups have not been scheduled yet: {named}. Their pods come together, when there is room for all that "
+        "gang.minCount asks for.",
+        "Scheduled",
+        "No PodGroup waits to be scheduled.",
+    )
+
+
+def _is_unscheduled(pod: ObservedPod) -> bool:
+    return pod.hindrance is Hindrance.UNSCHEDULABLE
 
 
 def followed(ranking: Ranking, surroundings: Surroundings) -> Ranking:

@@ -14,7 +14,7 @@ from kube_rendezvous.resources import Member, RefusedMember, Rendezvous
 from kube_rendezvous_core.liveness.admission import POD_SEEN_WITHIN_SECONDS, admit
 from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit, suspicion_limit
 from kube_rendezvous_core.liveness.places import Places, settle_places
-from kube_rendezvous_core.liveness.pod_liveness import judge_pod
+from kube_rendezvous_core.liveness.pod_liveness import ending_groups, judge_pod
 from kube_rendezvous_core.liveness.refusal import refusals
 from kube_rendezvous_core.liveness.suspicion import answer_limit
 from kube_rendezvous_core.observed.observation import ObservedMember
@@ -107,7 +107,8 @@ def judge(
     namesakes = tuple(m.member for m in of_this if m not in own and not m.deleted) if len(own) < len(of_this) else ()
     admitted = admit(rendezvous, own, surroundings)
     own = list(admitted.members)
-    verdicts = {m.member.name: judge_pod(m.member, surroundings) for m in own}
+    ending = ending_groups(surroundings)
+    verdicts = {m.member.name: judge_pod(m.member, surroundings, ending) for m in own}
     places = settle_places(
         (m for m in own if (v := verdicts[m.member.name]) is None or v.departing),
         frozenset(rendezvous.status.ranks),

@@ -1,32 +1,37 @@
 """What a member's pod and node say about it, and which pods are still on their way.
 
 Design section 4: lost = pod deleted, finished, or its container ended or restarted (in place, with all others of the
-pod, as well); each acts at once, heartbeats catch
-the rest. A notice that comes before the end (eviction, drain, preemption, deletion with grace) makes a member
-*departing*: the next round is formed without it while it can still save a checkpoint.
+pod, as well); each acts at once, heartbeats catch the rest. A notice that comes before the end (eviction or a request
+for it, drain, preemption, deletion with grace) makes a member *departing*: the next round is formed without it while it
+can still save a checkpoint.
 
 Container times are compared with the member's own heartbeat time, never with ours: the kubelet and the member read the
 same node's clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from kube_rendezvous.resources import Member
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_core.observed.surroundings import ObservedContainer, ObservedPod, Surroundings
+from kube_rendezvous_core.observed.surroundings import ObservedContainer, ObservedPod, OwnerRef, Surroundings
 
 POD_DELETED = "PodDeleted"
 POD_FINISHED = "PodFinished"
 POD_TERMINATING = "PodTerminating"
 POD_EVICTED = "PodEvicted"
+EVICTION_REQUESTED = "EvictionRequested"
 CONTAINER_ENDED = "ContainerEnded"
 CONTAINER_RESTARTED = "ContainerRestarted"
 CONTAINERS_RESTARTING = "ContainersRestarting"
 NODE_GONE = "NodeGone"
 NODE_DRAINING = "NodeDraining"
 DEVICE_UNHEALTHY = "DeviceUnhealthy"
+
+ENDED = ("Succeeded", "Failed")
+NO_GROUPS: Mapping[OwnerRef, str] = MappingProxyType({})
 
 JOINS_WITHIN_SECONDS = 120.0
 """A pod whose container runs for longer without having joined is not waited for: it hangs, or was cut off."""
@@ -43,8 +48,30 @@ class PodVerdict:
     departing: bool
 
 
-def judge_pod(member: Member, surroundings: Surroundings) -> PodVerdict | None:
-    """What pod and node say about a member; None: nothing against it."""
+def ending_groups(surroundings: Surroundings) -> Mapping[OwnerRef, str]:
+    """PodGroups that go as a whole, and of which one pod has been told so, with what it was told.
+
+    Pods that have ended do not count: they stay, and who comes after them may name the same group.
+    """
+    together = {ref for ref, group in surroundings.groups.items() if group is not None and group.together}
+    pods = surroundings.pods.values() if together else ()
+    return {
+        pod.group: f"{pod.name}: {pod.disruption}"
+        for pod in pods
+        if pod.group in together and pod.disruption and pod.phase not in ENDED and not pod.grace_over
+    }
+
+
+def judge_pod(
+    member: Member, surroundings: Surroundings, ending: Mapping[OwnerRef, str] = NO_GROUPS
+) -> PodVerdict | None:
+    """What pod and node say about a member; None: nothing against it.
+
+    Args:
+        member: who is judged.
+        surroundings: pods and nodes, as far as they are known.
+        ending: of `ending_groups`.
+    """
     name = member.name
     if member.pod_uid in surroundings.gone_pods:
         return PodVerdict(POD_DELETED, f"{name}: its pod {member.pod_name} was deleted", departing=False)
@@ -55,12 +82,20 @@ def judge_pod(member: Member, surroundings: Surroundings) -> PodVerdict | None:
         verdict = _judge_labelled(member, pod)
         if verdict is not None:
             return verdict
+        if pod.group is not None and pod.group in ending:
+            text = f"{name}: its pod {pod.name} has to go with its PodGroup {pod.group.name} ({ending[pod.group]})"
+            return PodVerdict(POD_EVICTED, text, departing=True)
+    request = surroundings.request_to_evict(member.pod_uid)
+    if request is not None:
+        by = f" ({request.requesters})" if request.requesters else ""
+        text = f"{name}: somebody asks for the eviction of its pod {member.pod_name}{by}"
+        return PodVerdict(EVICTION_REQUESTED, text, departing=True)
     return _judge_node(member, pod.node_name if pod is not None else member.node_name, surroundings)
 
 
 def _judge_labelled(member: Member, pod: ObservedPod) -> PodVerdict | None:
     name, container = member.name, pod.container
-    if pod.phase in ("Succeeded", "Failed"):
+    if pod.phase in ENDED:
         ending = f" ({container.ending})" if container.ending else ""
         return PodVerdict(POD_FINISHED, f"{name}: its pod {pod.name} has {pod.phase.lower()}{ending}", departing=False)
     if _ended_under(member, container):
@@ -141,14 +176,18 @@ def on_their_way(surroundings: Surroundings, members: Iterable[Member], now: dat
     joined = {member.pod_uid for member in members}
     return tuple(
         sorted(
-            (pod for pod in surroundings.pods.values() if pod.uid not in joined and _may_come(pod, now)),
+            (
+                pod
+                for pod in surroundings.pods.values()
+                if pod.uid not in joined and surroundings.request_to_evict(pod.uid) is None and _may_come(pod, now)
+            ),
             key=lambda pod: pod.name,
         )
     )
 
 
 def _may_come(pod: ObservedPod, now: datetime) -> bool:
-    if pod.phase in ("Succeeded", "Failed") or pod.deleting or pod.disruption:
+    if pod.phase in ENDED or pod.deleting or pod.disruption:
         return False
     since = pod.container.running_since
     return since is None or (now - since).total_seconds() < JOINS_WITHIN_SECONDS

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from kube_rendezvous.resources import Member, RendezvousStatus
-from kube_rendezvous_core.observed.surroundings import OwnerRef
+from kube_rendezvous_core.observed.surroundings import ObservedEviction, OwnerRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,25 @@ class Expulsion:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictionAnswer:
+    """What is said to those who wait with the eviction of a pod until the operator has answered.
+
+    Args:
+        eviction: to write it to, unless it has changed since.
+        message: a sentence.
+        at: when it is so, UTC.
+        completes: the pod may go. Otherwise: it is being handed over.
+        expected: until when at the latest it will be; None if it is.
+    """
+
+    eviction: ObservedEviction
+    message: str
+    at: datetime
+    completes: bool
+    expected: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What to write.
 
@@ -87,6 +107,7 @@ class Decision:
             not be in the cache yet: look again before acting on it.
         owners_to_read: the decision rests on how many pods these are to make, or on what these groups say of theirs:
             read them, and decide again.
+        eviction_answers: to give when the status has been written.
         suspects: members that have been silent for so long that it is time to prove that this silence is theirs: make
             a consistent read, and count from there.
     """
@@ -100,6 +121,7 @@ class Decision:
     verdict: str = ""
     doubtful_losses: tuple[str, ...] = ()
     doubtful_closing: bool = False
+    eviction_answers: tuple[EvictionAnswer, ...] = ()
     suspects: tuple[str, ...] = ()
     owners_to_read: tuple[OwnerRef, ...] = ()
 

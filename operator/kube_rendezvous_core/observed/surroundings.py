@@ -82,11 +82,15 @@ class ObservedPodGroup:
         ref: which object it is.
         min_count: they start when so many of them fit; 0: each by itself.
         topology_keys: labels of nodes of which all have to have one value, outermost first.
+        together: whoever takes one of them away takes all of them.
+        held_up: why it has never been scheduled; "" if it has, or nobody has tried.
     """
 
     ref: OwnerRef
     min_count: int = 0
     topology_keys: tuple[str, ...] = ()
+    together: bool = False
+    held_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,30 @@ class ObservedNode:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedEviction:
+    """An Eviction, or an EvictionRequest.
+
+    Args:
+        name, version: of the object.
+        pod_uid: whose eviction is asked for; "" if it is no pod's.
+        asks: whether the pod is to go now: not where that was withdrawn, is over, or is another responder's turn first.
+        requesters: who wants it, for people.
+        began: since when we are to answer; None: nobody waits for our answer.
+        heard: we have said that we are at it.
+        answered: we have said that we are done.
+    """
+
+    name: str
+    version: str
+    pod_uid: str
+    asks: bool
+    requesters: str = ""
+    began: datetime | None = None
+    heard: bool = False
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """All that is known around one Rendezvous.
 
@@ -163,6 +191,7 @@ class Surroundings:
         owner_refs: what made its pods, those that are gone included.
         owners: what was read of them; None: it could not be.
         groups: what was read of the PodGroups that its pods name; None: it could not be.
+        evictions: that decide whether a pod of the namespace is to go, by its UID.
         labels: namespace and name that the label of each known pod names, by the pod's UID.
     """
 
@@ -173,11 +202,17 @@ class Surroundings:
     owner_refs: Collection[OwnerRef] = ()
     owners: Mapping[OwnerRef, ObservedOwner | None] = field(default_factory=dict)
     groups: Mapping[OwnerRef, ObservedPodGroup | None] = field(default_factory=dict)
+    evictions: Mapping[str, ObservedEviction] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def labelled_for(self, pod_uid: str) -> str:
         """Name of the rendezvous that a pod is labelled for; "" if it has no label, or is not known."""
         return self.labels.get(pod_uid, ("", ""))[1] if pod_uid else ""
+
+    def request_to_evict(self, pod_uid: str) -> ObservedEviction | None:
+        """What asks that a pod goes; None: nothing does."""
+        eviction = self.evictions.get(pod_uid) if pod_uid else None
+        return eviction if eviction is not None and eviction.asks else None
 
 
 NOTHING_KNOWN = Surroundings()

@@ -28,6 +28,7 @@ from kube_rendezvous_operator.shell.monitoring.log_reference import about_rendez
 from kube_rendezvous_operator.shell.monitoring.measurements import Measurements
 from kube_rendezvous_operator.shell.monitoring.pulses import Pulses
 from kube_rendezvous_operator.shell.reconciling.event_poster import EventPoster
+from kube_rendezvous_operator.shell.reconciling.eviction_answerer import EvictionAnswerer
 from kube_rendezvous_operator.shell.reconciling.heartbeat_budgets import HeartbeatBudgets
 from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
 from kube_rendezvous_operator.shell.reconciling.round_measurement import RoundMeasurement
@@ -35,7 +36,9 @@ from kube_rendezvous_operator.shell.reconciling.sweeper import Sweeper
 from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.reconciling.workers import Workers
 from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache, PodCache
+from kube_rendezvous_operator.shell.watching.eviction_cache import EvictionCache, EvictionRequestCache, Evictions
 from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.watching.optional_informer import OptionalInformer
 from kube_rendezvous_operator.shell.watching.owner_reader import OwnerReader
 from kube_rendezvous_operator.shell.watching.pod_group_reader import PodGroupReader
 from kube_rendezvous_operator.shell.watching.population import members_by_state, rendezvous_by_state
@@ -88,6 +91,7 @@ class Operator:
         measure: told what is to be counted and timed.
         pulses: told that the loops go round.
         watches_nodes: whether Nodes are asked for: not where the right is withheld on purpose.
+        hears_evictions: whether Evictions and EvictionRequests are asked for, and answered.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Operator:
         pulses: Pulses,
         *,
         watches_nodes: bool = True,
+        hears_evictions: bool = False,
     ) -> None:
         self._namespaces = tuple(namespaces)
         self._permit_leader = permit
@@ -115,6 +120,8 @@ class Operator:
             scope: PodCache(connection, scope, self._queue.wake, measure) for scope in self._members
         }
         self._nodes = NodeCache(connection, self._wake_all, measure, withheld=not watches_nodes)
+        heard = tuple(self._members) if hears_evictions else ()
+        self._evictions = Evictions(connection, heard, self._wake_pod, measure)
         self._owners, self._groups = OwnerReader(connection), PodGroupReader(connection)
         self._events = EventPoster(connection)
         self._sweeper = Sweeper(
@@ -136,6 +143,7 @@ class Operator:
             RoundMeasurement(measure, self._queue.asked_at),
             HeartbeatBudgets(self._counts),
             read_owners=self._read_owners,
+            answer_evictions=EvictionAnswerer(connection, self._permit).answer,
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()
@@ -235,8 +243,12 @@ class Operator:
         return rendezvous_by_state(self._rendezvous)
 
     @property
-    def _informers(self) -> tuple[MemberCache | PodCache | NodeCache, ...]:
-        return (*self._members.values(), *self._pods.values(), self._nodes)
+    def _informers(self) -> tuple[MemberCache | OptionalInformer, ...]:
+        return (*self._members.values(), *self._optional_informers)
+
+    @property
+    def _optional_informers(self) -> tuple[PodCache | NodeCache | EvictionCache | EvictionRequestCache, ...]:
+        return (*self._pods.values(), self._nodes, *self._evictions.informers)
 
     def _permit(self) -> None:
         self._pulses.beat(threading.current_thread().name)  # a long reconcile goes on with each write
@@ -261,6 +273,7 @@ class Operator:
             owner_refs=pods.owners(key),
             owners=self._owners.known(key, pods.version(key)),
             groups=self._groups.known(key, pods.version(key)),
+            evictions=self._evictions.of(key[0]),
             labels=pods.labels(),
         )
 
@@ -277,6 +290,13 @@ class Operator:
     def _wake_all(self) -> None:
         for key in self._rendezvous.all_keys():
             self._queue.wake(key)
+
+    def _wake_pod(self, namespace: str, uid: str) -> None:
+        """Of which rendezvous a member in a pod without label is, nobody knows here."""
+        key = self._pods_of((namespace, "")).labels().get(uid)
+        for one in [key] if key is not None else self._rendezvous.all_keys():
+            if one[0] == namespace:
+                self._queue.wake(one)
 
     def _register(self) -> None:
         for name in _LOGGERS_OF_KOPFS_TASKS:
@@ -303,7 +323,7 @@ class Operator:
             while not await _wait(cache.synced, _SAY_AFTER_SECONDS):
                 _log.warning("The RendezvousMembers of %s cannot be listed yet%s", where(scope), CRDS_AND_RIGHTS)
         end = time.monotonic() + SETTLE_SECONDS
-        for optional in (*self._pods.values(), self._nodes):
+        for optional in self._optional_informers:
             await _wait(optional.settled, end - time.monotonic())
         if not self._halted.is_set() and not self._at_work.is_set():
             self._events.start()

@@ -49,6 +49,7 @@ class Options:
         lease_name, lease_namespace: of that Lease; no namespace: the one that goes with the credentials.
         lease_seconds: after which others take over from a silent leader.
         watches_nodes: whether Nodes are asked for: not where the right is withheld on purpose.
+        hears_evictions: whether Evictions and EvictionRequests are asked for, and answered.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ class Options:
     lease_namespace: str | None = None
     lease_seconds: int = 15
     watches_nodes: bool = True
+    hears_evictions: bool = False
 
 
 class Service:
@@ -103,6 +105,7 @@ class Service:
             self._metrics,
             self._pulses,
             watches_nodes=options.watches_nodes,
+            hears_evictions=options.hears_evictions,
         )
         self._operating = False
         self._metrics.count_at_scrape(self._operator.members_by_state, self._operator.rendezvous_by_state)

@@ -14,7 +14,12 @@ FOLDER = Path(__file__).parent / "golden"
 # Without the CRDs, which a test of their own keeps equal to crds/.
 VALUE_SETS = {
     "default": [],
-    "namespaced": ["watchNamespaces={team-a,team-b}", "topology.enabled=false", "trainers.namespaces={team-a}"],
+    "namespaced": [
+        "watchNamespaces={team-a,team-b}",
+        "topology.enabled=false",
+        "trainers.namespaces={team-a}",
+        "evictionRequests.enabled=true",
+    ],
     "least": [
         "replicaCount=1",
         "memberGuard.enabled=false",

@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
-from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.cluster.connection import MERGE_PATCH, STRATEGIC_MERGE_PATCH
 from kube_rendezvous.membership.identity import Identity
 
 _CONTAINER = "trainer"
 DEVICE = "example.com/gpu"
-_STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+
 _NODES = "/api/v1/nodes"
 
 
@@ -40,7 +40,8 @@ class PodObjects:
             run: the Rendezvous that its label names; None: it has no label.
             node: on which it is to run.
             gates: what keeps it from the scheduler.
-            meta: more of its metadata; labels are added to its own. ``group``: the PodGroup that it names.
+            meta: more of its metadata; labels are added to its own. ``group``: the PodGroup that it names;
+                ``responders``: to its eviction.
 
         Returns:
             Its UID.
@@ -51,7 +52,7 @@ class PodObjects:
             "resources": _resources("1"),
         }
         labels = ({"rendezvous.dev/name": run} if run is not None else {}) | meta.pop("labels", {})
-        group = meta.pop("group", "")
+        group, responders = meta.pop("group", ""), meta.pop("responders", ())
         body = {
             "metadata": {"name": name, "labels": labels, **meta},
             "spec": {
@@ -60,6 +61,7 @@ class PodObjects:
                 "nodeName": node or None,
                 "serviceAccountName": self._account or None,
                 "schedulingGroup": {"podGroupName": group} if group else None,
+                "evictionResponders": [{"name": name, "priority": 10000} for name in responders] or None,
                 "schedulingGates": [{"name": gate} for gate in gates] or None,
             },
         }
@@ -115,7 +117,7 @@ class PodObjects:
         """Ask for another amount of CPU, as its owner or an autoscaler does."""
         container = {"name": _CONTAINER, "resources": _resources(cpu)}
         path, body = f"{self._path}/{name}/resize", {"spec": {"containers": [container]}}
-        self._connection.request("PATCH", path, body=body, content_type=_STRATEGIC_MERGE_PATCH)
+        self._connection.request("PATCH", path, body=body, content_type=STRATEGIC_MERGE_PATCH)
 
     def set_condition(self, name: str, kind: str, status: str, reason: str, message: str) -> None:
         """Report a condition."""
@@ -184,18 +186,18 @@ def _resources(cpu: str) -> dict[str, dict[str, str]]:
 
 
 def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
-    now = _kubelet_time(whole_second())
+    now = kubelet_time(whole_second())
     return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": now}
 
 
 def running(since: datetime) -> dict[str, Any]:
     """State of a container that runs."""
-    return {"running": {"startedAt": _kubelet_time(since)}}
+    return {"running": {"startedAt": kubelet_time(since)}}
 
 
 def terminated(at: datetime, exit_code: int = 137, reason: str = "OOMKilled") -> dict[str, Any]:
     """State of a container that ended."""
-    return {"terminated": {"exitCode": exit_code, "reason": reason, "finishedAt": _kubelet_time(at)}}
+    return {"terminated": {"exitCode": exit_code, "reason": reason, "finishedAt": kubelet_time(at)}}
 
 
 def whole_second() -> datetime:
@@ -203,5 +205,6 @@ def whole_second() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _kubelet_time(moment: datetime) -> str:
+def kubelet_time(moment: datetime) -> str:
+    """In whole seconds."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -60,6 +60,10 @@ class PodRun:
         """Close it."""
         self._connection.request("PATCH", self._path, body={"spec": {"closed": True}}, content_type=MERGE_PATCH)
 
+    def delete(self) -> None:
+        """Delete it."""
+        self._connection.request("DELETE", self._path)
+
     @property
     def status(self) -> RendezvousStatus:
         """Its status."""

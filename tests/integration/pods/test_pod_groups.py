@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from integration.pods.pod_member import PodMember
-from integration.pods.pod_objects import NodeObjects, PodObjects
+from integration.pods.pod_objects import NodeObjects, PodObjects, kubelet_time, whole_second
 from integration.pods.pod_run import PodRun
-from integration.pods.test_pods import stand
+from integration.pods.test_pods import assert_told_at_once, stand
 from integration.pods.test_pods_that_cannot_come import condition
 from kube_rendezvous.cluster import Connection
+from kube_rendezvous.cluster.connection import MERGE_PATCH
 from kube_rendezvous.membership.identity import Identity
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.control_plane import ControlPlane
@@ -47,11 +49,11 @@ def namespace(anybody: Connection) -> str:
 
 
 @pytest.fixture
-def gang(anybody: Connection, namespace: str, served: bool) -> Callable[[int], None]:
-    """``gang(count)``: makes the PodGroup that the pods name, if there is such a thing."""
+def gang(anybody: Connection, namespace: str, served: bool) -> Callable[..., None]:
+    """``gang(count, …)``: makes the PodGroup that the pods name, if there is such a thing."""
 
-    def make(count: int) -> None:
-        spec = {
+    def make(count: int, **more: Any) -> None:
+        spec = more | {
             "schedulingPolicy": {"gang": {"minCount": count}},
             "schedulingConstraints": {"topology": [{"key": RACK}]},
         }
@@ -74,6 +76,68 @@ def four(pods: PodObjects, nodes: NodeObjects, namespace: str, member: MakeMembe
         return stand(*made)
 
     return make
+
+
+def test_of_a_gang_that_goes_as_a_whole_all_are_handed_over_with_the_first(
+    run: PodRun, gang: Callable[..., None], four: Callable[[], list[PodMember]], pods: PodObjects, served: bool
+) -> None:
+    gang(4, disruptionMode={"all": {}})
+    run.create(minNodes=2, maxNodes=4)
+    members = four()
+    pods.set_condition("trainer-3", "DisruptionTarget", "True", "PreemptionByScheduler", "preempted by big-0")
+    assert_told_at_once(*members)
+    forming = run.status.forming
+    assert forming is not None
+    assert ("with its PodGroup gang" in forming.message) is served
+    assert len(forming.message.split("; ")) == (4 if served else 1)
+
+
+def test_nobody_waits_for_a_pod_whose_gate_is_lifted_while_another_of_its_group_is_gated(
+    run: PodRun, gang: Callable[..., None], four: Callable[[], list[PodMember]], pods: PodObjects
+) -> None:
+    """The scheduler takes up the pods of a group together; last call is longer here than any test waits."""
+    gang(1)
+    run.create(minNodes=2, maxNodes=6)
+    *survivors, lost = four()
+    pods.create("trainer-4", "run", group="gang")
+    pods.create("trainer-5", "run", group="gang", gates=["kueue.x-k8s.io/elastic-job"])
+    status = run.until(lambda now: "trainer-4" in condition(now, "PodsHeldUp"), "it is named")
+    assert "trainer-4 (PodGroup gang: SchedulingGated" in condition(status, "PodsHeldUp")
+    lost.fall_silent()
+    pods.delete(lost.identity.pod_name, grace_seconds=0)
+    assert_told_at_once(*survivors)
+    stand(*survivors)
+
+
+def test_a_gang_that_was_never_scheduled_is_named(
+    run: PodRun,
+    gang: Callable[..., None],
+    four: Callable[[], list[PodMember]],
+    pods: PodObjects,
+    anybody: Connection,
+    namespace: str,
+    served: bool,
+) -> None:
+    if not served:
+        pytest.skip("there is no PodGroup")
+    gang(5)
+    run.create(minNodes=2, maxNodes=5)
+    four()
+    path = f"/apis/scheduling.k8s.io/v1beta1/namespaces/{namespace}/podgroups/gang/status"
+    waits = {
+        "type": "PodGroupInitiallyScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "4 of 5 fit",
+    }
+    waits["lastTransitionTime"] = kubelet_time(whole_second())
+    anybody.request("PATCH", path, body={"status": {"conditions": [waits]}}, content_type=MERGE_PATCH)
+    pods.create("trainer-4", "run", group="gang")
+    pods.set_condition("trainer-4", "PodScheduled", "False", "Unschedulable", "0/4 nodes are available")
+    status = run.until(lambda now: condition(now, "PodGroupHeldUp"), "it is named")
+    assert "gang (Unschedulable: 4 of 5 fit)" in condition(status, "PodGroupHeldUp")
+    pods.delete("trainer-4", grace_seconds=0)
+    run.until(lambda now: not condition(now, "PodGroupHeldUp"), "nobody waits any more")
 
 
 def names(members: list[PodMember]) -> list[str]:

@@ -52,6 +52,16 @@ class DeafConnection(MuteConnection):
         raise ApiUnavailableError("GET /", 0, "", "no answer")
 
 
+class QuietConnection(DeafConnection):
+    """To an API server where nothing happens any more once somebody has joined."""
+
+    def request(self, method: str, *arguments: Any, **fields: Any) -> Any:
+        if method == "GET":
+            return super().request(method, *arguments, **fields)
+        self.asked.set()
+        return {}
+
+
 @pytest.mark.parametrize("end", [Session.stop, Session.end_waits])
 def test_a_wait_for_the_first_list_comes_back_when_the_session_ends(end: Callable[[Session], None]) -> None:
     session = Session(
@@ -65,12 +75,8 @@ def test_a_wait_for_the_first_list_comes_back_when_the_session_ends(end: Callabl
     assert time.monotonic() - began < SOON
 
 
-@pytest.mark.parametrize("how", ["leave", "shutdown"])
-@pytest.mark.parametrize("connection_to", [MuteConnection, DeafConnection])
-def test_whoever_joins_is_told_that_the_handler_has_ended_whatever_it_waits_for(
-    how: str, connection_to: type[MuteConnection]
-) -> None:
-    connection = connection_to()
+def joining(connection: MuteConnection) -> tuple[KubernetesRendezvousHandler, threading.Thread, list[BaseException]]:
+    """A handler, the thread in which it joins, and what that raises."""
     params = RendezvousParameters(
         "kubernetes", "", "run", 1, 1, join_timeout=LONG, close_timeout=5, address="127.0.0.1"
     )
@@ -83,10 +89,29 @@ def test_whoever_joins_is_told_that_the_handler_has_ended_whatever_it_waits_for(
         except BaseException as error:
             raised.append(error)
 
-    joining = threading.Thread(target=join)
-    joining.start()
+    thread = threading.Thread(target=join, daemon=True)
+    thread.start()
     assert connection.asked.wait(SOON)
+    return handler, thread, raised
+
+
+@pytest.mark.parametrize("how", ["leave", "shutdown"])
+@pytest.mark.parametrize("connection_to", [MuteConnection, DeafConnection, QuietConnection])
+def test_whoever_joins_is_told_that_the_handler_has_ended_whatever_it_waits_for(
+    how: str, connection_to: type[MuteConnection]
+) -> None:
+    handler, thread, raised = joining(connection_to())
     getattr(handler, how)()
-    joining.join(SOON)
-    assert not joining.is_alive()
+    thread.join(SOON)
+    assert not thread.is_alive()
+    assert [type(error) for error in raised] == [RendezvousClosedError]
+
+
+def test_whoever_waits_for_a_round_does_not_go_on_when_the_process_has_said_goodbye() -> None:
+    """As the farewell at the end of a process does, beside the handler: the wait used to turn into a busy loop."""
+    handler, thread, raised = joining(QuietConnection())
+    assert handler._session is not None
+    handler._session.stop()
+    thread.join(SOON)
+    assert not thread.is_alive()
     assert [type(error) for error in raised] == [RendezvousClosedError]

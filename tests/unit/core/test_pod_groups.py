@@ -17,6 +17,7 @@ from kube_rendezvous_core import (
     Surroundings,
     decide,
 )
+from kube_rendezvous_core.observed.hindrance import Hindrance
 from kube_rendezvous_core.observed.pod_group_reading import group_of, read_pod_group
 from unit.core.builders import NOW, rendezvous, seen, stands
 
@@ -136,7 +137,7 @@ def test_what_a_pod_group_asks_for() -> None:
         "schedulingConstraints": {"topology": [{"key": "example.com/rack"}]},
         "disruptionMode": {"all": {}},
     }
-    assert read_pod_group(GANG, {"spec": spec}) == ObservedPodGroup(GANG, 4, RACK)
+    assert read_pod_group(GANG, {"spec": spec}) == ObservedPodGroup(GANG, 4, RACK, together=True)
     assert read_pod_group(GANG, {"spec": {"schedulingPolicy": {"basic": {}}}}) == ObservedPodGroup(GANG)
 
 
@@ -144,3 +145,100 @@ def test_which_group_a_pod_names() -> None:
     assert group_of({"schedulingGroup": {"podGroupName": "gang"}}) == GANG
     assert group_of({}) is None
     assert group_of({"schedulingGroup": {"podGroupName": "../x"}}) is None
+
+
+# A gang that waits, and one that goes as a whole --------------------------------------------------------------------
+
+
+def around(groups: Groups, **pods: dict[str, Any]) -> Surroundings:
+    """Pods of the gang by name."""
+    standard: dict[str, Any] = {"phase": "Running", "group": GANG}
+    made = {name: ObservedPod(**(standard | {"name": name, "uid": f"pod-of-{name}"} | f)) for name, f in pods.items()}
+    return Surroundings(pods={pod.uid: pod for pod in made.values()}, groups=groups)
+
+
+def of_three(surroundings: Surroundings) -> Decision:
+    """A round of a, b and c, of which two are enough."""
+    members = [seen(name, pod_uid=f"pod-of-{name}") for name in "abc"]
+    return decide(stands("a b c"), members, NOW, surroundings=surroundings)
+
+
+DISRUPTED = {"disruption": "PreemptionByScheduler"}
+TOGETHER: Groups = {GANG: ObservedPodGroup(GANG, together=True)}
+
+
+def test_it_is_read_when_one_of_its_pods_has_to_go_or_cannot_be_scheduled() -> None:
+    assert of_three(around(NONE, a={}, b={}, c=DISRUPTED)).owners_to_read == (GANG,)
+    unscheduled = {"phase": "Pending", "hindrance": Hindrance.UNSCHEDULABLE}
+    assert of_three(around(NONE, a={}, b={}, c={}, d=unscheduled)).owners_to_read == (GANG,)
+    assert of_three(around(TOGETHER, a={}, b={}, c=DISRUPTED)).owners_to_read == ()
+
+
+def test_of_one_that_goes_as_a_whole_no_round_is_formed_of_the_rest() -> None:
+    forming = of_three(around(TOGETHER, a={}, b={}, c=DISRUPTED)).status.forming
+    assert forming is not None
+    assert forming.message.startswith("a: its pod a has to go with its PodGroup gang (c: PreemptionByScheduler)")
+    alone = of_three(around(gang(), a={}, b={}, c=DISRUPTED)).status.forming
+    assert alone is not None
+    assert alone.message.startswith("c: its pod c has to go")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(DISRUPTED | {"phase": "Failed"}, id="failed"),
+        pytest.param(DISRUPTED | {"deleting": True, "grace_over": True}, id="gone but for a finalizer"),
+    ],
+)
+def test_pods_that_have_ended_take_nobody_with_them_who_came_after_them(before: dict[str, Any]) -> None:
+    assert of_three(around(TOGETHER, a={}, b={}, c={}, old=before)).status.forming is None
+
+
+def test_one_that_was_never_scheduled_is_named_while_its_pods_wait() -> None:
+    waiting: Groups = {GANG: ObservedPodGroup(GANG, 4, held_up="Unschedulable: 3 of 4 fit")}
+    pending = {"phase": "Pending", "hindrance": Hindrance.UNSCHEDULABLE}
+    named = condition(of_three(around(waiting, a={}, b={}, c={}, d=pending)).status, "PodGroupHeldUp")
+    assert named is not None
+    assert named.message.startswith("PodGroups have not been scheduled yet: gang (Unschedulable: 3 of 4 fit).")
+    assert condition(of_three(around(waiting, a={}, b={}, c={}, d={})).status, "PodGroupHeldUp") is None
+
+
+def test_a_pod_whose_gate_is_lifted_is_waited_for_by_nobody_while_another_of_its_group_is_gated() -> None:
+    """As with Kueue's elastic Jobs that have a PodGroup: the scheduler takes up all of them or none."""
+    gated = {"phase": "Pending", "hindrance": Hindrance.GATED, "holdup": "SchedulingGated: kueue.x-k8s.io/elastic-job"}
+    lifted = {"phase": "Pending", "holdup": "Pending"}
+    around_them = around({GANG: None}, a={"node_name": "n"}, b={"node_name": "n"}, d=lifted, e=gated)
+    members = [seen(name, pod_uid=f"pod-of-{name}", after_round=3) for name in "ab"]
+    decision = decide(stands("a b c"), members, NOW, surroundings=around_them)
+    assert (decision.status.round, decision.status.ranks) == (4, ("a", "b")), "nobody waits for d"
+    named = condition(decision.status, "PodsHeldUp")
+    assert named is not None
+    assert "d (PodGroup gang: SchedulingGated: kueue.x-k8s.io/elastic-job)" in named.message
+
+
+def test_a_pod_of_another_group_is_not_held_by_a_gate() -> None:
+    gated = {"phase": "Pending", "hindrance": Hindrance.GATED, "group": OTHER}
+    lifted = {"phase": "Pending", "holdup": "Pending"}
+    around_them = around({GANG: None, OTHER: None}, a={}, b={}, d=lifted, e=gated)
+    members = [seen(name, pod_uid=f"pod-of-{name}", after_round=3) for name in "ab"]
+    decision = decide(stands("a b c"), members, NOW, surroundings=around_them)
+    assert decision.status.forming is not None, "last call: d is on its way"
+
+
+@pytest.mark.parametrize(
+    ("mode", "conditions", "together", "held_up"),
+    [
+        ({}, {}, False, ""),
+        ({"single": {}}, {}, False, ""),
+        ({"all": {}}, {}, True, ""),
+        ({"single": {}}, {"DisruptionTarget": "True"}, True, ""),
+        ({}, {"PodGroupInitiallyScheduled": "False"}, False, "Why: because"),
+        ({}, {"PodGroupInitiallyScheduled": "True"}, False, ""),
+    ],
+)
+def test_disruption_mode_and_conditions_are_read(
+    mode: dict[str, Any], conditions: dict[str, str], together: bool, held_up: str
+) -> None:
+    said = [{"type": t, "status": s, "reason": "Why", "message": "because"} for t, s in conditions.items()]
+    group = read_pod_group(GANG, {"spec": {"disruptionMode": mode or None}, "status": {"conditions": said}})
+    assert (group.together, group.held_up) == (together, held_up)

@@ -323,7 +323,16 @@ def test_pods_that_their_owner_is_about_to_make_again_are_no_want_of_nodes() -> 
 
 @pytest.mark.parametrize(
     "kind",
-    ["DevicesUnhealthy", "GangMismatch", "SizeMismatch", "SlotsShared", "TopologyFromPodGroup", "TopologyUnknown"],
+    [
+        "DevicesUnhealthy",
+        "EvictionsRequested",
+        "GangMismatch",
+        "PodGroupHeldUp",
+        "SizeMismatch",
+        "SlotsShared",
+        "TopologyFromPodGroup",
+        "TopologyUnknown",
+    ],
 )
 def test_a_mistake_that_the_operator_names_in_a_condition_is_repeated(kind: str) -> None:
     def conditions(value: str) -> tuple[Condition, ...]:

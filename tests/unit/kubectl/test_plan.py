@@ -1,13 +1,16 @@
 """The dry run gives what `decide` would give in the end: moved ranks, spares, or no round."""
 
+from typing import Any
+
 import pytest
 
 from kube_rendezvous.resources import LateJoiners, Ranking
-from kube_rendezvous_core import ObservedNode
+from kube_rendezvous_core import ObservedEviction, ObservedNode, ObservedPod, ObservedPodGroup, OwnerRef
 from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.observation import Observation, SeenRendezvous
 from kubectl_rendezvous.plan import Plan, make_plan, members_to_lose, plan_table
-from unit.kubectl.observations import gathering, member, members, observe, rendezvous, standing
+from kubectl_rendezvous.pod_reading import CORDONED
+from unit.kubectl.observations import gathering, member, members, observe, pod, rendezvous, standing
 
 
 def planned(seen: SeenRendezvous, names: str, lose: str = "", add: int = 0) -> Plan:
@@ -98,3 +101,54 @@ def test_a_name_that_nobody_has_is_an_error_with_near_ones() -> None:
     observation: Observation = observe(rendezvous(standing("a b")), members=(member("trainer-0-x", pod="trainer-0"),))
     with pytest.raises(CommandError, match=r"called trainer-9; did you mean trainer-0"):
         members_to_lose(observation, ["trainer-9"])
+
+
+def in_pods(names: str, **observed: dict[str, Any]) -> dict[str, Any]:
+    """Members in pods of their names, and what the operator would see of each pod."""
+    each = names.split()
+    pods = [
+        pod(name, observed=ObservedPod(name, f"uid-of-{name}", "Running", **observed.get(name, {}))) for name in each
+    ]
+    return {"members": tuple(member(name, pod=name, node_name=f"n-{name}") for name in each), "pods": tuple(pods)}
+
+
+def test_a_spare_takes_the_place_of_a_member_with_an_unhealthy_device_and_the_plan_says_so() -> None:
+    known = in_pods("a b c spare", b={"unhealthy_devices": "nvidia.com/gpu gpu-0"})
+    observation = observe(rendezvous(standing("a b c"), max_nodes=3), **known)
+    plan = make_plan(observation, (), 1)
+    assert plan.then == ("a", "spare", "c")
+    assert "b" in plan.spares
+    assert any(text.startswith("Unhealthy devices: b (nvidia.com/gpu gpu-0)") for text in plan.remarks)
+
+
+def test_without_a_spare_an_unhealthy_device_changes_nothing_and_the_plan_says_so() -> None:
+    known = in_pods("a b c", b={"unhealthy_devices": "nvidia.com/gpu gpu-0"})
+    plan = make_plan(observe(rendezvous(standing("a b c"), max_nodes=3), **known), known["members"][:1], 0)
+    assert plan.then == ("c", "b")
+    assert any("goes on until a healthy spare" in text for text in plan.remarks)
+
+
+def test_ranks_follow_the_pod_group_and_the_plan_says_so() -> None:
+    group = OwnerRef("PodGroup", "gang")
+    known = in_pods("a b c d", **{name: {"group": group, "node_name": f"n-{name}"} for name in "abcd"})
+    nodes = {f"n-{name}": ObservedNode(f"n-{name}", {"rack": f"r{'abcd'.index(name) % 2}"}) for name in "abcd"}
+    groups = {group: ObservedPodGroup(group, 2, ("rack",))}
+    observation = observe(rendezvous(gathering(4), min_nodes=4), nodes=nodes, groups=groups, **known)
+    plan = make_plan(observation, (), 0)
+    assert plan.then == ("a", "c", "b", "d")
+    assert any("as PodGroup gang says" in text for text in plan.remarks)
+    assert any("lower spec.minNodes" in text for text in plan.remarks)
+
+
+def test_nobody_whose_eviction_is_asked_for_gets_a_place() -> None:
+    known = in_pods("a b c")
+    asked = {"uid-of-b": ObservedEviction("e", "1", "uid-of-b", asks=True)}
+    plan = make_plan(observe(rendezvous(standing("a b c")), evictions=asked, **known), (), 1)
+    assert plan.then == ("a", "newcomer-1", "c")
+    assert any("No round takes b" in text for text in plan.remarks)
+
+
+def test_a_node_that_is_only_cordoned_need_not_be_left() -> None:
+    nodes = {"n-b": ObservedNode("n-b", draining=CORDONED)}
+    plan = make_plan(observe(rendezvous(standing("a b")), nodes=nodes, **in_pods("a b")), (), 1)
+    assert plan.then == ("a", "b", "newcomer-1")

@@ -6,7 +6,7 @@ import pytest
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
 from kube_rendezvous_core import ObservedOwner, ObservedPodGroup, OwnerRef
-from kube_rendezvous_operator.shell.watching.object_reader import FRESH_SECONDS, REFUSED_SECONDS
+from kube_rendezvous_operator.shell.watching.object_reader import AGAIN_SECONDS, FRESH_SECONDS, REFUSED_SECONDS
 from kube_rendezvous_operator.shell.watching.owner_reader import OwnerReader
 from kube_rendezvous_operator.shell.watching.pod_group_reader import PodGroupReader
 from unit.scripted_connection import ScriptedConnection
@@ -89,6 +89,16 @@ def test_one_that_makes_no_sense_is_unknown(reader: OwnerReader, connection: Scr
     connection.answers["GET", PATH] = [{"metadata": {}, "spec": {"replicas": "many"}}]
     reader.read(KEY, 1, [SET])
     assert reader.known(KEY, 1) == {SET: None}
+
+
+def test_what_could_not_be_read_just_now_is_asked_for_again_soon_and_not_only_when_a_pod_changes(
+    reader: OwnerReader, connection: ScriptedConnection, clock: Clock
+) -> None:
+    connection.answers["GET", PATH] = [ApiUnavailableError("GET", 0, "", "no answer within 2 s")]
+    reader.read(KEY, 1, [SET])
+    assert reader.known(KEY, 1) == {SET: None}
+    clock.now += AGAIN_SECONDS
+    assert reader.known(KEY, 1) == {}, "unknown, and to be read"
 
 
 # PodGroups --------------------------------------------------------------------------------------------------------

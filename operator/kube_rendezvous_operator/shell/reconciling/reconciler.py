@@ -28,6 +28,7 @@ from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous_core import (
     Announcement,
     Decision,
+    EvictionAnswer,
     Expulsion,
     OwnerRef,
     Surroundings,
@@ -75,6 +76,7 @@ class Reconciler:
         budgets: of heartbeats.
         now: the time, UTC; none: a clock of its own that does not jump.
         read_owners: reads what made pods, so that the surroundings have it.
+        answer_evictions: gives these answers; returns the seconds until it must be tried again.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Reconciler:
         budgets: HeartbeatBudgets | None = None,
         now: Callable[[], datetime] | None = None,
         read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
+        answer_evictions: Callable[[Key, Iterable[EvictionAnswer]], float | None] = lambda *_: None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
@@ -99,6 +102,7 @@ class Reconciler:
         self._sweep = sweep
         self._permit = permit
         self._read_owners = read_owners
+        self._answer_evictions = answer_evictions
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._now = now or SteadyClock().now
         self._budgets = budgets or HeartbeatBudgets(dict)
@@ -137,7 +141,8 @@ class Reconciler:
         for expulsion in verdict.decision.expel_after:
             self._expel(key, expulsion)
             self._members(key[0]).forget(key, [expulsion.member])
-        return wake_after
+        again = self._answer_evictions(key, verdict.decision.eviction_answers)
+        return min((seconds for seconds in (wake_after, again) if seconds is not None), default=None)
 
     def _decide(self, key: Key, rendezvous: Rendezvous) -> Verdict:
         began = time.perf_counter()

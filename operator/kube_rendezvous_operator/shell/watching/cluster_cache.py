@@ -2,125 +2,29 @@
 them the operator works by heartbeats alone, and says so once."""
 
 import logging
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
+from kube_rendezvous.cluster import Connection
 from kube_rendezvous.cluster.watch_protocol import Object
-from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.printable_text import printable
 from kube_rendezvous_core import ObservedNode, ObservedPod, OwnerRef
 from kube_rendezvous_core.observed.pod_reading import NAME_LABEL, read_node, read_pod
-from kube_rendezvous_operator.shell.monitoring.measurements import Measurements, Unmeasured
+from kube_rendezvous_operator.shell.monitoring.measurements import Measurements
 from kube_rendezvous_operator.shell.watching.member_cache import Key
-from kube_rendezvous_operator.shell.watching.slim_objects import slim_object
+from kube_rendezvous_operator.shell.watching.optional_informer import OptionalInformer
 
 _log = logging.getLogger(__name__)
 
 _GONE_REMEMBERED = 10_000  # of each namespace: nobody makes us forget those of another
 _OWNERS_REMEMBERED = 8  # of one rendezvous: who starts a job anew under another name leaves the old name behind
 _KEYS_REMEMBERED = 1000
-_UNREADABLE_REMEMBERED = 1000
 _GONE_NODES_REMEMBERED = 1000  # a node is some kilobytes of labels, and an autoscaler makes new names every day
 
 
-REFUSED_PAUSE_SECONDS = 600.0
-"""The longest pause before we ask again for what we may not see: within a minute of the start a right may just not have
-got through yet; after that a person has to act."""
-
-_Seen = TypeVar("_Seen")
-
-
-class _OptionalInformer:
-    """A watch that may be refused."""
-
-    what: str
-    loss: str
-    allow: str
-    """What a person does to let us see them."""
-
-    def __init__(
-        self, connection: Connection, path: str, selector: dict[str, str], name: str, measure: Measurements | None
-    ) -> None:
-        self._lock = threading.Lock()
-        self._said_refused = False
-        self._unreadable: OrderedDict[str, None] = OrderedDict()
-        self.refused = False
-        """Whether we may not see them."""
-        self.synced = threading.Event()
-        self.settled = threading.Event()
-        """Set when they are known, or the API server has said that they cannot be."""
-        report = partial((measure or Unmeasured()).watch_restarted, self.what.lower())
-        self._watcher = Watcher(
-            connection,
-            path,
-            selector,
-            self,  # type: ignore[arg-type]
-            name=name,
-            retry_limit=30.0,
-            refused_limit=REFUSED_PAUSE_SECONDS,
-            on_restart=report,
-            paged=True,
-            slim=slim_object,
-        )
-
-    def start(self) -> None:
-        """Begin to watch."""
-        self._watcher.start()
-
-    @property
-    def thread(self) -> KeptThread:
-        """That watches."""
-        return self._watcher.thread
-
-    def stop(self, timeout: float = 2.0) -> None:
-        """End the watch; wait for its thread so many seconds at the most. May be called again."""
-        self._watcher.stop(timeout)
-
-    def connected(self) -> None:
-        """See `WatchListener`."""
-
-    def troubled(self, failure: ApiFailureError) -> None:
-        """See `WatchListener`."""
-        refused = isinstance(failure, ApiRefusedError)
-        if refused and not self.synced.is_set() and not self.refused:
-            self.refused = True
-            self.refusal_changed()
-        self.settled.set()
-        if refused and not self._said_refused:
-            self._said_refused = True
-            text = "%s cannot be watched, so %s: %s. %s; we ask again after %.0f minutes at the latest"
-            _log.warning(text, self.what, self.loss, failure, self.allow, REFUSED_PAUSE_SECONDS / 60)
-
-    def refusal_changed(self) -> None:
-        """`refused` has changed."""
-
-    def _readable(self, obj: Object, read: Callable[[Object], _Seen]) -> _Seen | None:
-        """What is read of it; None, which is said once, if it cannot be: one must not blind us for all others."""
-        try:
-            return read(obj)
-        except Exception as error:
-            meta = obj["metadata"]
-            if meta["uid"] not in self._unreadable:
-                self._unreadable[meta["uid"]] = None
-                if len(self._unreadable) > _UNREADABLE_REMEMBERED:
-                    self._unreadable.popitem(last=False)
-                name, text = f"{meta.get('namespace', '')}/{meta['name']}", printable(repr(error))[:300]
-                _log.error("One of the %s, %s, cannot be read and is ignored: %s", self.what.lower(), name, text)
-            return None
-
-    def _are_known(self) -> None:
-        self.refused = False
-        self.synced.set()
-        self.settled.set()
-
-
-class PodCache(_OptionalInformer):
+class PodCache(OptionalInformer):
     """Pods with the label `rendezvous.dev/name`, of one namespace or (None) of the cluster. Thread-safe."""
 
     what = "Pods"
@@ -176,7 +80,7 @@ class PodCache(_OptionalInformer):
             woken = {self._bury(uid) for uid in list(self._key_of) if uid not in there}
             for obj in objects:
                 woken |= self._take(obj)
-        self._are_known()
+        self.are_known()
         for key in woken:
             self._wake(key)
 
@@ -200,7 +104,7 @@ class PodCache(_OptionalInformer):
     def _take(self, obj: Object) -> set[Key]:
         """Store a pod; return whose it is, and whose it was, if something about it changed."""
         meta = obj["metadata"]
-        pod, key = self._readable(obj, read_pod), (meta["namespace"], meta["labels"][NAME_LABEL])
+        pod, key = self.readable(obj, read_pod), (meta["namespace"], meta["labels"][NAME_LABEL])
         if pod is None:
             return {self._forget(meta["uid"])} if meta["uid"] in self._key_of else set()
         before = self._key_of.get(pod.uid, key)
@@ -251,7 +155,7 @@ class PodCache(_OptionalInformer):
         return key
 
 
-class NodeCache(_OptionalInformer):
+class NodeCache(OptionalInformer):
     """All nodes: their labels and whether they must be left. Thread-safe.
 
     Args:
@@ -295,7 +199,7 @@ class NodeCache(_OptionalInformer):
 
     def relisted(self, objects: list[Object]) -> None:
         """See `WatchListener`."""
-        read = (self._readable(obj, read_node) for obj in objects)
+        read = (self.readable(obj, read_node) for obj in objects)
         there = {node.name: node for node in read if node is not None}
         with self._lock:
             ended = {name: replace(node, gone=True) for name, node in self._nodes.items() if name not in there}
@@ -303,7 +207,7 @@ class NodeCache(_OptionalInformer):
             self._gone.update(dict.fromkeys(ended))
             self._nodes = {**ended, **there}
             self._forget_the_longest_gone()
-        self._are_known()
+        self.are_known()
         self._wake_all()
 
     def refusal_changed(self) -> None:
@@ -312,11 +216,11 @@ class NodeCache(_OptionalInformer):
 
     def changed(self, obj: Object) -> None:
         """See `WatchListener`."""
-        self._put(self._readable(obj, read_node))
+        self._put(self.readable(obj, read_node))
 
     def removed(self, obj: Object) -> None:
         """See `WatchListener`."""
-        self._put(self._readable(obj, partial(read_node, gone=True)))
+        self._put(self.readable(obj, partial(read_node, gone=True)))
 
     def _put(self, node: ObservedNode | None) -> None:
         if node is None:

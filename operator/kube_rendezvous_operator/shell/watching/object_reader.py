@@ -22,6 +22,9 @@ _log = logging.getLogger(__name__)
 FRESH_SECONDS = 30.0
 """What was read counts for so long at the most, and until one of the pods changes."""
 
+AGAIN_SECONDS = 3.0
+"""What could not be read just now counts as unknown for so long: by then a busy API server may answer."""
+
 REFUSED_SECONDS = 600.0
 """A kind that may not be read is tried again after so long: somebody may have given the right, or installed the API."""
 
@@ -79,12 +82,20 @@ class ObjectReader(ABC, Generic[Seen]):
             version: of its pods, from before.
             refs: which.
         """
-        objects = {ref: self._read(key, ref) for ref in refs}
+        objects: dict[OwnerRef, Seen | None] = {}
+        lasts = FRESH_SECONDS
+        for ref in refs:
+            try:
+                objects[ref] = self._read(key, ref)
+            except ApiFailureError as failure:
+                _log.debug("%s of %s cannot be read now: %s", ref, key[0], failure)
+                objects[ref], lasts = None, AGAIN_SECONDS
         with self._lock:
             known = self._known.pop(key, None)
             if known is None or known.version != version or time.monotonic() >= known.until:
                 known = _Known(version, time.monotonic() + FRESH_SECONDS)
             known.objects |= objects
+            known.until = min(known.until, time.monotonic() + lasts)
             self._known[key] = known
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
@@ -98,6 +109,11 @@ class ObjectReader(ABC, Generic[Seen]):
         """What one that does not exist means."""
 
     def _read(self, key: Key, ref: OwnerRef) -> Seen | None:
+        """Read one; None: it may not be, or makes no sense.
+
+        Raises:
+            ApiFailureError: it may be another time.
+        """
         namespace, run = key
         with self._lock:
             if time.monotonic() < self._refused.get(ref.kind, 0.0):
@@ -111,8 +127,6 @@ class ObjectReader(ABC, Generic[Seen]):
             if failure.status == 404 and f'"{ref.name}" not found' in failure.message:
                 return self._gone(ref)
             self._refuse(ref.kind, failure)
-        except ApiFailureError as failure:
-            _log.debug("%s of %s cannot be read now: %s", ref, namespace, failure)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             _log.warning("%s of %s cannot be understood: %r", ref, namespace, error)
         return None
