@@ -28,7 +28,6 @@ from kube_rendezvous_core.formation.evictions import answers_due_in, eviction_an
 from kube_rendezvous_core.formation.formation import (
     GROWTH,
     REJOIN_SECONDS,
-    RESTARTED,
     Crowd,
     Formation,
     WorldSizes,
@@ -71,7 +70,7 @@ from kube_rendezvous_core.observed.observation import (
 from kube_rendezvous_core.observed.plausible_times import plausible
 from kube_rendezvous_core.observed.surroundings import NOTHING_KNOWN, OwnerRef, Surroundings
 from kube_rendezvous_core.policy.closing import Closing, settle_closing
-from kube_rendezvous_core.policy.comings import Damping, comes_and_goes, record_comings
+from kube_rendezvous_core.policy.comings import RESTARTED, Damping, comes_and_goes, record_comings
 from kube_rendezvous_core.policy.failure_policy import Blame, exhausted, is_left_out, settle_blame
 from kube_rendezvous_core.ranking.ranking import assign_ranks
 from kube_rendezvous_core.ranking.slots import shared_slots, with_unique_slots
@@ -106,7 +105,7 @@ def decide(
     # Until a shorter interval is published, nobody can keep to it.
     in_force = max(interval, before.heartbeat_seconds)
     liveness = judge(rendezvous, members, in_force, surroundings, unanswered(before, members, now))
-    damping = Damping.of(before.comings, now)
+    damping = Damping.of(before, now)
     liveness = set_aside(
         rendezvous, liveness, surroundings, lambda member: damping.holds(member) or is_left_out(rendezvous, member), now
     )

@@ -6,8 +6,9 @@ Three nodes with one worker each, on a local control plane of their own. A chang
 its members are others than the last one's, and it reaches the survivor as any other round does. To be quick most
 changes are made by deleting a neighbour's Member: its process lives on, and joins again as another incarnation, in the
 round that its loss makes or in the one after. Every so often a neighbour is killed, with all its processes, and a new
-one comes in its place. The survivor's worker and its launcher are both looked at, at rest, while they train. Exit
-status 1 if they have grown since round 10, when everything has been used once.
+one comes in its place. No node has a pod: one that came so often would be kept waiting (`ComesAndGoes`). The survivor's
+worker and its launcher are both looked at, at rest, while they train. Exit status 1 if they have grown since round 10,
+when everything has been used once.
 """
 
 import argparse
@@ -21,9 +22,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from integration.pods.pod_run import eventually
-from kube_rendezvous.resources import MEMBER_PLURAL
-from kube_rendezvous.resources.names import object_path
 from performance.endurance_figures import LAUNCHER, WORKER, Held, ProcessMeasured, judge_endurance
 from performance.launched_nodes import Nodes, Way, nodes
 from performance.local_site import Site, site
@@ -76,12 +74,12 @@ def measure_endurance(
     """
     with tempfile.TemporaryDirectory() as folder:
         name = f"endurance-{engine}"
-        with nodes(where, name, Way(engine, engine), NODES, 1, Path(folder)) as them:
-            return _live_through(where, them, engine, changes, kill_every, progress)
+        with nodes(where, name, Way(engine, engine), NODES, 1, Path(folder), in_pods=False) as them:
+            return _live_through(them, engine, changes, kill_every, progress)
 
 
 def _live_through(
-    where: Site, them: Nodes, engine: str, changes: int, kill_every: int, progress: Callable[[str], None]
+    them: Nodes, engine: str, changes: int, kill_every: int, progress: Callable[[str], None]
 ) -> list[ProcessMeasured]:
     began = time.monotonic()
     _rest(them, 0)
@@ -96,7 +94,7 @@ def _live_through(
             killed_at = taken
             _replace(them, neighbour, before)
         else:
-            _delete_member(where, them, neighbour)
+            them.delete_member(neighbour)
         _rest(them, before)
         taken = _round(them) - first
         if taken // SAMPLE_EVERY > sampled or taken >= changes:
@@ -135,13 +133,6 @@ def _round(them: Nodes) -> int:
     """In which the survivor has done its last step."""
     (line,) = them.of[SURVIVOR].newest()
     return line.round if line else 0
-
-
-def _delete_member(where: Site, them: Nodes, place: int) -> None:
-    """Delete the Member of a neighbour that goes on living."""
-    pod = them.of[place].name
-    name = eventually(lambda: next((it for it in them.run.members() if it.startswith(pod)), ""), f"Member of {pod}")
-    where.connection.request("DELETE", object_path(MEMBER_PLURAL, where.namespace, name))
 
 
 def _table(measured: Sequence[ProcessMeasured]) -> Table:

@@ -1,4 +1,4 @@
-"""Nodes as real processes: a launcher and its workers, in the place of a pod that the API server knows of."""
+"""Nodes as real processes: a launcher and its workers, in the place of a pod on the API server, or without one."""
 
 import contextlib
 import json
@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration.pods.pod_run import PodRun
+from integration.pods.pod_run import PodRun, eventually
+from kube_rendezvous.resources import MEMBER_PLURAL
+from kube_rendezvous.resources.names import object_path
 from kube_rendezvous.survival.surviving import ENGINE_VARIABLE
 from performance.local_site import Site
 from rendezvous_local.processes import ChildProcess
@@ -75,23 +77,35 @@ class LaunchedNode:
         size: how many nodes a round may have.
         workers: how many it starts.
         folder: for its logs.
+        in_pod: whether it has a pod.
     """
 
-    def __init__(self, site: Site, run: PodRun, name: str, way: Way, size: int, workers: int, folder: Path) -> None:
+    def __init__(
+        self,
+        site: Site,
+        run: PodRun,
+        name: str,
+        way: Way,
+        size: int,
+        workers: int,
+        folder: Path,
+        *,
+        in_pod: bool = True,
+    ) -> None:
         self.name = name
         self._logs = [_Log(folder / f"{name}.{local}.jsonl") for local in range(workers)]
         self._output = folder / f"{name}.log"
-        identity = site.pods.run(name, run.name)
         own = {
             "KUBECONFIG": str(site.kubeconfig),
             "POD_NAME": name,
-            "POD_UID": identity.pod_uid,
-            "POD_IP": identity.address,
-            "NODE_NAME": identity.node_name,
+            "POD_IP": "127.0.0.1",
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": "1",
             "TMPDIR": str(folder),
         }
+        if in_pod:
+            identity = site.pods.run(name, run.name)
+            own |= {"POD_UID": identity.pod_uid, "POD_IP": identity.address, "NODE_NAME": identity.node_name}
         if way.engine:
             own[ENGINE_VARIABLE] = way.engine
         self._process = ChildProcess(
@@ -162,10 +176,14 @@ class Nodes:
         count: how many nodes.
         workers: of each.
         folder: for logs; empty.
+        in_pods: whether they have pods.
     """
 
-    def __init__(self, site: Site, name: str, way: Way, count: int, workers: int, folder: Path) -> None:
+    def __init__(
+        self, site: Site, name: str, way: Way, count: int, workers: int, folder: Path, *, in_pods: bool = True
+    ) -> None:
         self._site = site
+        self._in_pods = in_pods
         self._way = way
         self._folder = folder
         self._size = count
@@ -179,10 +197,12 @@ class Nodes:
         """Start a node in this place."""
         self._starts += 1
         name = f"{self.run.name}-{self._starts}-{place}"
-        self.of[place] = LaunchedNode(self._site, self.run, name, self._way, self._size, self._workers, self._folder)
+        self.of[place] = LaunchedNode(
+            *(self._site, self.run, name, self._way, self._size, self._workers, self._folder), in_pod=self._in_pods
+        )
 
     def lose(self, place: int) -> float:
-        """Kill a node and delete its pod by force.
+        """Kill a node and delete its pod by force; its Member if it has no pod.
 
         Returns:
             The moment before, on the monotonic clock.
@@ -190,8 +210,22 @@ class Nodes:
         node = self.of.pop(place)
         began = time.monotonic()
         node.kill()
-        self._site.pods.delete(node.name, grace_seconds=0)
+        if self._in_pods:
+            self._site.pods.delete(node.name, grace_seconds=0)
+        else:
+            self._delete_member_of(node)
         return began
+
+    def delete_member(self, place: int) -> None:
+        """Delete the Member of a node that goes on living."""
+        self._delete_member_of(self.of[place])
+
+    def _delete_member_of(self, node: LaunchedNode) -> None:
+        named = f"{node.name}-"
+        name = eventually(
+            lambda: next((it for it in self.run.members() if it.startswith(named)), ""), f"Member of {node.name}"
+        )
+        self._site.connection.request("DELETE", object_path(MEMBER_PLURAL, self._site.namespace, name))
 
     def wait(self, what: str, holds: Callable[[], bool], seconds: float = LIMIT_SECONDS) -> None:
         """Wait.
@@ -225,9 +259,11 @@ class Nodes:
 
 
 @contextmanager
-def nodes(site: Site, name: str, way: Way, count: int, workers: int, folder: Path) -> Iterator[Nodes]:
+def nodes(
+    site: Site, name: str, way: Way, count: int, workers: int, folder: Path, *, in_pods: bool = True
+) -> Iterator[Nodes]:
     """Nodes that end with the block."""
-    made = Nodes(site, name, way, count, workers, folder)
+    made = Nodes(site, name, way, count, workers, folder, in_pods=in_pods)
     try:
         for place in range(count):
             made.start(place)

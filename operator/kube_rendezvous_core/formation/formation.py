@@ -20,7 +20,7 @@ from kube_rendezvous_core.formation.owners import ToCome, pods_to_come
 from kube_rendezvous_core.liveness.liveness import Liveness, Loss
 from kube_rendezvous_core.liveness.pod_liveness import holdup_of, on_their_way, unhealthy_devices_of
 from kube_rendezvous_core.observed.surroundings import ObservedPod, Surroundings
-from kube_rendezvous_core.policy.comings import Damping
+from kube_rendezvous_core.policy.comings import RESTARTED, Damping
 from kube_rendezvous_core.policy.failure_policy import Blame
 from kube_rendezvous_core.ranking.ranking import place_key
 from kube_rendezvous_core.ranking.replacement import nearest_first
@@ -28,7 +28,6 @@ from kube_rendezvous_core.ranking.topology import Topology
 
 FIRST_ROUND = "FirstRound"
 REOPENED = "Reopened"
-RESTARTED = "MemberRestarted"
 SPEC_CHANGED = "SpecChanged"
 GROWTH = "Growth"
 
@@ -65,8 +64,8 @@ class Crowd:
 
     Args:
         arrived: members of the current round that wait for the next one, by rank.
-        left_out: those that do so at a quarantined place or have come too often, by rank: they make a round necessary
-            but get no place in it.
+        left_out: those that do so at a quarantined place, or unasked and too often, by rank: they make a round
+            necessary but get no place in it.
         damped: those, ranked or not, that wait because they have come too often (`comings`).
         running: members of the current round that do not, by rank.
         newcomers: members of no round, in the order in which they may have a place.
@@ -106,8 +105,8 @@ def sort_crowd(
 ) -> Crowd:
     """Sort the living members. A member waits while it is not in `ranks`, or its `afterRound` >= `status.round`.
 
-    One at a quarantined place may go on with its round, but does not count among those who wait; nor does one that has
-    come too often, unless no round can be formed without it.
+    One at a quarantined place may go on with its round, but does not count among those who wait; nor does one that
+    `damping` holds, unless no round can be formed without it.
     """
     status = rendezvous.status
     ranked = [liveness.alive[name] for name in status.ranks if name in liveness.alive]

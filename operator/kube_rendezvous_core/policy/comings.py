@@ -5,7 +5,8 @@ workers fail, costs all others two rounds each time; without a bound one crash l
 keeps a run from training at all. So the first times within `WINDOW_SECONDS` of each other cost it nothing; from the
 third on it waits before it may come again, 5 s at first and twice as long each time, up to five minutes. One that was
 waited for in vain has cost more than a round, and counts for more. A round that cannot do without it takes it at once:
-nobody trains meanwhile. kubelet's back-off for a container that crashes is the model.
+nobody trains meanwhile. Nor does it lose a place that it has: one that stops because it was told to has done nothing,
+and without it the next round would be formed for nothing. kubelet's back-off for a container that crashes is the model.
 
 What counts is the coming: however a member goes, it has to come again to do harm. It is counted by the pod, which the
 token proves; members outside pods are somebody's own processes and are not counted. A pod that was made anew is
@@ -16,11 +17,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kube_rendezvous.resources import Member
+from kube_rendezvous.resources import Member, RendezvousStatus
 from kube_rendezvous.resources.comings import Coming
 from kube_rendezvous_core.conditions import Notice
 
 COMES_AND_GOES = "ComesAndGoes"
+RESTARTED = "MemberRestarted"
+"""Reason of a round that is formed because a member of the one before joined again unasked."""
 FREE = 3
 WINDOW_SECONDS = 600
 FIRST_WAIT_SECONDS = 5
@@ -40,23 +43,50 @@ def wait_seconds(times: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Damping:
-    """Which pods wait, by UID: until when."""
+    """Which members wait for having come too often.
+
+    Args:
+        until: when the wait of a pod ends, by its UID.
+        ranked: members of the current round.
+        to_blame: those of them, by pod, that made the round in the making necessary by joining again unasked; None:
+            nobody has been told to stop yet, so that whoever joins again does so unasked.
+        round: the current one.
+    """
 
     until: dict[str, datetime]
+    ranked: frozenset[str]
+    to_blame: frozenset[str] | None
+    round: int
 
     @classmethod
-    def of(cls, comings: Iterable[Coming], now: datetime) -> "Damping":
-        ends = {one.pod_uid: one.at + timedelta(seconds=wait_seconds(one.times)) for one in comings}
-        return cls({pod: end for pod, end in ends.items() if end > now})
+    def of(cls, status: RendezvousStatus, now: datetime) -> "Damping":
+        ends = {one.pod_uid: one.at + timedelta(seconds=wait_seconds(one.times)) for one in status.comings}
+        until = {pod: end for pod, end in ends.items() if end > now}
+        return cls(until, frozenset(status.ranks), _to_blame(status), status.round)
 
     def holds(self, member: Member) -> bool:
         """Whether the member has to wait."""
-        return member.pod_uid in self.until
+        if member.pod_uid not in self.until:
+            return False
+        if member.name not in self.ranked:
+            return True
+        if self.to_blame is None:
+            return member.after_round == self.round
+        return member.pod_uid in self.to_blame
 
     def ends_in(self, members: Iterable[Member], now: datetime) -> float | None:
         """Seconds until the first of these members need not wait any more; None: none does."""
         ends = [self.until[member.pod_uid] for member in members if self.holds(member)]
         return (min(ends) - now).total_seconds() if ends else None
+
+
+def _to_blame(status: RendezvousStatus) -> frozenset[str] | None:
+    forming = status.forming
+    if forming is None or not forming.interrupts:
+        return None
+    # Whoever joined again unasked was recorded at the moment in which the others were told.
+    unasked = forming.reason == RESTARTED
+    return frozenset(one.pod_uid for one in status.comings if unasked and one.at >= forming.since)
 
 
 def record_comings(

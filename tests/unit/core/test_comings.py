@@ -77,6 +77,35 @@ def test_a_ranked_member_that_joins_again_too_soon_is_gone_on_without() -> None:
     assert after.ranks == ("a", "b")
 
 
+def came_just_now(name: str) -> Coming:
+    return Coming(f"pod-{name}", name, 5, NOW)
+
+
+@pytest.mark.parametrize("reason", ["Growth", "HeartbeatLost", "SpecChanged", "MemberRestarted"])
+def test_one_that_stops_because_it_was_told_keeps_its_place_however_often_it_came(reason: str) -> None:
+    """Else each growth would throw out the one that came last, which then makes the world grow, and so for ever."""
+    forming = told(reason=reason, since=at(1))
+    before = stands(
+        "a b", min_nodes=2, last_call_seconds=0, status={"comings": (came_just_now("b"),), "forming": forming}
+    )
+    everybody = [*living("a b", after_round=3), seen("n", pod_uid="pod-n")]
+    assert outcome(before, everybody, 2).ranks == ("a", "b", "n")
+
+
+def test_two_that_came_too_often_grow_the_world_in_one_round() -> None:
+    """As seen with three nodes of which two had come again and again: rounds of two, one after another, for nothing."""
+    waited = Coming("pod-n", "n", 3, at(-5))
+    before = stands("a b", min_nodes=2, max_nodes=3, status={"comings": (came_just_now("b"), waited)})
+    members = [*living("a b"), seen("n", pod_uid="pod-n")]
+    decision = decide(before, members, at(1))
+    assert forming_reason(decision.status) == "Growth"
+    one_back = [*living("a"), *living("b", after_round=3), seen("n", pod_uid="pod-n")]
+    decision = decide(then(before, decision), one_back, at(2))
+    assert decision.status.round == 3, "the other is waited for"
+    everybody = [*living("a b", after_round=3), seen("n", pod_uid="pod-n")]
+    assert outcome(then(before, decision), everybody, 3).ranks == ("a", "b", "n")
+
+
 def test_who_waits_is_named_with_the_time_and_is_no_longer_when_it_is_over() -> None:
     before, members = run(), [*living("a b"), coming()]
     decision = decide(before, members, at(1))
