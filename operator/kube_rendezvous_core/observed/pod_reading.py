@@ -44,6 +44,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
     disruption = conditions.get("DisruptionTarget") or {}
     container = main_container(meta, spec, status)
     hindrance, holdup = read_hindrance(spec, status, conditions, container)
+    owner = owner_of(meta)
     return ObservedPod(
         name=meta["name"],
         uid=meta["uid"],
@@ -56,13 +57,14 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         hindrance=hindrance,
         place=_place(meta),
         completion_index=_completion_index(meta),
-        owner=owner_of(meta),
+        owner=owner,
         container=_read_container(container),
         restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
         group=group_of(spec),
         unhealthy_devices=unhealthy_devices(status),
         service_account=str(spec.get("serviceAccountName") or ""),
         addresses=_addresses(status),
+        created=_time(meta.get("creationTimestamp")) if owner and owner.kind == "LeaderWorkerSet" else None,
     )
 
 
