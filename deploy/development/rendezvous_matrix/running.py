@@ -10,7 +10,7 @@ from pathlib import Path
 from rendezvous_local.binaries import find_or_build
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
-from rendezvous_matrix.cells import KUBERNETES, LIBRARIES, PYTHON, TOP, Cell
+from rendezvous_matrix.cells import GATES, KUBERNETES, LIBRARIES, PYTHON, TOP, Cell
 from rendezvous_matrix.environments import interpreter_of
 from rendezvous_matrix.errors import MatrixError
 from rendezvous_matrix.outcomes import Colour, Outcome
@@ -26,7 +26,8 @@ def run(cell: Cell, log: Path, tests: Sequence[str] = EVERYTHING) -> Outcome:
         program = kube_apiserver_of(cell.value) if cell.axis == KUBERNETES else KUBE_APISERVER
         api_server = find_or_build(program)
         python = interpreter_of(cell)
-        version = program.version.removeprefix("v") if cell.axis == KUBERNETES else _version(cell, python)
+        server = program.version.removeprefix("v")
+        version = server if cell.axis in (KUBERNETES, GATES) else _version(cell, python)
     except (MatrixError, LocalControlPlaneError) as error:
         return Outcome(cell.axis, cell.value, "", Colour.GREY, why=str(error).splitlines()[0])
     with tempfile.TemporaryDirectory() as folder, log.open("w") as output:
@@ -34,6 +35,7 @@ def run(cell: Cell, log: Path, tests: Sequence[str] = EVERYTHING) -> Outcome:
         # The other programs come from the cache, as they are not beside this one.
         environment = {**os.environ, "KUBEBUILDER_ASSETS": str(api_server.parent), "PYTHONPATH": "deploy/development"}
         environment.pop("KUBECONFIG", None)
+        environment["GATES"] = cell.value if cell.axis == GATES else ""
         subprocess.run(
             [str(python), "-m", "pytest", *CORE, *tests, f"--junitxml={report}", "-p", "no:cacheprovider"],
             cwd=TOP,
