@@ -207,7 +207,8 @@ def _is_in_back_off(container: Mapping[str, Any]) -> bool:
 def _ending(container: Mapping[str, Any]) -> str:
     ended, times = container["state"]["terminated"], int(container.get("restartCount") or 0)
     why = f", {ended['reason']}" if ended.get("reason") else ""
-    return one_line(f"exit code {ended.get('exitCode')}{why}, after {times} restarts")[:_LONGEST_TEXT]
+    again = "1 time" if times == 1 else f"{times} times"
+    return one_line(f"exit code {ended.get('exitCode')}{why}, started again {again}")[:_LONGEST_TEXT]
 
 
 def _holdup(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
