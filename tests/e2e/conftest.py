@@ -10,6 +10,7 @@ from e2e.figures import Figures
 from e2e.job_run import JobRun, running_job
 from e2e.kubectl import Kubectl
 from e2e.namespaces import Namespaces
+from e2e.reader import Reader, reader_of
 from e2e.release import Release
 from e2e.running_example import RunningExample
 from e2e.site import Site
@@ -121,6 +122,20 @@ def namespaces(site: Site, kubectl: Kubectl) -> Iterator[Namespaces]:
     namespaces = Namespaces(kubectl, site.torch)
     yield namespaces
     namespaces.delete_all()
+
+
+@pytest.fixture
+def reader(
+    site: Site, kubectl: Kubectl, namespaces: Namespaces, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reader]:
+    """Somebody who reads a page and types what it says; whatever that leaves on the cluster goes."""
+    release = Release(site.helm, kubectl, [])
+    before = release.left_behind()
+    yield reader_of(site, namespaces.make("reader"), tmp_path_factory.mktemp("reader"))
+    release.take_away(before)
+    for name in release.left_behind():
+        if name not in before:
+            kubectl("wait", name, "--for=delete", "--timeout=120s", seconds=130)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from rendezvous_local.binaries import find_or_build
 from rendezvous_local.images.base import base_image
 from rendezvous_local.programs import CRANE
 
-SECONDS = 600.0
+SECONDS = 1500.0
 TORCHRUN = "#!/usr/bin/python3\nfrom torch.distributed.run import main\nmain()\n"
 PACKAGES = f"usr/local/lib/python{sys.version_info.major}.{sys.version_info.minor}/dist-packages"
 

@@ -1,5 +1,5 @@
 # The client image as a trainer's: torch and JAX come from a volume at /opt/torch, because they are 5 GB. Yours would rather
-# be built the other way round: FROM an image with torch, RUN pip install kube-rendezvous.
+# be built the other way round: FROM an image with torch, RUN pip install of the wheel.
 ARG BASE=kube-rendezvous/client
 FROM ${BASE}
 USER 0

@@ -18,33 +18,53 @@ _lock = threading.Lock()
 def share_tls(pool: Any, fingerprint: str) -> None:
     """Let a new pool's connections use the context of these credentials.
 
-    Where that cannot be (nothing is verified, a proxy in between, a file cannot be read), urllib3 does what it always
-    does, and says what is wrong when it connects.
+    Where that cannot be (a proxy in between, another name to verify, a file that cannot be read), the pool has one of
+    its own: urllib3 reads the files, and says what is wrong when it connects. Where nothing is verified, all stays.
 
     Args:
         pool: a `urllib3.PoolManager`, as the `kubernetes` client makes it.
         fingerprint: the same only for the same authorities and certificate.
     """
     how = pool.connection_pool_kw
-    plain = how.get("cert_reqs") == ssl.CERT_REQUIRED and how.get("ca_certs") and pool.proxy is None
-    if not plain or any(how.get(special) is not None for special in ("assert_hostname", "ca_cert_data", "ssl_context")):
+    if how.get("cert_reqs") != ssl.CERT_REQUIRED or how.get("ssl_context") is not None:
         return
-    try:
-        context = _context(how, fingerprint)
-    except (OSError, ValueError):
-        return
-    for built_in in ("ca_certs", "cert_file", "key_file"):
-        how.pop(built_in, None)
-    how["ssl_context"] = context
+    special = pool.proxy is not None or how.get("assert_hostname") is not None or how.get("ca_cert_data") is not None
+    if how.get("ca_certs") and not special:
+        try:
+            how["ssl_context"] = _shared(how, fingerprint)
+        except (OSError, ValueError):
+            pass
+        else:
+            for built_in in ("ca_certs", "cert_file", "key_file"):
+                how.pop(built_in, None)
+            return
+    own = _new()
+    if not any(how.get(given) for given in ("ca_certs", "ca_cert_dir", "ca_cert_data")):
+        own.load_default_certs()  # as urllib3 does with a context that it made itself
+    how["ssl_context"] = own
 
 
-def _context(how: dict[str, Any], fingerprint: str) -> ssl.SSLContext:
+def verify_as_kubernetes_does(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Let authorities be of whatever form, as every other client of Kubernetes does; return the context.
+
+    Python 3.13 and newer refuse one without key usage or key identifiers, and those of many clusters are such.
+    Signatures, names and dates are verified as ever.
+    """
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _new() -> ssl.SSLContext:
     from urllib3.util.ssl_ import create_urllib3_context
 
+    return verify_as_kubernetes_does(create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED))
+
+
+def _shared(how: dict[str, Any], fingerprint: str) -> ssl.SSLContext:
     with _lock:
         context = _contexts.get(fingerprint)
         if context is None:
-            context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+            context = _new()
             context.load_verify_locations(how["ca_certs"])
             if how.get("cert_file"):
                 context.load_cert_chain(how["cert_file"], how.get("key_file"))

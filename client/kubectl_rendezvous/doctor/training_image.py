@@ -7,6 +7,7 @@ from kubectl_rendezvous.doctor.surroundings import Surroundings
 from kubectl_rendezvous.wording import as_sentence
 
 OLDEST_PYTHON, OLDEST_TORCH = (3, 11), (2, 6)
+WHEEL = "kube_rendezvous-VERSION-py3-none-any.whl"  # of a release: no package index has it
 
 
 def check_image(seen: Surroundings) -> Iterable[Finding]:
@@ -31,9 +32,10 @@ def check_image(seen: Surroundings) -> Iterable[Finding]:
             "image", Verdict.PROBLEM, f"Its Python is {python}; 3.11 is the oldest.", "Build it from a newer base"
         )
     if not ours:
-        yield Finding("image", Verdict.PROBLEM, "kube-rendezvous is not in it.", "`RUN pip install kube-rendezvous`")
+        into = f"`COPY` {WHEEL} of a release into it, and `RUN pip install ./{WHEEL}`"
+        yield Finding("image", Verdict.PROBLEM, "kube-rendezvous is not in it.", into)
     elif problem := str(report.get("entryPointProblem") or ""):
-        again = "`RUN pip install --force-reinstall kube-rendezvous`"
+        again = f"`RUN pip install --force-reinstall --no-deps ./{WHEEL}`, with the wheel of a release"
         yield Finding(
             "image", Verdict.PROBLEM, f"torchrun's entry point cannot be loaded: {as_sentence(problem)}", again
         )

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rendezvous_matrix.cells import TOP, all_cells
-from rendezvous_matrix.outcomes import RESULT_FILE, Colour, read_results
-from rendezvous_matrix.running import run
+from rendezvous_matrix.outcomes import RESULT_FILE, Colour, Outcome, read_results
+from rendezvous_matrix.running import Ground, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,8 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cells = all_cells()
     parser = argparse.ArgumentParser(
         prog="make matrix",
-        description="Runs the integration core with each supported version of everything, 2 to 4 minutes each; builds"
-        " the API servers (4 minutes each) and the environments the first time, into the cache.",
+        description="Runs the integration core with each supported version of everything, 2 to 4 minutes each, once for"
+        " cells that are the same; builds the API servers (4 minutes each) and the environments the first time, into"
+        " the cache.",
     )
     parser.add_argument(
         "cells",
@@ -33,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs = TOP / "build" / "matrix"
     logs.mkdir(parents=True, exist_ok=True)
     red = False
+    known: dict[Ground, Outcome] = {}
     for cell in chosen:
         log = logs / f"{cell.name}.log"
         commit = _commit()
-        outcome = replace(run(cell, log), commit=commit, date=f"{datetime.now(UTC):%Y-%m-%d}")
+        outcome = replace(run(cell, log, known=known), commit=commit, date=f"{datetime.now(UTC):%Y-%m-%d}")
         red |= outcome.colour is Colour.RED
         detail = (
             outcome.why or f"{outcome.tests} passed, {len(outcome.failed)} failed, {outcome.skipped} skipped: {log}"

@@ -4,6 +4,7 @@ They lie in the cache, outside the repository, and are used again.
 """
 
 import hashlib
+import importlib.metadata
 import os
 import re
 import shutil
@@ -37,8 +38,22 @@ def interpreter_of(cell: Cell) -> Path:
     if cell.axis == PYTHON and cell.value != OWN_PYTHON:
         return _environment(find_python(cell.value), _whole(), f"python-{cell.value}", layered=False)
     if cell.requirement:
-        return _environment(Path(sys.executable), [cell.requirement], cell.name, layered=True)
+        requirement = _newest(cell.requirement) if cell.value == NEWEST else cell.requirement
+        if not _is_installed(requirement):
+            return _environment(Path(sys.executable), [requirement], requirement, layered=True)
     return Path(sys.executable)
+
+
+def _newest(distribution: str) -> str:
+    """Its newest version that the package registry has for this interpreter, as in ``kopf==1.45.2``."""
+    said = _uv("pip", "compile", "--quiet", "--no-deps", "--no-header", "--no-annotate", "-", given=distribution)
+    return said.strip()
+
+
+def _is_installed(requirement: str) -> bool:
+    distribution, _, wanted = requirement.partition("==")
+    have = importlib.metadata.version(distribution).partition("+")[0]  # as in 2.15.0+cu132
+    return have == wanted
 
 
 def find_python(minor: str) -> Path:
@@ -74,7 +89,7 @@ def _environment(python: Path, requirements: Sequence[str], name: str, *, layere
     made = folder / "bin" / "python"
     with only_one_makes(folder):
         complete = folder / "complete"
-        if complete.exists() and NEWEST not in name:
+        if complete.exists():
             return made
         shutil.rmtree(folder, ignore_errors=True)
         _uv("venv", "--quiet", f"--python={python}", str(folder))
@@ -108,11 +123,12 @@ def _lend_programs(folder: Path) -> None:
             target.chmod(0o755)
 
 
-def _uv(*arguments: str) -> None:
+def _uv(*arguments: str, given: str = "") -> str:
     command = [str(Path(sys.executable).with_name("uv")), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if done.returncode:
         raise MatrixError(f"`uv {' '.join(arguments)}` failed: {done.stderr.strip()[-1500:]}")
+    return done.stdout
 
 
 def _distribution(requirement: str) -> str:

@@ -4,7 +4,8 @@ import os
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rendezvous_local.binaries import find_or_build
@@ -20,24 +21,50 @@ EVERYTHING = ("tests/integration",)
 CELL_SECONDS = 1800
 
 
-def run(cell: Cell, log: Path, tests: Sequence[str] = EVERYTHING) -> Outcome:
-    """Run the core, as far as it is in ``tests``, in ``cell``; what the tests say goes to ``log``."""
+@dataclass(frozen=True)
+class Ground:
+    """What a cell's tests run on; the same for all cells that are what everything is developed with."""
+
+    api_server: Path
+    python: Path
+    gates: str = ""
+
+
+def run(
+    cell: Cell, log: Path, tests: Sequence[str] = EVERYTHING, known: MutableMapping[Ground, Outcome] | None = None
+) -> Outcome:
+    """Run the core, as far as it is in ``tests``, in ``cell``; what the tests say goes to ``log``.
+
+    Args:
+        known: What came of the same tests on each ground before: they run once on each.
+    """
     try:
         program = kube_apiserver_of(cell.value) if cell.axis == KUBERNETES else KUBE_APISERVER
-        api_server = find_or_build(program)
-        python = interpreter_of(cell)
+        gates = cell.value if cell.axis == GATES else ""
+        ground = Ground(find_or_build(program), interpreter_of(cell), gates)
         server = program.version.removeprefix("v")
-        version = server if cell.axis in (KUBERNETES, GATES) else _version(cell, python)
+        version = server if cell.axis in (KUBERNETES, GATES) else _version(cell, ground.python)
     except (MatrixError, LocalControlPlaneError) as error:
         return Outcome(cell.axis, cell.value, "", Colour.GREY, why=str(error).splitlines()[0])
+    known = {} if known is None else known
+    if ground not in known:
+        known[ground] = _run_on(ground, cell, version, log, tests)
+    return replace(known[ground], axis=cell.axis, value=cell.value, version=version)
+
+
+def _run_on(ground: Ground, cell: Cell, version: str, log: Path, tests: Sequence[str]) -> Outcome:
     with tempfile.TemporaryDirectory() as folder, log.open("w") as output:
         report = Path(folder) / "report.xml"
         # The other programs come from the cache, as they are not beside this one.
-        environment = {**os.environ, "KUBEBUILDER_ASSETS": str(api_server.parent), "PYTHONPATH": "deploy/development"}
+        environment = {
+            **os.environ,
+            "KUBEBUILDER_ASSETS": str(ground.api_server.parent),
+            "PYTHONPATH": "deploy/development",
+        }
         environment.pop("KUBECONFIG", None)
-        environment["GATES"] = cell.value if cell.axis == GATES else ""
+        environment["GATES"] = ground.gates
         subprocess.run(
-            [str(python), "-m", "pytest", *CORE, *tests, f"--junitxml={report}", "-p", "no:cacheprovider"],
+            [str(ground.python), "-m", "pytest", *CORE, *tests, f"--junitxml={report}", "-p", "no:cacheprovider"],
             cwd=TOP,
             env=environment,
             stdin=subprocess.DEVNULL,

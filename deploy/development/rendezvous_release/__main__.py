@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from rendezvous_release.checkout import TOP, stage
-from rendezvous_release.checksums import SUMS
+from rendezvous_release.checksums import SUMS, different
 from rendezvous_release.errors import ReleaseError
 from rendezvous_release.images.platforms import PROCESSORS
 from rendezvous_release.images.system_packages import mirrors
@@ -26,12 +26,16 @@ def main(arguments: list[str] | None = None) -> int:
         key = SigningKey.read(options.key, os.environ.get("RELEASE_KEY_PASSWORD", "")) if options.key else None
         output = (options.output or TOP / "build" / "release" / version).absolute()
         wish = _wish(options)
+        if options.same_as and not (options.same_as / SUMS).is_file():
+            raise ReleaseError(f"--same-as {options.same_as}: there is no {SUMS}; name the folder of a release")
         if options.push and wish.registry is None:
             raise ReleaseError("--push: name where to, with --registry oci://REGISTRY/FOLDER")
         with tempfile.TemporaryDirectory(prefix="kube-rendezvous-release-") as scratch:
             source = stage(Path(scratch) / "source", version, place=wish.registry.place if wish.registry else "")
             release = Release(source, wish, output, Path(scratch))
             release.make(key)
+            if options.same_as:
+                _must_be_the_same(output, options.same_as)
             if options.push and wish.registry:
                 release.push(wish.registry, key)
     except ReleaseError as error:
@@ -41,6 +45,15 @@ def main(arguments: list[str] | None = None) -> int:
     if key is None:
         sys.stderr.write(f"{output}: not signed; name a private key with KEY=…\n")
     return 0
+
+
+def _must_be_the_same(output: Path, earlier: Path) -> None:
+    found = different((output / SUMS).read_text(), (earlier / SUMS).read_text())
+    if found:
+        raise ReleaseError(
+            f"{output} differs from {earlier} in {', '.join(found)}: nothing was pushed. Compare them; if the package"
+            " index or Debian's mirror has something newer, make both anew"
+        )
 
 
 def _wish(options: argparse.Namespace) -> Wish:
@@ -81,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
         help="oci://REGISTRY/FOLDER: where images and chart will lie; the chart names it. Default: the reader's own",
     )
     parser.add_argument("--push", action="store_true", help="push them there; the tools must be logged in")
+    parser.add_argument(
+        "--same-as",
+        type=Path,
+        help="folder of this release as it was made before: fail, and push nothing, if it differs",
+    )
     parser.add_argument("--debian-mirror", default="", help="of the images' packages; default: this machine's")
     parser.add_argument("--no-images", action="store_true", help="leave the images out")
     names = [processor.name for processor in PROCESSORS]

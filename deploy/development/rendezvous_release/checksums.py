@@ -26,6 +26,12 @@ def sums(found: Mapping[str, str]) -> str:
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(found.items()))
 
 
+def different(one: str, other: str) -> list[str]:
+    """The artifacts that are not the same by two texts of `SHA256SUMS`, or are in one of them only."""
+    lines = set(one.splitlines()) ^ set(other.splitlines())
+    return sorted({line.partition("  ")[2] for line in lines})
+
+
 def statement(found: Mapping[str, str], source: Source, builder: str) -> bytes:
     """An in-toto statement with SLSA provenance, version 1, that names every artifact.
 

@@ -12,6 +12,7 @@ import aiohttp
 import kopf
 
 from kube_rendezvous.cluster.failures import bounded_pause
+from kube_rendezvous.cluster.tls import verify_as_kubernetes_does
 
 _log = logging.getLogger(__name__)
 
@@ -21,23 +22,27 @@ async def log_in(**of_kopf: Any) -> kopf.AiohttpSession | None:
     found = kopf.login_via_client(**of_kopf)
     if found is None:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        auth = found.as_aiohttp_basic_auth()
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
-        headers=found.as_http_headers(),
-        auth=auth,
-        proxy=found.proxy_url,
-        trust_env=bool(found.trust_env),
-        middlewares=(only_the_api_servers_answers,),
-    )
     return kopf.AiohttpSession(
         server=found.server,
         default_namespace=found.default_namespace,
         priority=found.priority,
         expiration=found.expiration,
-        aiohttp_session=session,
+        aiohttp_session=session_of(found),
+    )
+
+
+def session_of(found: kopf.ConnectionInfo) -> aiohttp.ClientSession:
+    """A session with these credentials, of this module's kind."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        auth = found.as_aiohttp_basic_auth()
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=verify_as_kubernetes_does(found.as_ssl_context())),
+        headers=found.as_http_headers(),
+        auth=auth,
+        proxy=found.proxy_url,
+        trust_env=bool(found.trust_env),
+        middlewares=(only_the_api_servers_answers,),
     )
 
 

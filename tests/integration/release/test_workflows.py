@@ -10,6 +10,7 @@ import yaml
 from rendezvous_docs.references import TOP
 from rendezvous_local.binaries import find_or_build
 from rendezvous_local.programs import ACTIONLINT
+from rendezvous_release.images.building import RECIPES
 
 WORKFLOWS = sorted((TOP / ".github" / "workflows").glob("*.yml"))
 SECONDS = 120.0
@@ -42,6 +43,17 @@ def test_every_action_is_pinned_to_a_commit() -> None:
     used = [line for file in WORKFLOWS for line in re.findall(r"uses: (\S+)", file.read_text())]
     assert used
     assert [action for action in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)] == []
+
+
+def test_a_release_pushes_only_what_was_made_twice_and_signs_it_where_it_lies() -> None:
+    job = yaml.safe_load((TOP / ".github" / "workflows" / "release.yml").read_text())["jobs"]["artifacts"]
+    making, signing = (
+        next(step["run"] for step in job["steps"] if word in step.get("run", "")) for word in ("--push", "cosign sign ")
+    )
+    assert "--same-as build/first" in next(line for line in making.splitlines() if "--push" in line)
+    assert job["permissions"]["packages"] == "write"
+    assert "/charts/kube-rendezvous:" in signing
+    assert f"for image in {' '.join(recipe.name for recipe in RECIPES)};" in signing
 
 
 def test_every_make_target_that_they_call_is_there() -> None:

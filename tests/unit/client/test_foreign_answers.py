@@ -19,6 +19,8 @@ class Answers(BaseHTTPRequestHandler):
     answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
 
     def do_GET(self) -> None:
+        # To close with something unread is a reset, which may overtake the answer.
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status, headers, body = type(self).answer
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():

@@ -2,9 +2,10 @@
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import yaml
 from rendezvous_docs.support_table import support_table
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
-from rendezvous_matrix import ci_slice, environments
+from rendezvous_matrix import ci_slice, environments, running
 from rendezvous_matrix.cells import (
     CLIENT,
     GATES,
@@ -107,6 +108,39 @@ class TestOutcomes:
 
 
 class TestEnvironments:
+    def test_the_newest_that_is_installed_here_anyway_needs_no_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        have = version("kopf")
+        monkeypatch.setattr(environments, "_uv", lambda *_, **__: f"kopf=={have}\n")
+        assert environments.interpreter_of(Cell(KOPF, NEWEST)) == Path(sys.executable)
+
+    def test_a_newer_one_gets_an_environment_that_is_named_by_its_version(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        asked = []
+        monkeypatch.setattr(environments, "_uv", lambda *_, **__: "kopf==9999.1\n")
+        monkeypatch.setattr(environments, "_environment", lambda *given, **_: asked.append(given[1:]) or tmp_path)
+        assert environments.interpreter_of(Cell(KOPF, NEWEST)) == tmp_path
+        assert asked == [(["kopf==9999.1"], "kopf==9999.1")]
+
+    def test_cells_on_the_same_ground_are_run_once(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        ran = []
+
+        def run_on(ground: running.Ground, cell: Cell, version: str, *_: object) -> Outcome:
+            ran.append(ground)
+            return Outcome(cell.axis, cell.value, version, Colour.GREEN, 9)
+
+        monkeypatch.setattr(running, "_run_on", run_on)
+        monkeypatch.setattr(running, "find_or_build", lambda program: tmp_path / program.version)
+        monkeypatch.setattr(running, "interpreter_of", lambda _: Path(sys.executable))
+        known: dict[running.Ground, Outcome] = {}
+        cells = [Cell(KUBERNETES, "1.37"), Cell(PYTHON, "3.11"), Cell(KUBERNETES, "1.31")]
+        outcomes = [running.run(cell, tmp_path / "log", known=known) for cell in cells]
+        assert [(one.cell, one.tests) for one in outcomes] == [(cell, 9) for cell in cells]
+        assert len({one.version for one in outcomes}) == 3
+        assert len(ran) == 2
+
     def test_another_python_gets_all_that_the_integration_tests_import(self) -> None:
         """pytest imports every test file before it chooses the core: one that is missing makes the cell red."""
         project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]

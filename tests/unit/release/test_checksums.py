@@ -4,8 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 
+import pytest
+
+from rendezvous_release.__main__ import main
 from rendezvous_release.checkout import Source
-from rendezvous_release.checksums import digests, statement, sums
+from rendezvous_release.checksums import different, digests, statement, sums
 
 SOURCE = Source(Path("/nowhere"), "c0ffee", 1000, "0.2.0")
 
@@ -24,3 +27,16 @@ def test_the_provenance_names_every_artifact_the_commit_and_the_builder() -> Non
     assert said["subject"] == [{"name": "a.whl", "digest": {"sha256": "12"}}]
     assert said["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"] == {"gitCommit": "c0ffee"}
     assert said["predicate"]["runDetails"]["builder"]["id"] == "urn:builder"
+
+
+def test_two_releases_differ_in_what_was_changed_what_came_and_what_went() -> None:
+    first, second = {"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}
+    assert different(sums(first), sums(first)) == []
+    assert different(sums(first), sums(second)) == ["b", "c", "d"]
+
+
+def test_to_be_the_same_as_nothing_is_refused_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--version", "0.2.0", "--no-images", "--output", str(tmp_path), "--same-as", str(tmp_path)]) == 2
+    assert "there is no SHA256SUMS" in capsys.readouterr().err

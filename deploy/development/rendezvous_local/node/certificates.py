@@ -68,6 +68,7 @@ def make_server_certificate(folder: Path, address: str) -> None:
 
 
 def _make_authority(folder: Path) -> tuple[Path, Path]:
+    # Without a key usage, like those of many clusters: newer Pythons refuse it unless they are told otherwise.
     authority, key = folder / "authority.crt", folder / "authority.key"
     _make_key(key)
     new_authority = ["openssl", "req", "-x509", "-new", "-subj", "/CN=kube-rendezvous-node", "-days", DAYS]

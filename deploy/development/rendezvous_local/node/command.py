@@ -240,6 +240,8 @@ def _what_next(node: Node, names: ImageNames | None) -> str:
         f"  export KUBECONFIG={shlex.quote(str(node.kubeconfig))}",
         f"  {kubectl} get pods --all-namespaces",
     ]
+    lines += ["\nTo load an image of your own, from `docker save` or `podman save`:\n"]
+    lines += [f"  {shlex.join(node.load_command('FILE.tar'))}"]
     if names is not None:
         lines += ["\nImages that pods can use:\n", f"  {names.operator}", f"  {names.client}", f"  {names.python}"]
     return "\n".join(lines) + "\n"

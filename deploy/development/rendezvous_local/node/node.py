@@ -131,9 +131,12 @@ class Node:
         Raises:
             LocalControlPlaneError: containerd cannot read it.
         """
+        run(self.load_command(str(archive)), seconds=LOAD_SECONDS)
+
+    def load_command(self, archive: str) -> list[str]:
+        """The command that gives an archive's images to the node, for a person."""
         # Only the unpacked layers are kept: half the disk, and less than half the time.
-        unpack = ("images", "import", "--local", "--discard-unpacked-layers")
-        run(self._running_commands().ctr(*unpack, str(archive)), seconds=LOAD_SECONDS)
+        return self._running_commands().ctr("images", "import", "--local", "--discard-unpacked-layers", archive)
 
     def run_kubectl(self, *arguments: str, text: str | None = None, seconds: float = 60.0) -> str:
         """Runs kubectl as administrator and returns its output; ``text`` is what it reads from stdin.
