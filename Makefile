@@ -54,7 +54,7 @@ e2e-fresh-user: $(INSTALLED) ## A stranger with nothing but a release gets a job
 GATED := tests/e2e/controllers/test_kueue.py tests/e2e/controllers/test_jobset.py \
   tests/e2e/controllers/test_jobset_in_place.py tests/e2e/test_first_step.py \
   tests/e2e/test_examples.py tests/e2e/test_survivors_told.py
-e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer and LeaderWorkerSet; then with the newest feature gates; as root
+e2e-controllers: $(INSTALLED) ## With the controllers of other projects; then with the newest feature gates; as root
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node build --controllers
 	@PYTHONPATH=deploy/development $(BIN)/python -m pytest --timeout 900 $(or $(ARGS),tests/e2e/controllers)
 	@test -n "$(ARGS)" || PYTHONPATH=deploy/development GATES=newest $(BIN)/python -m pytest --timeout 900 $(GATED)
@@ -62,7 +62,7 @@ e2e-controllers: $(INSTALLED) ## With JobSet, Kueue, Trainer and LeaderWorkerSet
 node: $(INSTALLED) ## Start a real cluster of one node, with the images, as root; Ctrl-C ends it
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node up --images $(ARGS)
 
-controllers: $(INSTALLED) ## The same node, beside it the controllers of JobSet, Kueue, Trainer and LeaderWorkerSet
+controllers: $(INSTALLED) ## The same node, beside it JobSet, Kueue, Trainer, LeaderWorkerSet and the training operator
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local node up --images --controllers $(ARGS)
 
 image: $(INSTALLED) ## Build the images: make image IMAGE_TOOL=podman BASE=python:3.13-slim

@@ -49,6 +49,7 @@ from kube_rendezvous_core.formation.pod_groups import (
 from kube_rendezvous_core.formation.standby import settle_standby
 from kube_rendezvous_core.history import record_round
 from kube_rendezvous_core.liveness.admission import NOT_ADMITTED, store_address
+from kube_rendezvous_core.liveness.group_leaders import with_orphans
 from kube_rendezvous_core.liveness.heartbeat import (
     ALL_FOR_ITSELF,
     HeartbeatBudget,
@@ -96,7 +97,7 @@ def decide(
         budget: of heartbeats, as the other rendezvous leave it.
         surroundings: pods and nodes, as far as they are known.
     """
-    surroundings = held_by_their_groups(surroundings)
+    surroundings = with_orphans(held_by_their_groups(surroundings))
     before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
     rendezvous = replace(rendezvous, status=before)
     members = with_unique_slots(located(members, surroundings), surroundings, before)

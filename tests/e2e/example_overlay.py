@@ -25,6 +25,7 @@ WORKLOADS = (
     ("JobSet", "jobset", _OF_A_JOBSET.format(1)),
     ("JobSet", "jobset-in-place", _OF_A_JOBSET.format(0)),
     ("ClusterTrainingRuntime", None, f"/spec/template{_OF_A_JOBSET.format(0)}"),
+    ("PyTorchJob", None, "/spec/pytorchReplicaSpecs/Worker/template/spec"),
     ("LeaderWorkerSet", None, "/spec/leaderWorkerTemplate/workerTemplate/spec"),
 )
 

@@ -96,6 +96,12 @@ class RunningExample:
 
         return self.wait(f"end of round {round_}", told, seconds)
 
+    def waited_for(self) -> list[str]:
+        """Whom rounds that were being formed waited for, each answer once."""
+        forming = [version.status.forming for version in self._recorder.versions(self.name)]
+        said = (f"round {one.round}: {', '.join(one.waiting_for)}" for one in forming if one is not None)
+        return list(dict.fromkeys(said))
+
     def log(self, pod: str, container: str | None = None) -> FollowedLog:
         """The log of a pod, followed from the first call on."""
         if pod not in self._logs:

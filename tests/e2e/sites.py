@@ -17,12 +17,10 @@ import pytest
 from e2e.node_images import load_images
 from e2e.site import Images, Site
 from rendezvous_local.binaries import find_or_build
-from rendezvous_local.node.feature_gates import NEWEST
+from rendezvous_local.node.feature_gates import named_gates
 from rendezvous_local.node.node import Node
 from rendezvous_local.node.parts import KUBELET
 from rendezvous_local.programs import HELM, KUBECTL
-
-GATES = {"": (), "newest": NEWEST}  # by the variable GATES: feature gates of the node
 
 
 @contextmanager
@@ -35,10 +33,7 @@ def site(environment: Mapping[str, str] = os.environ) -> Iterator[Site]:
     if environment.get("KUBECONFIG"):
         yield _own(environment)
         return
-    gates = environment.get("GATES", "")
-    if gates not in GATES:
-        pytest.exit(f"GATES={gates}: only {', '.join(filter(None, GATES))} is known", 2)
-    with Node(gates=GATES[gates]) as node:
+    with Node(gates=named_gates(environment)) as node:
         images, megabytes = load_images(node)
         yield Site(
             kubeconfig=node.kubeconfig,

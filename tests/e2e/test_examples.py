@@ -12,6 +12,7 @@ from e2e.figures import Figures
 from e2e.running_example import FIRST_STEP, RunningExample
 
 START_SECONDS = 240.0
+STEPS_OF_ONE_JOB = Patch("Job", (replace("/spec/template/spec/containers/0/args/6", "--steps=20"),))
 FEW_STEPS = Patch("Job", (replace("/spec/template/spec/containers/0/args/7", "--steps=20"),))
 
 
@@ -33,6 +34,15 @@ def test_a_pair_of_jobs_is_one_run_and_completes(examples: Examples) -> None:
         wait_for_complete(run, "torchrun-job-pair-leader", "torchrun-job-pair-workers")
         closed = run.wait("closed rendezvous", lambda it: it.status.closed is not None, START_SECONDS)
         assert closed.status.round == 1, "one round was enough: nobody restarted"
+
+
+def test_a_guarded_job_lets_its_own_pods_in_and_completes(examples: Examples) -> None:
+    with examples.start("guarded-job", [STEPS_OF_ONE_JOB], rendezvous="torchrun-job") as run:
+        wait_for_complete(run, "torchrun-job")
+        closed = run.wait("closed rendezvous", lambda it: it.status.closed is not None, START_SECONDS)
+        assert closed.spec.admission is not None
+        assert closed.status.refused == ()
+        assert closed.status.world_size == 4
 
 
 def test_a_deployment_grows_and_shrinks_with_its_replicas(examples: Examples) -> None:

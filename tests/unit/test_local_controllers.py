@@ -28,7 +28,7 @@ def _source(folder: Path, file: str, *hooks: str) -> Path:
 
 def test_a_controller_brings_the_one_that_it_needs_and_that_one_starts_first() -> None:
     assert [one.name for one in wanted(["trainer"])] == ["jobset", "trainer"]
-    assert [one.name for one in wanted(tuple(ALL))] == ["jobset", "kueue", "trainer", "lws"]
+    assert [one.name for one in wanted(tuple(ALL))] == ["jobset", "kueue", "trainer", "lws", "training-operator"]
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
@@ -71,12 +71,22 @@ def test_only_definitions_are_taken_and_those_of_two_versions_are_converted_by_t
     assert "conversion" not in written["topologies"]
 
 
-def test_a_fixed_place_for_certificates_is_in_a_mount_namespace_of_its_own() -> None:
-    command = with_certificates_at(Path("/etc/kueue/metrics/certs"), Path("/var/lib/node/certs"), ["kueue", "--x"])
+@pytest.mark.parametrize(
+    ("place", "own"), [("/etc/kueue/metrics/certs", "/etc"), ("/tmp/k8s-webhook-server/serving-certs", "/tmp")]
+)
+def test_a_fixed_place_for_certificates_is_in_a_mount_namespace_of_its_own(place: str, own: str) -> None:
+    command = with_certificates_at(Path(place), Path("/var/lib/node/certs"), ["kueue", "--x"])
     assert command[:4] == ["unshare", "--mount", "--propagation", "private"]
+    assert f"tmpfs {own} && mkdir" in command[6]
     assert command[-2:] == ["kueue", "--x"]
 
 
 def test_every_module_is_pinned() -> None:
     versions = {name: one.program.version for name, one in ALL.items()}
-    assert versions == {"jobset": "v0.12.0", "kueue": "v0.19.0", "trainer": "v2.3.0", "lws": "v0.8.0"}
+    assert versions == {
+        "jobset": "v0.12.0",
+        "kueue": "v0.19.0",
+        "trainer": "v2.3.0",
+        "lws": "v0.8.0",
+        "training-operator": "v1.9.3",
+    }

@@ -11,6 +11,7 @@ from rendezvous_local.binaries import find_or_build
 from rendezvous_local.control_plane import ControlPlane
 from rendezvous_local.crds import CRDS, apply_crds
 from rendezvous_local.errors import LocalControlPlaneError
+from rendezvous_local.node.feature_gates import api_server_flags, named_gates
 from rendezvous_local.programs import KUBECTL
 
 
@@ -33,6 +34,8 @@ class Cluster:
 def cluster(crds: Path = CRDS, environment: Mapping[str, str] = os.environ) -> Iterator[Cluster]:
     """The cluster of ``KUBECONFIG`` if that is set, else a local control plane that ends with the ``with`` block.
 
+    ``GATES=newest`` switches on that one's newest feature gates.
+
     The definitions in ``crds`` are applied to either; on the reader's own cluster they stay.
 
     Raises:
@@ -45,7 +48,7 @@ def cluster(crds: Path = CRDS, environment: Mapping[str, str] = os.environ) -> I
         apply_crds(kubeconfig, crds)
         yield Cluster(kubeconfig, _own_kubectl(environment), None)
         return
-    with ControlPlane() as control_plane:
+    with ControlPlane(api_server_flags=api_server_flags(named_gates(environment))) as control_plane:
         apply_crds(control_plane.kubeconfig, crds)
         yield Cluster(control_plane.kubeconfig, control_plane.kubectl, control_plane)
 

@@ -103,6 +103,15 @@ CONTAINERD_DAEMON = _containerd("containerd")
 CONTAINERD_SHIM = _containerd("containerd-shim-runc-v2")
 CTR = _containerd("ctr")
 PAUSE = Program("pause", "kube-rendezvous.local/pause", GO_MODULES / "pause", "", minutes=1, own_version="pause-v1")
+# Plays the driver of made-up devices.
+DEVICE_PLUGIN = Program(
+    "device-plugin",
+    "kube-rendezvous.local/device-plugin",
+    GO_MODULES / "device-plugin",
+    "",
+    minutes=1,
+    own_version="device-plugin-v1",
+)
 COREDNS = Program(
     "coredns", "github.com/coredns/coredns", GO_MODULES / "coredns", "github.com/coredns/coredns", minutes=2
 )
@@ -143,12 +152,20 @@ JOBSET_MODULE = "sigs.k8s.io/jobset"
 KUEUE_MODULE = "sigs.k8s.io/kueue"
 TRAINER_MODULE = "github.com/kubeflow/trainer/v2"
 LWS_MODULE = "sigs.k8s.io/lws"
+TRAINING_OPERATOR_MODULE = "github.com/kubeflow/training-operator"
 JOBSET = _controller("jobset-controller", JOBSET_MODULE, "jobset", JOBSET_MODULE, minutes=3)
 KUEUE = _controller("kueue-controller", f"{KUEUE_MODULE}/cmd/kueue", "kueue", KUEUE_MODULE, minutes=5)
 TRAINER = _controller(
     "trainer-controller", f"{TRAINER_MODULE}/cmd/trainer-controller-manager", "trainer", TRAINER_MODULE, minutes=3
 )
 LWS = _controller("lws-controller", f"{LWS_MODULE}/cmd", "lws", LWS_MODULE, minutes=3)
+TRAINING_OPERATOR = _controller(
+    "training-operator",
+    f"{TRAINING_OPERATOR_MODULE}/cmd/training-operator.v1",
+    "training-operator",
+    TRAINING_OPERATOR_MODULE,
+    minutes=3,
+)
 # JobSet's agent for restarts in place, which runs in the pods.
 IN_PLACE_RESTART_AGENT = _controller(
     "in-place-restart-agent", f"{JOBSET_MODULE}/cmd/in-place-restart-agent", "jobset", JOBSET_MODULE, minutes=1

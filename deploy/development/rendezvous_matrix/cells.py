@@ -11,6 +11,7 @@ from rendezvous_local.programs import GO_MODULES, KUBE_APISERVER
 
 TOP = Path(__file__).resolve().parents[3]
 KUBERNETES, PYTHON, TORCH, KOPF, CLIENT = "Kubernetes", "Python", "torch", "kopf", "kubernetes client"
+GATES = "feature gates"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 NEWEST = "newest"
 # Of each library, the distribution; its oldest version is the bound in pyproject.toml.
@@ -23,7 +24,8 @@ class Cell:
 
     Attributes:
         axis: What differs: one of the names above.
-        value: The version, as in ``1.31`` or ``2.6``; ``newest`` for the newest that the package registry has.
+        value: The version, as in ``1.31`` or ``2.6``; ``newest`` for the newest that the package registry has, or that
+            Kubernetes has off.
     """
 
     axis: str
@@ -47,6 +49,7 @@ def all_cells(top: Path = TOP) -> list[Cell]:
     """Every cell of the table, from what is pinned and from the bounds of pyproject.toml."""
     project = tomllib.loads((top / "pyproject.toml").read_text())["project"]
     cells = [Cell(KUBERNETES, minor) for minor in kubernetes_minors()]
+    cells += [Cell(GATES, NEWEST)]
     cells += [Cell(PYTHON, python) for python in PYTHONS]
     for axis, distribution in LIBRARIES.items():
         cells += [Cell(axis, oldest_allowed(project, distribution)), Cell(axis, NEWEST)]

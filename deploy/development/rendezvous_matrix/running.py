@@ -11,7 +11,7 @@ from pathlib import Path
 from rendezvous_local.binaries import find_or_build
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
-from rendezvous_matrix.cells import KUBERNETES, LIBRARIES, PYTHON, TOP, Cell
+from rendezvous_matrix.cells import GATES, KUBERNETES, LIBRARIES, PYTHON, TOP, Cell
 from rendezvous_matrix.environments import interpreter_of
 from rendezvous_matrix.errors import MatrixError
 from rendezvous_matrix.outcomes import Colour, Outcome
@@ -27,6 +27,7 @@ class Ground:
 
     api_server: Path
     python: Path
+    gates: str = ""
 
 
 def run(
@@ -39,8 +40,10 @@ def run(
     """
     try:
         program = kube_apiserver_of(cell.value) if cell.axis == KUBERNETES else KUBE_APISERVER
-        ground = Ground(find_or_build(program), interpreter_of(cell))
-        version = program.version.removeprefix("v") if cell.axis == KUBERNETES else _version(cell, ground.python)
+        gates = cell.value if cell.axis == GATES else ""
+        ground = Ground(find_or_build(program), interpreter_of(cell), gates)
+        server = program.version.removeprefix("v")
+        version = server if cell.axis in (KUBERNETES, GATES) else _version(cell, ground.python)
     except (MatrixError, LocalControlPlaneError) as error:
         return Outcome(cell.axis, cell.value, "", Colour.GREY, why=str(error).splitlines()[0])
     known = {} if known is None else known
@@ -59,6 +62,7 @@ def _run_on(ground: Ground, cell: Cell, version: str, log: Path, tests: Sequence
             "PYTHONPATH": "deploy/development",
         }
         environment.pop("KUBECONFIG", None)
+        environment["GATES"] = ground.gates
         subprocess.run(
             [str(ground.python), "-m", "pytest", *CORE, *tests, f"--junitxml={report}", "-p", "no:cacheprovider"],
             cwd=TOP,

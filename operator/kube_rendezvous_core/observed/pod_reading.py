@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kube_rendezvous.printable_text import one_line
@@ -30,6 +30,9 @@ _RESTARTING = "AllContainersRestarting"
 
 _JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
 
+_BACK_OFF_ENDS_AFTER = timedelta(minutes=10)
+"""Of a container that ran for so long the kubelet has forgotten that it failed before (twice its longest back-off)."""
+
 _LONGEST_INDEX = 10  # digits of the completions of a Job
 _LONGEST_TEXT = 512
 """Of what a pod says of itself: enough to see what to do."""
@@ -44,6 +47,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
     disruption = conditions.get("DisruptionTarget") or {}
     container = main_container(meta, spec, status)
     hindrance, holdup = read_hindrance(spec, status, conditions, container)
+    owner = owner_of(meta)
     return ObservedPod(
         name=meta["name"],
         uid=meta["uid"],
@@ -56,13 +60,14 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         hindrance=hindrance,
         place=_place(meta),
         completion_index=_completion_index(meta),
-        owner=owner_of(meta),
+        owner=owner,
         container=_read_container(container),
         restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
         group=group_of(spec),
         unhealthy_devices=unhealthy_devices(status),
         service_account=str(spec.get("serviceAccountName") or ""),
         addresses=_addresses(status),
+        created=_time(meta.get("creationTimestamp")) if owner and owner.kind == "LeaderWorkerSet" else None,
     )
 
 
@@ -182,7 +187,28 @@ def read_hindrance(
         hindrance = hindrance_of_waiting(str(waiting.get("reason") or ""))
         if hindrance is not None:
             return hindrance, said(waiting)
+        if _is_in_back_off(one):
+            return Hindrance.CRASHING, f"CrashLoopBackOff: {_ending(one)}"
     return None, ""
+
+
+def _is_in_back_off(container: Mapping[str, Any]) -> bool:
+    """Whether it has failed again soon after a restart: it is started again after ten seconds at the earliest.
+
+    For that time the kubelet shows the end, and says `CrashLoopBackOff` only when it has looked at the pod again.
+    """
+    ended = (container.get("state") or {}).get("terminated") or {}
+    if not ended.get("exitCode") or not (container.get("lastState") or {}).get("terminated"):
+        return False
+    began, end = _time(ended.get("startedAt")), _time(ended.get("finishedAt"))
+    return began is not None and end is not None and end - began < _BACK_OFF_ENDS_AFTER
+
+
+def _ending(container: Mapping[str, Any]) -> str:
+    ended, times = container["state"]["terminated"], int(container.get("restartCount") or 0)
+    why = f", {ended['reason']}" if ended.get("reason") else ""
+    again = "1 time" if times == 1 else f"{times} times"
+    return one_line(f"exit code {ended.get('exitCode')}{why}, started again {again}")[:_LONGEST_TEXT]
 
 
 def _holdup(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:

@@ -102,7 +102,7 @@ class ObservedPod:
         deleting: it has a deletionTimestamp.
         grace_over: and no grace is left: deleted by force, or its containers have ended. (A finalizer, such as every
             pod of a Job has, may keep the object for longer.)
-        disruption: reason and message of a true `DisruptionTarget` condition; "" if there is none.
+        disruption: why it has to go, as a true `DisruptionTarget` condition or its group says; "" if it need not.
         holdup: what it waits for, for people ("ContainerCreating", "ImagePullBackOff: …").
         hindrance: what keeps it from running until somebody does something about it; None: it will run by itself.
         restarting_since: since when all its containers are being started anew, by the node's clock; None: they are not.
@@ -113,6 +113,7 @@ class ObservedPod:
         unhealthy_devices: those of its devices that its node reports as unhealthy, for people; "" if there is none.
         service_account: as which it runs.
         addresses: its own, then those of its node, as the API server knows them.
+        created: when it was made, in whole seconds; only of pods of a LeaderWorkerSet.
     """
 
     name: str
@@ -133,6 +134,7 @@ class ObservedPod:
     unhealthy_devices: str = ""
     service_account: str = ""
     addresses: tuple[str, ...] = ()
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

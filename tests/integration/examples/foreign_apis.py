@@ -40,8 +40,8 @@ KUEUE = ForeignApi(
 )
 TRAINING_OPERATOR = ForeignApi(
     "github.com/kubeflow/training-operator",
-    "v1.8.1",
-    "h1:mVvoBSCInbMBX0gGSn4+Ihj3ycwoLO1iEAw+0qPhQfc=",
+    "v1.9.3",
+    "h1:aaSHqskOtCY8Dn8sVd+l9p5XAczW6O0nYMPjVLAw/lc=",
     ("manifests/base/crds/kubeflow.org_pytorchjobs.yaml",),
 )
 TRAINER = ForeignApi(

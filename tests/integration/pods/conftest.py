@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from integration.pods.owner_objects import MakeOwner, OwnerObject
 from integration.pods.pod_member import PodMember
 from integration.pods.pod_objects import NodeObjects, PodObjects
 from integration.pods.pod_run import PodRun
@@ -70,6 +71,20 @@ def member(anybody: Connection, namespace: str, run: PodRun) -> Iterator[Callabl
     for one in made:
         one.fall_silent()
     assert not stuck, f"{stuck} still wait although their Rendezvous is closed"
+
+
+@pytest.fixture
+def owner(anybody: Connection, namespace: str) -> Iterator[MakeOwner]:
+    """``owner("StatefulSet", "trainer", replicas=4)``: ends with the test."""
+    made: list[OwnerObject] = []
+
+    def make(kind: str, name: str, **spec: Any) -> OwnerObject:
+        made.append(OwnerObject(anybody, namespace, kind, name, "run", **spec))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.delete()
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """Objects that make pods, without the controllers that would act on them: the test makes their pods."""
 
+from collections.abc import Callable
 from typing import Any
 
+from integration.pods.pod_member import PodMember
+from integration.pods.pod_objects import PodObjects
 from kube_rendezvous.cluster import Connection
 from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.membership.identity import Identity
 
 _PLACES = {"StatefulSet": ("apps/v1", "statefulsets"), "Job": ("batch/v1", "jobs")}
 
@@ -55,3 +59,15 @@ class OwnerObject:
     def delete(self) -> None:
         """Delete it."""
         self._connection.request("DELETE", f"{self._path}/{self.name}", body={"propagationPolicy": "Orphan"})
+
+
+MakeOwner = Callable[..., OwnerObject]
+
+
+def pod_of(
+    owner: OwnerObject, index: int, pods: PodObjects, member: Callable[[Identity], PodMember], suffix: str = ""
+) -> PodMember:
+    """A member in the pod that the owner calls so; the slot is what the member guesses."""
+    name = f"{owner.name}-{index}" + (suffix or "-x7k2p" if owner.kind == "Job" else "")
+    identity = pods.run(name, "run", **owner.pod_meta(index))
+    return member(identity.__class__(name, name, identity.pod_uid, identity.node_name, str(index), "127.0.0.1"))

@@ -212,7 +212,7 @@ def _drain_condition(kind: str) -> Callable[..., None]:
             pytest.param(
                 _drain_condition(kind), "NodeDraining", f"is being drained ({kind}: the kernel is replaced)", id=kind
             )
-            for kind in ("GracefulNodeShutdownInProgress", "DrainInProgress", "MaintenanceInProgress")
+            for kind in ("GracefulNodeShutdownInProgress", "DrainInProgress", "Drained", "MaintenanceInProgress")
         ),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integration.pods.pod_objects import PodObjects, running, whole_second
+from integration.pods.pod_objects import PodObjects, running, terminated, whole_second
 from integration.pods.pod_run import PodRun
 from integration.pods.test_pods import LIMIT, MakeMember, assert_told_at_once, stand
 from kube_rendezvous.membership.identity import Identity
@@ -34,11 +34,22 @@ def _waiting(reason: str, message: str) -> Hinder:
     return make
 
 
+def _failed_again(pods: PodObjects, name: str) -> None:
+    """As the kubelet shows it before it says CrashLoopBackOff."""
+    pods.create(name, "run", "worker-1")
+    failed = terminated(whole_second())
+    failed["terminated"]["startedAt"] = failed["terminated"]["finishedAt"]
+    pods.set_container(name, failed, lastState=failed, restartCount=1)
+
+
 HINDRANCES: list[Any] = [
     pytest.param(_gated, "SchedulingGated: kueue.x-k8s.io/elastic-job", id="gated"),
     pytest.param(_unschedulable, "Pending: 0/3 nodes are available: 3 Insufficient gpu.", id="unschedulable"),
     pytest.param(_waiting("ImagePullBackOff", "no such image"), "ImagePullBackOff: no such image", id="no image"),
     pytest.param(_waiting("CrashLoopBackOff", "back-off 40s"), "CrashLoopBackOff: back-off 40s", id="crash loop"),
+    pytest.param(
+        _failed_again, "CrashLoopBackOff: exit code 137, OOMKilled, started again 1 time", id="about to be in back-off"
+    ),
     pytest.param(
         _waiting("CreateContainerConfigError", 'secret "x" not found'),
         'CreateContainerConfigError: secret "x" not found',

@@ -38,6 +38,7 @@ TIER = "fabric.topograph.run/tier"
             {f"{TIER}-0": "x", "accelerator.topograph.run/domain": "nvl2"},
             id="Topograph, NVLink",
         ),
+        pytest.param("GKE", {f"{GKE}-block": "b1"}, {}, id="GKE, two without a label"),
     ],
 )
 def test_ranks_follow_the_labels_of_a_preset(

@@ -24,6 +24,10 @@ KILLED = {
 }
 
 
+AFTER_LONG = {"terminated": KILLED["terminated"] | {"finishedAt": "2026-03-01T12:10:05Z"}}
+DONE = {"terminated": KILLED["terminated"] | {"exitCode": 0, "reason": "Completed"}}
+
+
 def container(state: dict[str, Any], name: str = "trainer", **fields: Any) -> dict[str, Any]:
     """An entry of `containerStatuses`."""
     return {
@@ -195,6 +199,21 @@ def initialising(reason: str) -> dict[str, Any]:
         ),
         pytest.param(
             pod("Running", container(KILLED), conditions=(SCHEDULED,)), None, id="ended, and about to be started again"
+        ),
+        pytest.param(
+            pod("Running", container(KILLED, lastState=KILLED, restartCount=1), conditions=(SCHEDULED,)),
+            Hindrance.CRASHING,
+            id="ended again, and the back-off is not shown yet",
+        ),
+        pytest.param(
+            pod("Running", container(AFTER_LONG, lastState=KILLED, restartCount=1), conditions=(SCHEDULED,)),
+            None,
+            id="ended again after it ran for long",
+        ),
+        pytest.param(
+            pod("Running", container(DONE, lastState=KILLED, restartCount=1), conditions=(SCHEDULED,)),
+            None,
+            id="done at the second attempt",
         ),
         pytest.param(pod("Pending"), None, id="not looked at yet"),
         pytest.param(pod("Running", container(RUNNING)), None, id="runs"),

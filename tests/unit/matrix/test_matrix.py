@@ -17,6 +17,7 @@ from rendezvous_local.programs import KUBE_APISERVER, kube_apiserver_of
 from rendezvous_matrix import ci_slice, environments, running
 from rendezvous_matrix.cells import (
     CLIENT,
+    GATES,
     KOPF,
     KUBERNETES,
     NEWEST,
@@ -46,6 +47,9 @@ CELL = Cell(KUBERNETES, "1.31")
 class TestCells:
     def test_every_kubernetes_from_1_31_to_the_one_developed_on_is_there(self) -> None:
         assert [cell.value for cell in all_cells() if cell.axis == KUBERNETES] == [f"1.{n}" for n in range(31, 38)]
+
+    def test_what_the_newest_has_off_is_switched_on_in_one(self) -> None:
+        assert [cell.name for cell in all_cells() if cell.axis == GATES] == ["feature-gates=newest"]
 
     def test_each_library_comes_as_old_as_pyproject_allows_and_as_new_as_there_is(self) -> None:
         for axis in (TORCH, KOPF, CLIENT):

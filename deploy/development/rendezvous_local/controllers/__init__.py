@@ -1,1 +1,1 @@
-"""Job controllers of other projects beside a cluster: JobSet, Kueue, Kubeflow Trainer, LeaderWorkerSet."""
+"""Job controllers of other projects beside a cluster: JobSet, Kueue, LWS, Kubeflow's Trainer and training operator."""

@@ -24,24 +24,26 @@ class Controller:
         program: Its controller; the Go module of that holds the rest.
         definitions: Folder of the CustomResourceDefinitions in the module.
         webhooks: File of the webhook configurations in the module.
-        configuration: Writes its configuration file.
+        configuration: Writes its configuration file; None: it has flags only.
         flags: Further arguments.
         needs: Name of the controller that must run beside it.
         namespace: One that it wants to be there.
+        secret: Name of a Secret there that it fills, and that must be there before.
         only_webhooks: Kinds whose webhooks are wanted, as in the names of the webhooks; empty: all.
         pod_label: Its webhooks for pods see only those with this label, as in the project's own installation.
         converted: Plurals of its kinds that are stored in another version than some clients use.
-        fixed_certificates: It reads the certificates of its metrics there, whatever it is told.
+        fixed_certificates: It reads certificates there, whatever it is told.
     """
 
     name: str
     program: Program
     definitions: str
     webhooks: str
-    configuration: Callable[[Settings], str]
+    configuration: Callable[[Settings], str] | None
     flags: Callable[[Settings], list[str]] = field(default=lambda settings: [])
     needs: str = ""
     namespace: str = ""
+    secret: str = ""
     only_webhooks: frozenset[str] = frozenset()
     pod_label: str = ""
     converted: frozenset[str] = frozenset()
@@ -90,5 +92,18 @@ LEADER_WORKER_SET = Controller(
     flags=_addresses_by_flag,
     pod_label="leaderworkerset.sigs.k8s.io/name",
 )
+TRAINING_OPERATOR = Controller(
+    name="training-operator",
+    program=programs.TRAINING_OPERATOR,
+    definitions="manifests/base/crds",
+    webhooks="manifests/base/webhook/manifests.yaml",
+    configuration=None,
+    flags=lambda settings: [f"--webhook-server-port={settings.port}", *_addresses_by_flag(settings)],
+    namespace="kubeflow",
+    secret="training-operator-webhook-cert",
+    fixed_certificates=Path("/tmp/k8s-webhook-server/serving-certs"),
+)
 # In the order of their start.
-ALL: Mapping[str, Controller] = {one.name: one for one in (JOBSET, KUEUE, TRAINER, LEADER_WORKER_SET)}
+ALL: Mapping[str, Controller] = {
+    one.name: one for one in (JOBSET, KUEUE, TRAINER, LEADER_WORKER_SET, TRAINING_OPERATOR)
+}

@@ -86,12 +86,16 @@ class Controllers:
         apply_crds(self._node.kubeconfig, folder / "definitions")
         if controller.namespace:
             self._node.run_kubectl("create", "namespace", controller.namespace)
-        configuration = folder / "configuration.json"
-        configuration.write_text(controller.configuration(settings))
+        if controller.secret:
+            self._node.run_kubectl("-n", controller.namespace, "create", "secret", "generic", controller.secret)
+        command = [str(program), *controller.flags(settings)]
+        if controller.configuration is not None:
+            configuration = folder / "configuration.json"
+            configuration.write_text(controller.configuration(settings))
+            command.insert(1, f"--config={configuration}")
         trainers = folder / TRAINERS_CERTIFICATES
         trainers.parent.mkdir()
         trainers.symlink_to(certificates)
-        command = [str(program), f"--config={configuration}", *controller.flags(settings)]
         if controller.fixed_certificates is not None:
             command = with_certificates_at(controller.fixed_certificates, certificates, command)
         process = ChildProcess(
@@ -139,8 +143,9 @@ def wanted(names: Collection[str]) -> list[Controller]:
 
 
 def with_certificates_at(place: Path, certificates: Path, command: list[str]) -> list[str]:
-    """``command`` in an /etc of its own, where ``place`` is ``certificates``: nothing is left on the machine."""
-    own = f"mount -t tmpfs -o mode=755 tmpfs /etc && mkdir -p {place.parent} && ln -s {shlex.quote(str(certificates))}"
+    """``command`` with an /etc or /tmp of its own, where ``place`` is ``certificates``: nothing is left behind."""
+    top = Path(*place.parts[:2])
+    own = f"mount -t tmpfs -o mode=755 tmpfs {top} && mkdir -p {place.parent} && ln -s {shlex.quote(str(certificates))}"
     script = f'{own} {place} && exec "$@"'
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command]
 

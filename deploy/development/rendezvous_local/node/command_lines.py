@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rendezvous_local.node.feature_gates import api_server_flags, feature_gates
 from rendezvous_local.node.layout import NODE_NAME, Addresses, Folders, Ports
 from rendezvous_local.node.node_programs import NodePrograms
 
@@ -65,8 +66,7 @@ class CommandLines:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--allow-privileged=true",
-            *(["--runtime-config=api/beta=true,api/alpha=true"] if self.gates else []),  # what is behind the gates
-            *self._gates(),
+            *api_server_flags(self.gates),
         ]
 
     def controller_manager(self) -> list[str]:
@@ -85,7 +85,7 @@ class CommandLines:
             f"--root-ca-file={certificates / 'authority.crt'}",
             f"--cluster-signing-cert-file={certificates / 'authority.crt'}",
             f"--cluster-signing-key-file={certificates / 'authority.key'}",
-            *self._gates(),
+            *feature_gates(self.gates),
         ]
 
     def scheduler(self) -> list[str]:
@@ -95,7 +95,7 @@ class CommandLines:
             "--bind-address=127.0.0.1",
             f"--secure-port={self.ports.scheduler}",
             "--leader-elect=false",
-            *self._gates(),
+            *feature_gates(self.gates),
         ]
 
     def kubelet(self) -> list[str]:
@@ -118,6 +118,3 @@ class CommandLines:
     def ctr(self, *arguments: str) -> list[str]:
         """A call of containerd's own client in the namespace of Kubernetes."""
         return [str(self.programs.ctr), "--address", str(self.folders.containerd_socket), "-n", "k8s.io", *arguments]
-
-    def _gates(self) -> list[str]:
-        return [f"--feature-gates={','.join(f'{gate}=true' for gate in self.gates)}"] if self.gates else []
