@@ -106,13 +106,15 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             raise self._was_shut_down()
         deadline = time.monotonic() + self._settings.join_timeout
         with self._joining, plain_errors(self._what, self._namespace):
-            session = self._begin(deadline)
             try:
-                return self._find_round(session, deadline)
+                return self._find_round(self._begin(deadline, joins=True), deadline)
             except ApiFailureError:
                 if self._ended:  # by another thread, while this one tried again what did not work
                     raise self._was_shut_down() from None
                 raise
+            finally:
+                if self._session is not None:
+                    self._session.withdraw(tried=True)
 
     def is_closed(self) -> bool:
         """See base class. A rendezvous that the next join would open again is not closed."""
@@ -241,9 +243,10 @@ class KubernetesRendezvousHandler(RendezvousHandler):
     def _what(self) -> str:
         return f"Rendezvous {self._namespace}/{self._settings.name}"
 
-    def _begin(self, deadline: float) -> Session:
-        """The session, started and informed."""
+    def _begin(self, deadline: float, *, joins: bool = False) -> Session:
+        """The session, started and informed. ``joins``: with its first request, if it is to be started."""
         with self._lock:
+            begins = self._session is None
             if self._session is None:
                 self._identity = identify(
                     self._connection.host, address=self._settings.address, slot=self._settings.slot
@@ -256,8 +259,11 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                     watches_neighbours=self._settings.watch_neighbours,
                 )
                 self._farewell = Farewell(self, self._session)
-                self._session.start()
             session = self._session
+        if begins and joins:
+            session.start_by_joining(self._listen, deadline)
+        elif begins:
+            session.start()
         try:
             session.wait_for_list(deadline)
         except ApiFailureError:

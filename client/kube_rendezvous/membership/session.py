@@ -14,17 +14,19 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
+from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.cluster.refusals import explain_failure
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
+from kube_rendezvous.membership.joining_first import Undecided, look_at_refusal, may_join_first
 from kube_rendezvous.membership.member_requests import patch_member, post_once
 from kube_rendezvous.membership.neighbour_watch import NeighbourWatch
 from kube_rendezvous.membership.persistence import persist
-from kube_rendezvous.membership.place_lock import PlaceLock, take_place
-from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
+from kube_rendezvous.membership.place_lock import PlaceLock, PlaceTakenError, take_place
+from kube_rendezvous.membership.standing import MustJoin, Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import (
     MEMBER_PLURAL,
@@ -44,6 +46,8 @@ _Answer = TypeVar("_Answer")
 
 _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' own generated names: no words, no look-alikes
 _NAME_RANDOM = 5
+
+_WITHDRAWAL_SECONDS = 2.0
 
 _HOLD_SECONDS = 1.0
 """The watch occupies its connection. Who joins at once after the list does so over that one, before the watch begins,
@@ -81,11 +85,17 @@ class Session:
         self._watched = False
         self._me = Standpoint(places=_places_of(identity))
         self._what = f"Rendezvous {namespace}/{name}"
+        self._members = collection_path(MEMBER_PLURAL, namespace)
         self._unheard: ApiFailureError | None = None
         self._heartbeat_report = TroubleReport(f"The heartbeat at {self._what}")
         self._list_report = TroubleReport(self._what)
         self._joining = ""  # the name that we are joining with
         self._aside = ""  # the name under which we have stepped aside, until we join again
+        self._tried = ""  # the name of a first POST whose answer was lost
+        self._undecided: Undecided | None = None
+        self._found = False
+        self._superfluous = ""  # the name of a Member that has found nothing to join
+        self._unsaid: tuple[str, dict[str, Any]] = ("", {})  # what the Member of this name is still to say
         self._first_unobserved: float | None = None
         self._place: PlaceLock | None = None
         self._stopping = threading.Event()
@@ -106,6 +116,68 @@ class Session:
     def start(self) -> None:
         """Begin to watch the Rendezvous."""
         self._watcher.start()
+
+    def start_by_joining(self, listen: Callable[[], int], deadline: float) -> None:
+        """Join with the first request, and begin to watch with the second: see `joining_first`.
+
+        Whatever is in the way, the usual order follows, which says what it is.
+
+        Args:
+            listen: opens the socket for the bootstrap store; returns its port.
+            deadline: on the monotonic clock, seconds.
+        """
+        try:
+            if may_join_first(self._connection):
+                self._join_first(listen(), deadline)
+        finally:
+            if not self._stopping.is_set():
+                self._watcher.start(streams_first=self._undecided is not None)
+
+    def _join_first(self, port: int, deadline: float) -> None:
+        name = self._new_name()
+        try:
+            self._take_place(time.monotonic())
+            manifest = self._manifest(name, "", port, datetime.now(UTC), watch_port=0)
+            seconds = min(ANSWER_SECONDS, max(0.1, (deadline - time.monotonic()) / 2))
+            answer = post_once(self._connection, self._members, manifest, seconds)
+        except PlaceTakenError:
+            return
+        except ApiFailureError as failure:
+            _log.debug("%s: not joined with the first request: %s", self._what, failure)
+            look_at_refusal(self._connection, failure)
+            if isinstance(failure, ApiUnavailableError):
+                self._tried = name
+            return
+        if answer is not None:
+            with self._changed:
+                self._undecided = Undecided.posted(name, answer)
+                self._me = Standpoint(name, places=self._me.places)
+
+    def withdraw(self, *, tried: bool = False) -> None:
+        """Take back a Member that was made before anything was known, as far as there is nothing for it to join.
+
+        Args:
+            tried: also one of which it is not known whether it was made.
+        """
+        with self._changed:
+            if self._undecided is not None:
+                self._superfluous, self._undecided = self._undecided.name, None
+                self._me = Standpoint(places=self._me.places)
+            if tried:
+                self._superfluous, self._tried = self._superfluous or self._tried, ""
+            name, self._superfluous = self._superfluous, ""
+        if not name:
+            return
+        try:
+            patch_member(self._connection, self._namespace, name, {"leaving": True}, _WITHDRAWAL_SECONDS)
+        except ApiFailureError as failure:  # it is deleted when it stays silent
+            _log.debug("%s: could not withdraw %s: %s", self._what, name, failure)
+
+    def found_what_it_joined(self) -> bool:
+        """Whether the Member that was made before anything was known has joined what was found; true once."""
+        with self._changed:
+            found, self._found = self._found, False
+            return found
 
     def stop(self) -> None:
         """End both threads and close idle connections. Leaves the Member object as it is. Safe to call twice."""
@@ -275,50 +347,59 @@ class Session:
         rendezvous = self.rendezvous
         if rendezvous is None:
             return  # deleted this very moment: the caller will see it where we stand
-        path = collection_path(MEMBER_PLURAL, self._namespace)
-        self._take_place(rendezvous, deadline)
-        spec = rendezvous.spec
-        watched = self._watches_neighbours and may_need_watching(spec.max_nodes, spec.heartbeat_seconds)
-        watch_port = self._neighbours.open() if watched else 0
+        self._take_place(deadline)
+        watch_port = self._watch_port(rendezvous)
 
-        def post(seconds: float) -> str:
+        def post(seconds: float) -> Object | None:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
             # must not leave a second Member behind when it is sent again.
-            manifest = member_manifest(
-                name=name,
-                rendezvous=rendezvous.name,
-                rendezvous_uid=rendezvous.uid,
-                address=self._identity.address,
-                port=port,
-                renew_time=joined_at,
-                pod_name=self._identity.pod_name,
-                pod_uid=self._identity.pod_uid,
-                node_name=self._identity.node_name,
-                slot=self._identity.slot,
-                holds_place=self._place is not None,
-                watch_port=watch_port,
-            )
-            post_once(self._connection, path, manifest, seconds)
-            return name
+            manifest = self._manifest(name, rendezvous.uid, port, joined_at, watch_port)
+            return post_once(self._connection, self._members, manifest, seconds)
 
         joined_at = datetime.now(UTC)
-        ending = "".join(random.choices(_NAME_LETTERS, k=_NAME_RANDOM))
-        name = f"{self._identity.name_prefix}-{ending}"
+        name = self._tried or self._new_name()
         # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
         self._joining = name
         self._heartbeat.start()
         try:
-            self._persist(post, deadline)
+            made = self._persist(post, deadline)
         finally:
             self._joining = ""
         with self._changed:
+            if self._tried and made is None:  # our first POST was carried out, and said less
+                self._say_soon(name, rendezvous, watch_port)
+            self._tried = ""
             by_client = rendezvous.managed_by == CLIENT_MANAGER
             self._become(replace(self._me.joined(name, rendezvous), made_by_client=by_client))
             self._aside = ""
             if self._place is not None:
                 self._place.member = name
 
-    def _take_place(self, rendezvous: Rendezvous, deadline: float) -> None:
+    def _new_name(self) -> str:
+        return f"{self._identity.name_prefix}-{''.join(random.choices(_NAME_LETTERS, k=_NAME_RANDOM))}"
+
+    def _manifest(self, name: str, uid: str, port: int, now: datetime, watch_port: int) -> dict[str, Any]:
+        return member_manifest(
+            name=name,
+            rendezvous=self._name,
+            rendezvous_uid=uid,
+            address=self._identity.address,
+            port=port,
+            renew_time=now,
+            pod_name=self._identity.pod_name,
+            pod_uid=self._identity.pod_uid,
+            node_name=self._identity.node_name,
+            slot=self._identity.slot,
+            holds_place=self._place is not None,
+            watch_port=watch_port,
+        )
+
+    def _watch_port(self, rendezvous: Rendezvous) -> int:
+        spec = rendezvous.spec
+        watched = self._watches_neighbours and may_need_watching(spec.max_nodes, spec.heartbeat_seconds)
+        return self._neighbours.open() if watched else 0
+
+    def _take_place(self, deadline: float) -> None:
         """Make sure that no other process of this pod is in our slot. Outside a pod no place is certain.
 
         Raises:
@@ -327,7 +408,7 @@ class Session:
         me = self._identity
         if self._place is not None or not me.pod_uid:
             return
-        place = take_place(me.pod_uid, self._namespace, rendezvous.name, me.slot, give_up=deadline)
+        place = take_place(me.pod_uid, self._namespace, self._name, me.slot, give_up=deadline)
         with self._changed:
             self._place = place
         if self._stopping.is_set():
@@ -373,9 +454,15 @@ class Session:
     def _patch_member(self, spec: dict[str, Any], timeout: float, name: str = "") -> bool:
         """PATCH our Member (or the one we have been, `name`); False if it is gone, which is then known."""
         name = name or self.me.name
-        if patch_member(self._connection, self._namespace, name, spec, timeout):
-            return True
         with self._changed:
+            unsaid = self._unsaid
+        saying = unsaid[1] if unsaid[0] == name else {}
+        there = patch_member(self._connection, self._namespace, name, {**spec, **saying}, timeout)
+        with self._changed:
+            if saying and self._unsaid is unsaid:
+                self._unsaid = (name, {})
+            if there:
+                return True
             if self._me.name == name:
                 self._become(replace(self._me, expelled=True))
         return False
@@ -435,6 +522,8 @@ class Session:
     def changed(self, obj: Object) -> None:
         """See `WatchListener`."""
         with self._changed:
+            self._listed = True
+            self._refusal = None
             self._see(parse_rendezvous(obj))
 
     def removed(self, obj: Object) -> None:
@@ -447,6 +536,8 @@ class Session:
     def troubled(self, failure: ApiFailureError) -> None:
         """See `WatchListener`."""
         with self._changed:
+            if self._undecided is not None:
+                self._heartbeat.start()
             if not self._listed:
                 self._list_report.failed(f"it cannot be read yet: {failure}", at_once=True)
             elif self._trouble is None:
@@ -470,6 +561,7 @@ class Session:
         ):
             return  # our own POST's answer, overtaken by the watch
         self._rendezvous = rendezvous
+        self._decide_on_first_join()
         observed = rendezvous is None or rendezvous.status.observed_generation >= rendezvous.generation
         if observed:
             self._first_unobserved = None
@@ -477,6 +569,36 @@ class Session:
             self._first_unobserved = time.monotonic()
         self._look_at_neighbours()
         self._changed.notify_all()
+
+    def _decide_on_first_join(self) -> None:
+        """Take the Member that was made before the Rendezvous was seen for one of this, or withdraw it. With the lock
+        held."""
+        undecided, rendezvous = self._undecided, self._rendezvous
+        if undecided is None:
+            return
+        self._heartbeat.start()
+        if rendezvous is None:
+            return
+        self._undecided = None
+        unjoined = Standpoint(places=self._me.places)
+        if not isinstance(standing(rendezvous, unjoined), MustJoin):
+            self._superfluous, self._me = undecided.name, unjoined
+            return
+        by_client = rendezvous.managed_by == CLIENT_MANAGER
+        self._me = replace(unjoined.joined(undecided.name, rendezvous), made_by_client=by_client)
+        self._found = True
+        if self._place is not None:
+            self._place.member = undecided.name
+        self._say_soon(
+            undecided.name, rendezvous, self._watch_port(rendezvous), at_once=not undecided.counts_in(rendezvous)
+        )
+
+    def _say_soon(self, name: str, rendezvous: Rendezvous, watch_port: int, *, at_once: bool = True) -> None:
+        """Write with the next heartbeat what the first POST did not say. With the lock held."""
+        said: dict[str, Any] = {"rendezvousUID": rendezvous.uid}
+        self._unsaid = (name, {**said, "watchPort": watch_port} if watch_port else said)
+        if at_once:
+            self._heartbeat.at_once()
 
     def _look_at_neighbours(self) -> None:
         """Answer what the operator asks of us, and watch whom we are to watch. With the lock held."""

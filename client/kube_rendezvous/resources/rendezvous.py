@@ -197,3 +197,4 @@ class Rendezvous:
     trusted_places: frozenset[str] = frozenset()
     being_deleted: bool = False
     finalizers: tuple[str, ...] = ()
+    created: datetime | None = None

@@ -56,6 +56,7 @@ def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
         managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
         being_deleted="deletionTimestamp" in meta,
         finalizers=tuple(meta.get("finalizers") or ()),
+        created=parse_time(meta["creationTimestamp"]) if "creationTimestamp" in meta else None,
     )
 
 
