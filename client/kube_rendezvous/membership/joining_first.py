@@ -8,8 +8,9 @@ import weakref
 from dataclasses import dataclass
 from datetime import datetime
 
-from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.watch_protocol import Object
+from kube_rendezvous.membership.standing import MustJoin, Standpoint, standing
 from kube_rendezvous.resources import Rendezvous
 from kube_rendezvous.resources.belonging import is_certainly_younger
 from kube_rendezvous.resources.timestamps import parse_time
@@ -38,6 +39,60 @@ class Undecided:
     def counts_in(self, rendezvous: Rendezvous) -> bool:
         """Whether the operator sees by itself that it belongs to this one."""
         return self.created is not None and is_certainly_younger(self.created, rendezvous)
+
+
+@dataclass(slots=True)
+class FirstJoin:
+    """How far it has come. Guarded by the session's lock.
+
+    Args:
+        undecided: the Member that was made, until the Rendezvous is seen.
+        tried: name of one of which it is not known whether it was made: the answer was lost.
+    """
+
+    undecided: Undecided | None = None
+    tried: str = ""
+    _superfluous: str = ""  # the name of one that has found nothing to join
+    _found: bool = False
+
+    def failed(self, name: str, failure: ApiFailureError, connection: Connection) -> None:
+        """The POST was not answered as it should be."""
+        look_at_refusal(connection, failure)
+        if isinstance(failure, ApiUnavailableError):
+            self.tried = name
+
+    def decide(self, undecided: Undecided, rendezvous: Rendezvous, unjoined: Standpoint) -> Standpoint:
+        """Who we are, now that the Rendezvous is seen: its Member, or nobody yet.
+
+        Args:
+            undecided: the Member.
+            rendezvous: as it was seen.
+            unjoined: who we are without a Member.
+        """
+        self.undecided = None
+        if not isinstance(standing(rendezvous, unjoined), MustJoin):
+            self._superfluous = undecided.name
+            return unjoined
+        self._found = True
+        return unjoined.joined(undecided.name, rendezvous)
+
+    def give_up(self, *, tried: bool) -> str:
+        """The name of a Member to take back; "" if there is none.
+
+        Args:
+            tried: also one of which it is not known whether it was made.
+        """
+        if self.undecided is not None:
+            self._superfluous, self.undecided = self.undecided.name, None
+        if tried:
+            self._superfluous, self.tried = self._superfluous or self.tried, ""
+        name, self._superfluous = self._superfluous, ""
+        return name
+
+    def has_found(self) -> bool:
+        """Whether the Member has joined what was found; true once."""
+        found, self._found = self._found, False
+        return found
 
 
 def may_join_first(connection: Connection) -> bool:
