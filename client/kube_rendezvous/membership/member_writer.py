@@ -78,6 +78,11 @@ class MemberWriter:
                 self._unsaid = (name, {})
         return there
 
+    def owes(self, name: str) -> bool:
+        """Whether this Member has something to say with its next write."""
+        with self._lock:
+            return bool(name and self._unsaid[0] == name and self._unsaid[1])
+
     def say_next(self, name: str, spec: dict[str, Any]) -> None:
         """With its next write the Member says this, too."""
         with self._lock:

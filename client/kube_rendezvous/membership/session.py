@@ -41,6 +41,10 @@ _NAME_RANDOM = 5
 
 _WITHDRAWAL_SECONDS = 2.0
 
+_UNNOTICED_SECONDS = 5.0
+"""Who waits longer says what its first write left out: an operator of before that could be left out knows no such
+Member."""
+
 _HOLD_SECONDS = 1.0
 """The watch occupies its connection. Who joins at once after the list does so over that one, before the watch begins,
 and needs no second one, with a TLS handshake of its own, before the first heartbeat."""
@@ -263,7 +267,15 @@ class Session:
             ApiRefusedError: the API server lets us list the Rendezvous but not watch it. (A right that goes missing
                 later is waited for.)
         """
-        self.wait_until(lambda: standing(self._sight.rendezvous, self._me) != unchanged or self._is_blind(), seconds)
+
+        def moved() -> bool:
+            return standing(self._sight.rendezvous, self._me) != unchanged or self._is_blind()
+
+        at_first = min(seconds, _UNNOTICED_SECONDS)
+        if self._writer.owes(self.me.name) and not self.wait_until(moved, at_first):
+            self._heartbeat.at_once()
+            seconds -= at_first
+        self.wait_until(moved, seconds)
         with self._changed:
             if self._is_blind() and self._sight.trouble is not None:
                 raise self._sight.trouble

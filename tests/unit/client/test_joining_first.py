@@ -19,6 +19,7 @@ from unit.scripted_connection import Asked, ScriptedConnection
 from unit.shell.objects import UID, raw_rendezvous
 
 LIMIT_SECONDS = 20.0
+LONGER_THAN_UNNOTICED = 6.0
 OF_THE_SAME_SECOND = "2026-03-01T12:00:00Z"
 LATER = "2026-03-01T12:00:02Z"
 OLD_DEFINITIONS = ApiRefusedError("POST", 422, "Invalid", "spec.rendezvousUID: Required value")
@@ -115,6 +116,13 @@ def test_the_next_heartbeat_says_what_it_belongs_to_and_no_later_one(begin: Begi
     for after_round in (1, 2):
         session.rejoin(after_round, 29500, time.monotonic() + LIMIT_SECONDS)
     assert [one.get("rendezvousUID") for one in connection.written] == [UID, None]
+
+
+def test_who_waits_long_says_it_without_waiting_for_a_rare_heartbeat(begin: Begin) -> None:
+    connection = ApiServer(raw_rendezvous(1, heartbeatSeconds=300), LATER)
+    session = begin(connection)
+    session.wait_while(session.standing(), LONGER_THAN_UNNOTICED)
+    assert connection.until_written() == {"name": session.me.name, "rendezvousUID": UID}
 
 
 def test_where_the_member_may_be_a_leftover_it_is_said_at_once(begin: Begin) -> None:
