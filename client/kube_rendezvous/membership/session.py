@@ -17,22 +17,19 @@ from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavail
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
 from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_join_first
 from kube_rendezvous.membership.member_requests import post_once
 from kube_rendezvous.membership.member_writer import MemberWriter
-from kube_rendezvous.membership.neighbour_watch import NeighbourWatch
 from kube_rendezvous.membership.own_place import OwnPlace
 from kube_rendezvous.membership.place_lock import PlaceTakenError
 from kube_rendezvous.membership.sight import Sight
+from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
-from kube_rendezvous.membership.trouble_report import TroubleReport
-from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Question, Rendezvous, member_manifest
+from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous, member_manifest
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
-from kube_rendezvous.resources.neighbours import may_need_watching
 
 _log = logging.getLogger(__name__)
 
@@ -77,18 +74,21 @@ class Session:
         self._me = Standpoint(places=_places_of(identity))
         self._what = f"Rendezvous {namespace}/{name}"
         self._sight = Sight(self._what, self._changed, self._look, self._look_into_trouble)
-        self._unheard: ApiFailureError | None = None
-        self._heartbeat_report = TroubleReport(f"The heartbeat at {self._what}")
         self._joining = ""  # the name that we are joining with
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first = FirstJoin()
         self._place = OwnPlace(namespace, name, identity)
         self._stopping = threading.Event()
         self._waits_are_over = False
-        self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
-        self._neighbours = NeighbourWatch(connection, namespace, name, self._heartbeat.at_once, self._heartbeat.is_well)
-        self._watches_neighbours = watches_neighbours
-        self._answered: Question | None = None
+        self._life = SignsOfLife(
+            connection,
+            namespace,
+            name,
+            rendezvous=lambda: self.rendezvous,
+            member=self._living,
+            write=self._renew,
+            watches_neighbours=watches_neighbours,
+        )
         self._watcher = Watcher(
             connection,
             collection_path(RENDEZVOUS_PLURAL, namespace),
@@ -172,8 +172,7 @@ class Session:
         with self._changed:
             self._changed.notify_all()
         self._watcher.stop()
-        self._heartbeat.stop()
-        self._neighbours.stop()
+        self._life.stop()
         self._place.leave()
         self._connection.close()
 
@@ -206,12 +205,12 @@ class Session:
     def trouble(self) -> ApiFailureError | None:
         """Why the watch does not deliver right now, or else the last heartbeat did not arrive; None: both do."""
         with self._changed:
-            return self._sight.trouble or self._unheard
+            return self._sight.trouble or self._life.unheard
 
     @property
     def complaints(self) -> list[str]:
         """What is wrong with this session's own threads, each as a sentence."""
-        return [said for said in (self._watcher.thread.complaint, self._heartbeat.complaint) if said]
+        return [said for said in (self._watcher.thread.complaint, self._life.complaint) if said]
 
     def nodes_waiting(self) -> int:
         """How many nodes wait for a round that this running member should join."""
@@ -232,7 +231,7 @@ class Session:
         """The member goes to this place."""
         with self._changed:
             self._become(self._me.took(place))
-            self._look_at_neighbours()
+            self._look_at_signs()
 
     # Waiting.
 
@@ -273,7 +272,7 @@ class Session:
 
         at_first = min(seconds, _UNNOTICED_SECONDS)
         if self._writer.owes(self.me.name) and not self.wait_until(moved, at_first):
-            self._heartbeat.at_once()
+            self._life.at_once()
             seconds -= at_first
         self.wait_until(moved, seconds)
         with self._changed:
@@ -343,7 +342,7 @@ class Session:
         if rendezvous is None:
             return  # deleted this very moment: the caller will see it where we stand
         self._place.take(deadline)
-        watch_port = self._watch_port(rendezvous)
+        watch_port = self._life.watch_port(rendezvous)
 
         def post(seconds: float) -> Object | None:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
@@ -355,7 +354,7 @@ class Session:
         name = self._first.tried or self._new_name()
         # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
         self._joining = name
-        self._heartbeat.start()
+        self._life.start()
         try:
             made = self._writer.persist(post, deadline)
         finally:
@@ -386,11 +385,6 @@ class Session:
             holds_place=self._place.held,
             watch_port=watch_port,
         )
-
-    def _watch_port(self, rendezvous: Rendezvous) -> int:
-        spec = rendezvous.spec
-        watched = self._watches_neighbours and may_need_watching(spec.max_nodes, spec.heartbeat_seconds)
-        return self._neighbours.open() if watched else 0
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""
@@ -439,53 +433,36 @@ class Session:
 
     # The heartbeat.
 
-    def _renew(self, timeout: float) -> None:
+    def _living(self) -> str:
         with self._changed:
-            name = self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
-        said = self._neighbours.to_say(name)
-        wish: dict[str, Any] = {} if said is None else {"suspects": list(said)}
-        try:
-            if name and not self._patch_member(wish, timeout=timeout, name=name) and name == self._aside:
-                self._aside = ""
-            if said is not None:
-                self._neighbours.was_said(name, said)
-        except ApiFailureError as failure:
-            self._unheard = failure
-            refused = isinstance(failure, ApiRefusedError)
-            text = f"{self._writer.explain(failure)}. Without heartbeats this node is taken for lost"
-            self._heartbeat_report.failed(text, at_once=refused)
-            raise
-        self._unheard = None
-        self._heartbeat_report.works()
+            return self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
 
-    def _interval(self) -> float:
-        rendezvous = self.rendezvous
-        if rendezvous is None:
-            return 5.0
-        return float(rendezvous.status.heartbeat_seconds or rendezvous.spec.heartbeat_seconds)
+    def _renew(self, name: str, wish: dict[str, Any], timeout: float) -> None:
+        if not self._patch_member(wish, timeout=timeout, name=name) and name == self._aside:
+            self._aside = ""
 
     # What the watch has shown. With the lock held.
 
     def _look(self) -> None:
         self._decide_on_first_join()
-        self._look_at_neighbours()
+        self._look_at_signs()
 
     def _look_into_trouble(self) -> None:
         if self._first.undecided is not None:
-            self._heartbeat.start()
+            self._life.start()
 
     def _decide_on_first_join(self) -> None:
         """Take the Member that was made before the Rendezvous was seen for one of this, or give it up."""
         undecided, rendezvous = self._first.undecided, self._sight.rendezvous
         if undecided is None:
             return
-        self._heartbeat.start()
+        self._life.start()
         if rendezvous is None:
             return
         self._me = self._first.decide(undecided, rendezvous, Standpoint(places=self._me.places))
         if self._me.name:
             self._place.is_of(undecided.name)
-            watch_port = self._watch_port(rendezvous)
+            watch_port = self._life.watch_port(rendezvous)
             self._say_soon(undecided.name, rendezvous, watch_port, at_once=not undecided.counts_in(rendezvous))
 
     def _say_soon(self, name: str, rendezvous: Rendezvous, watch_port: int, *, at_once: bool = True) -> None:
@@ -493,18 +470,11 @@ class Session:
         said: dict[str, Any] = {"rendezvousUID": rendezvous.uid}
         self._writer.say_next(name, {**said, "watchPort": watch_port} if watch_port else said)
         if at_once:
-            self._heartbeat.at_once()
+            self._life.at_once()
 
-    def _look_at_neighbours(self) -> None:
-        """Answer what the operator asks of us, and watch whom we are to watch."""
-        rendezvous = self._sight.rendezvous
-        if rendezvous is None or not self._me.name:
-            return
-        asked = next((one for one in rendezvous.status.questions if one.member == self._me.name), None)
-        if asked is not None and asked != self._answered:
-            self._answered = asked
-            self._heartbeat.at_once()
-        self._neighbours.see(rendezvous, self._me.name)
+    def _look_at_signs(self) -> None:
+        if self._sight.rendezvous is not None and self._me.name:
+            self._life.look(self._sight.rendezvous, self._me.name)
 
 
 def _places_of(identity: Identity) -> frozenset[str]:

@@ -61,7 +61,7 @@ def frozen_one(cluster: Cluster, namespace: str) -> Iterator["subprocess.Popen[s
 def watch_of(node: Node) -> Any:
     session = node.handler._session
     assert session is not None
-    return session._neighbours
+    return session._life._neighbours
 
 
 def hears_its_neighbours(node: Node) -> bool:
