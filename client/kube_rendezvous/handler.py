@@ -261,7 +261,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                 self._farewell = Farewell(self, self._session)
             session = self._session
         if begins and joins:
-            session.start_by_joining(self._listen, deadline)
+            session.start_by_joining(self._listen, deadline, max_nodes=self._settings.max_nodes)
         elif begins:
             session.start()
         try:

@@ -30,6 +30,7 @@ from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nod
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous, member_manifest
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
+from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Session:
         """Begin to watch the Rendezvous."""
         self._watcher.start()
 
-    def start_by_joining(self, listen: Callable[[], int], deadline: float) -> None:
+    def start_by_joining(self, listen: Callable[[], int], deadline: float, *, max_nodes: int) -> None:
         """Join with the first request, and begin to watch with the second: see `joining_first`.
 
         Whatever is in the way, the usual order follows, which says what it is.
@@ -118,19 +119,20 @@ class Session:
         Args:
             listen: opens the socket for the bootstrap store; returns its port.
             deadline: on the monotonic clock, seconds.
+            max_nodes: that the Rendezvous is expected to have; 0 if nothing is known.
         """
         try:
             if may_join_first(self._connection):
-                self._join_first(listen(), deadline)
+                self._join_first(listen(), deadline, self._life.watch_port(max_nodes, USUAL_HEARTBEAT_SECONDS))
         finally:
             if not self._stopping.is_set():
                 self._watcher.start(streams_first=self._first.undecided is not None)
 
-    def _join_first(self, port: int, deadline: float) -> None:
+    def _join_first(self, port: int, deadline: float, watch_port: int) -> None:
         name = self._new_name()
         try:
             self._place.take(time.monotonic())
-            manifest = self._manifest(name, "", port, datetime.now(UTC), watch_port=0)
+            manifest = self._manifest(name, "", port, datetime.now(UTC), watch_port)
             seconds = min(ANSWER_SECONDS, max(0.1, (deadline - time.monotonic()) / 2))
             answer = self._writer.post(manifest, seconds)
         except PlaceTakenError:
@@ -342,7 +344,7 @@ class Session:
         if rendezvous is None:
             return  # deleted this very moment: the caller will see it where we stand
         self._place.take(deadline)
-        watch_port = self._life.watch_port(rendezvous)
+        watch_port = self._watch_port(rendezvous)
 
         def post(seconds: float) -> Object | None:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
@@ -462,8 +464,11 @@ class Session:
         self._me = self._first.decide(undecided, rendezvous, Standpoint(places=self._me.places))
         if self._me.name:
             self._place.is_of(undecided.name)
-            watch_port = self._life.watch_port(rendezvous)
+            watch_port = self._watch_port(rendezvous)
             self._say_soon(undecided.name, rendezvous, watch_port, at_once=not undecided.counts_in(rendezvous))
+
+    def _watch_port(self, rendezvous: Rendezvous) -> int:
+        return self._life.watch_port(rendezvous.spec.max_nodes, rendezvous.spec.heartbeat_seconds)
 
     def _say_soon(self, name: str, rendezvous: Rendezvous, watch_port: int, *, at_once: bool = True) -> None:
         """Write with the next heartbeat what the first POST did not say."""

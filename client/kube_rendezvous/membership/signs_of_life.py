@@ -70,10 +70,9 @@ class SignsOfLife:
         """What is wrong with the heartbeats' thread, as a sentence; "" if nothing is."""
         return self._heartbeat.complaint
 
-    def watch_port(self, rendezvous: Rendezvous) -> int:
-        """Where neighbours may ask whether we live; 0: nowhere."""
-        spec = rendezvous.spec
-        watched = self._watches_neighbours and may_need_watching(spec.max_nodes, spec.heartbeat_seconds)
+    def watch_port(self, max_nodes: int, heartbeat_seconds: int) -> int:
+        """Where neighbours may ask whether we live; 0: nowhere. Arguments as in the spec of the Rendezvous."""
+        watched = self._watches_neighbours and may_need_watching(max_nodes, heartbeat_seconds)
         return self._neighbours.open() if watched else 0
 
     def look(self, rendezvous: Rendezvous, member: str) -> None:

@@ -3,8 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import pytest
 
@@ -20,6 +20,7 @@ from unit.shell.objects import UID, raw_rendezvous
 
 LIMIT_SECONDS = 20.0
 LONGER_THAN_UNNOTICED = 6.0
+SMALL, LARGE = 500, 501
 OF_THE_SAME_SECOND = "2026-03-01T12:00:00Z"
 LATER = "2026-03-01T12:00:02Z"
 OLD_DEFINITIONS = ApiRefusedError("POST", 422, "Invalid", "spec.rendezvousUID: Required value")
@@ -80,7 +81,11 @@ def event(obj: dict[str, Any]) -> bytes:
     return json.dumps({"type": "ADDED", "object": obj}).encode()
 
 
-Begin = Callable[[ApiServer], Session]
+class Begin(Protocol):
+    """Begins to join."""
+
+    def __call__(self, connection: ApiServer, max_nodes: int = 2) -> Session:
+        """Until it is known what there is."""
 
 
 @pytest.fixture
@@ -88,11 +93,12 @@ def begin() -> Iterator[Begin]:
     """Begins to join, until it is known what there is."""
     sessions: list[Session] = []
 
-    def start(connection: ApiServer) -> Session:
-        session = Session(connection, "ns", "run", Identity("node", "", "", "", "", "127.0.0.1"))  # type: ignore[arg-type]
+    def start(connection: ApiServer, max_nodes: int = 2) -> Session:
+        identity = Identity("node", "", "", "", "", "127.0.0.1")
+        session = Session(connection, "ns", "run", identity, watches_neighbours=True)  # type: ignore[arg-type]
         sessions.append(session)
         deadline = time.monotonic() + LIMIT_SECONDS
-        session.start_by_joining(lambda: 29500, deadline)
+        session.start_by_joining(lambda: 29500, deadline, max_nodes=max_nodes)
         session.wait_for_list(deadline)
         return session
 
@@ -123,6 +129,15 @@ def test_who_waits_long_says_it_without_waiting_for_a_rare_heartbeat(begin: Begi
     session = begin(connection)
     session.wait_while(session.standing(), LONGER_THAN_UNNOTICED)
     assert connection.until_written() == {"name": session.me.name, "rendezvousUID": UID}
+
+
+def test_who_expects_a_large_rendezvous_tells_its_neighbours_with_the_first_request_where_to_ask(begin: Begin) -> None:
+    ports = []
+    for max_nodes in (SMALL, LARGE):
+        connection = ApiServer(raw_rendezvous(1, heartbeatSeconds=300), LATER)
+        begin(connection, max_nodes)
+        ports += [asked.body["spec"].get("watchPort", 0) for asked in connection.asked if asked.method == "POST"]
+    assert ports[0] == 0 < ports[1]
 
 
 def test_where_the_member_may_be_a_leftover_it_is_said_at_once(begin: Begin) -> None:
