@@ -115,6 +115,8 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             finally:
                 if self._session is not None:
                     self._session.withdraw(tried=True)
+                    if self._ended:  # meanwhile: what this join has opened since is open still
+                        self._release(self._session)
 
     def is_closed(self) -> bool:
         """See base class. A rendezvous that the next join would open again is not closed."""
@@ -328,7 +330,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         session.stop()
         if self._farewell is not None:
             self._farewell.cancel()
-        if self._listening is not None:
-            self._listening.close()
-            self._listening = None
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
         self._store = None

@@ -4,16 +4,21 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import pytest
 
+from kube_rendezvous.api import RendezvousClosedError, RendezvousParameters
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous.handler import KubernetesRendezvousHandler
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.resources import Closed
 from kube_rendezvous.resources.rendezvous import RendezvousStatus
 from kube_rendezvous.resources.timestamps import parse_time
+from kube_rendezvous.settings import read_settings
+from kube_rendezvous.store_choice import open_address_only
 from unit.client.test_watcher import BROUGHT, stays_open
 from unit.scripted_connection import Asked, ScriptedConnection
 from unit.shell.objects import UID, raw_rendezvous
@@ -208,3 +213,43 @@ def test_one_of_which_it_is_not_known_whether_it_was_made_is_taken_back_too(begi
     session = begin(connection)
     session.withdraw(tried=True)
     assert connection.written == [{"name": connection.posted[0][0], "leaving": True}]
+
+
+class Hesitant(ApiServer):
+    """Answers the POST of a Member when it is told to; keeps connections open until it is closed."""
+
+    host, namespace = "127.0.0.1", "ns"
+
+    def __init__(self) -> None:
+        super().__init__(raw_rendezvous(1, heartbeatSeconds=300), LATER)
+        self.posting, self.answer, self.idle = threading.Event(), threading.Event(), False
+
+    def _create(self, asked: Asked) -> dict[str, Any]:
+        self.posting.set()
+        assert self.answer.wait(LIMIT_SECONDS)
+        return super()._create(asked)
+
+    def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            return super().request(method, path, **options)
+        finally:
+            self.idle = True
+
+    def close(self) -> None:
+        self.idle = False
+
+
+def test_a_join_that_is_shut_down_before_its_first_request_is_answered_leaves_no_connection_and_no_port() -> None:
+    connection = Hesitant()
+    settings = read_settings(RendezvousParameters("kubernetes", "ns", "run", 1, 1))
+    handler = KubernetesRendezvousHandler(settings, connection, open_address_only)  # type: ignore[arg-type]
+    with ThreadPoolExecutor() as pool:
+        join = pool.submit(handler.next_rendezvous)
+        assert connection.posting.wait(LIMIT_SECONDS)
+        assert handler.shutdown()
+        connection.answer.set()
+        with pytest.raises(RendezvousClosedError):
+            join.result(LIMIT_SECONDS)
+    assert [one["leaving"] for one in connection.written] == [True]
+    assert not connection.idle
+    assert handler._listening is None
