@@ -109,13 +109,13 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             try:
                 return self._find_round(self._begin(deadline, joins=True), deadline)
             except ApiFailureError:
-                if self._ended:  # by another thread, while this one tried again what did not work
+                if self._is_over():  # by another thread, while this one tried again what did not work
                     raise self._was_shut_down() from None
                 raise
             finally:
                 if self._session is not None:
                     self._session.withdraw(tried=True)
-                    if self._ended:  # meanwhile: what this join has opened since is open still
+                    if self._is_over():  # meanwhile: what this join has opened since is open still
                         self._release(self._session)
 
     def is_closed(self) -> bool:
@@ -238,6 +238,10 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         finally:
             self._release(session)
 
+    def _is_over(self) -> bool:
+        """Whether this handler, or its session beside it, has ended."""
+        return self._ended or (self._session is not None and self._session.over)
+
     def _was_shut_down(self) -> RendezvousClosedError:
         return RendezvousClosedError(f"{self._what}: this handler was shut down")
 
@@ -269,7 +273,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         try:
             session.wait_for_list(deadline)
         except ApiFailureError:
-            if self._ended:  # by another thread, while this one was waiting
+            if self._is_over():  # by another thread, while this one was waiting
                 raise self._was_shut_down() from None
             raise
         return session
@@ -310,9 +314,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         return RendezvousInfo(store, place.rank, place.world_size, info)
 
     def _settling(self, session: Session, seconds: float) -> Settling:
-        return Settling(
-            session, self._settings, self._namespace, self._listen, lambda: self._ended or session.over, seconds
-        )
+        return Settling(session, self._settings, self._namespace, self._listen, self._is_over, seconds)
 
     def _listen(self) -> int:
         if self._listening is None:
