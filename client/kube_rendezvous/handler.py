@@ -106,13 +106,17 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             raise self._was_shut_down()
         deadline = time.monotonic() + self._settings.join_timeout
         with self._joining, plain_errors(self._what, self._namespace):
-            session = self._begin(deadline)
             try:
-                return self._find_round(session, deadline)
+                return self._find_round(self._begin(deadline, joins=True), deadline)
             except ApiFailureError:
-                if self._ended:  # by another thread, while this one tried again what did not work
+                if self._is_over():  # by another thread, while this one tried again what did not work
                     raise self._was_shut_down() from None
                 raise
+            finally:
+                if self._session is not None:
+                    self._session.withdraw(tried=True)
+                    if self._is_over():  # meanwhile: what this join has opened since is open still
+                        self._release(self._session)
 
     def is_closed(self) -> bool:
         """See base class. A rendezvous that the next join would open again is not closed."""
@@ -234,6 +238,10 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         finally:
             self._release(session)
 
+    def _is_over(self) -> bool:
+        """Whether this handler, or its session beside it, has ended."""
+        return self._ended or (self._session is not None and self._session.over)
+
     def _was_shut_down(self) -> RendezvousClosedError:
         return RendezvousClosedError(f"{self._what}: this handler was shut down")
 
@@ -241,9 +249,10 @@ class KubernetesRendezvousHandler(RendezvousHandler):
     def _what(self) -> str:
         return f"Rendezvous {self._namespace}/{self._settings.name}"
 
-    def _begin(self, deadline: float) -> Session:
-        """The session, started and informed."""
+    def _begin(self, deadline: float, *, joins: bool = False) -> Session:
+        """The session, started and informed. ``joins``: with its first request, if it is to be started."""
         with self._lock:
+            begins = self._session is None
             if self._session is None:
                 self._identity = identify(
                     self._connection.host, address=self._settings.address, slot=self._settings.slot
@@ -256,12 +265,15 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                     watches_neighbours=self._settings.watch_neighbours,
                 )
                 self._farewell = Farewell(self, self._session)
-                self._session.start()
             session = self._session
+        if begins and joins:
+            session.start_by_joining(self._listen, deadline, max_nodes=self._settings.max_nodes)
+        elif begins:
+            session.start()
         try:
             session.wait_for_list(deadline)
         except ApiFailureError:
-            if self._ended:  # by another thread, while this one was waiting
+            if self._is_over():  # by another thread, while this one was waiting
                 raise self._was_shut_down() from None
             raise
         return session
@@ -302,9 +314,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         return RendezvousInfo(store, place.rank, place.world_size, info)
 
     def _settling(self, session: Session, seconds: float) -> Settling:
-        return Settling(
-            session, self._settings, self._namespace, self._listen, lambda: self._ended or session.over, seconds
-        )
+        return Settling(session, self._settings, self._namespace, self._listen, self._is_over, seconds)
 
     def _listen(self) -> int:
         if self._listening is None:
@@ -322,7 +332,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         session.stop()
         if self._farewell is not None:
             self._farewell.cancel()
-        if self._listening is not None:
-            self._listening.close()
-            self._listening = None
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
         self._store = None

@@ -84,8 +84,12 @@ class Settling:
         Raises:
             See `kube_rendezvous.api.RendezvousHandler.next_rendezvous`, and `kube_rendezvous.cluster.failures`.
         """
+        if self._session.rendezvous is not None or self._settings.create == "never":
+            self._session.withdraw()
         while True:
             where = self._standing()
+            if self._session.found_what_it_joined():
+                self._compare_with_wish(self._session.rendezvous)
             if isinstance(where, Place):
                 return where
             if isinstance(where, ClosedForUs):

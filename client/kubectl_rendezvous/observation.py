@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kube_rendezvous.resources import Member, Rendezvous
+from kube_rendezvous.resources.belonging import belongs_to
 from kube_rendezvous_core import ObservedEviction, ObservedNode, ObservedOwner, ObservedPod, ObservedPodGroup, OwnerRef
 
 
@@ -151,4 +152,4 @@ class Observation:
     @property
     def own_members(self) -> tuple[Member, ...]:
         """Members of this very object (not of an earlier one of the same name) that do not leave."""
-        return tuple(m for m in self.members if m.rendezvous_uid == self.rendezvous.uid and not m.leaving)
+        return tuple(m for m in self.members if belongs_to(m, self.rendezvous) and not m.leaving)

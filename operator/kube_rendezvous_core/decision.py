@@ -13,6 +13,7 @@ from kube_rendezvous.resources import (
     Rendezvous,
     RendezvousStatus,
 )
+from kube_rendezvous.resources.belonging import belongs_to
 from kube_rendezvous.resources.comings import Coming
 from kube_rendezvous_core.conditions import (
     STALLED,
@@ -60,6 +61,7 @@ from kube_rendezvous_core.liveness.heartbeat import (
 from kube_rendezvous_core.liveness.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
 from kube_rendezvous_core.liveness.refusal import REFUSED
 from kube_rendezvous_core.liveness.suspicion import settle_questions, unanswered
+from kube_rendezvous_core.liveness.undecided import went_undecided
 from kube_rendezvous_core.observed.location import located
 from kube_rendezvous_core.observed.observation import (
     Announcement,
@@ -101,7 +103,7 @@ def decide(
     before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
     rendezvous = replace(rendezvous, status=before)
     members = with_unique_slots(located(members, surroundings), surroundings, before)
-    number = sum(m.member.rendezvous_uid == rendezvous.uid and not m.deleted for m in members)
+    number = sum(belongs_to(m.member, rendezvous) and not m.deleted for m in members)
     interval = heartbeat_interval(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, number, budget)
     # Until a shorter interval is published, nobody can keep to it.
     in_force = max(interval, before.heartbeat_seconds)
@@ -310,7 +312,8 @@ def _expulsions_beside(before: RendezvousStatus, liveness: Liveness) -> Iterable
     for loss in liveness.losses:
         if loss.member is not None and not loss.gone and loss.name not in before.ranks:
             yield Expulsion(loss.member, loss.reason, loss.doubtful)
-    yield from (Expulsion(stranger, OTHER_RENDEZVOUS, doubtful=False) for stranger in liveness.strangers)
+    for stranger in liveness.strangers:
+        yield Expulsion(stranger, LEFT if went_undecided(stranger) else OTHER_RENDEZVOUS, doubtful=False)
     yield from (Expulsion(namesake, NAME_TAKEN, doubtful=False) for namesake in liveness.namesakes)
     yield from (Expulsion(member, NOT_ADMITTED, doubtful=False, why=why) for member, why in liveness.not_admitted)
 

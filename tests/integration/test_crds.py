@@ -221,7 +221,7 @@ def test_a_wrong_member_is_refused_with_a_sentence_that_says_what_to_change(
 
 def test_a_member_needs_a_rendezvous_an_address_and_a_port(validate: Validate) -> None:
     refused = validate(MEMBER_KIND, {})
-    for field in ("rendezvous", "rendezvousUID", "address", "port"):
+    for field in ("rendezvous", "address", "port"):
         assert f"spec.{field}: Required value" in refused.stderr
 
 
@@ -252,10 +252,24 @@ def test_who_a_member_is_cannot_be_changed(member: PatchMember) -> None:
         assert sentence in refused.stderr
 
 
+def test_a_member_says_once_where_it_belongs(kubectl: Kubectl, namespace: str, apply: Apply) -> None:
+    spec = {key: value for key, value in MEMBER.items() if key != "rendezvousUID"}
+    taken = apply(MEMBER_KIND, "trainer-1-b2k4p", spec)
+    assert taken.returncode == 0, taken.stderr
+
+    def patch(uid: str | None) -> subprocess.CompletedProcess[str]:
+        body = json.dumps({"spec": {"rendezvousUID": uid}})
+        return kubectl("patch", "rdzvm", "trainer-1-b2k4p", "-n", namespace, "--type=merge", "-p", body)
+
+    assert patch("u").returncode == 0
+    for later in ("another", None):
+        assert "spec.rendezvousUID cannot be changed" in patch(later).stderr
+
+
 def test_who_a_member_is_cannot_be_taken_away(member: PatchMember) -> None:
-    for field in ("podName", "podUID", "nodeName", "slot"):
+    for field in ("rendezvousUID", "podName", "podUID", "nodeName", "slot"):
         assert f"spec.{field} cannot be changed" in member({field: None}).stderr
-    for field in ("rendezvous", "rendezvousUID", "address"):
+    for field in ("rendezvous", "address"):
         assert f"spec.{field}: Required value" in member({field: None}).stderr
 
 

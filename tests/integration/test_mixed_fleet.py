@@ -1,4 +1,5 @@
-"""An update of the operator, or of the trainers' image, meets the other's former version: they form rounds together."""
+"""An update of the operator, the definitions or the trainers' image meets former versions of the others, in any order:
+they form rounds together."""
 
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from performance.other_commit import PARTS
 
 FORMER = "7c85a93"
 NODES = 2
+_WHOSE = ("new", "former")
+_REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +30,14 @@ def former(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"there is no history here that reaches back to commit {FORMER}")
 
 
-@pytest.fixture(params=["new operator", "former operator"])
-def place(request: pytest.FixtureRequest, former: Path) -> Iterator[tuple[Path, Connection, str]]:
-    """Kubeconfig, connection and namespace of a control plane with that operator and its definitions."""
-    with site(former if request.param == "former operator" else None) as where:
+@pytest.fixture(params=[f"{operator} operator, {crds} definitions" for operator in _WHOSE for crds in _WHOSE])
+def place(request: pytest.FixtureRequest, former: Path, tmp_path: Path) -> Iterator[tuple[Path, Connection, str]]:
+    """Kubeconfig, connection and namespace of a control plane with that operator and these definitions."""
+    operator, definitions = (part.split()[0] for part in request.param.split(", "))
+    for part in PARTS:
+        whose = former if (definitions if part == "crds" else operator) == "former" else _REPOSITORY
+        (tmp_path / part).symlink_to(whose / part)
+    with site(tmp_path) as where:
         yield where.kubeconfig, where.connection, where.namespace
 
 

@@ -44,7 +44,7 @@ class ScriptedStream:
         self.closed = True
 
 
-@dataclass
+@dataclass(eq=False)
 class ScriptedConnection:
     """Answers requests and watches in the order of the script; an answer that is an error is raised.
 

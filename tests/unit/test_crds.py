@@ -172,6 +172,14 @@ def test_all_of_a_members_identity_is_immutable() -> None:
     }
 
 
+def test_where_a_member_belongs_can_be_said_later_and_not_taken_back() -> None:
+    spec = root(read("rendezvousmember.yaml"))["properties"]["spec"]
+    assert "rendezvousUID" not in spec["required"]
+    assert "!has(oldSelf.rendezvousUID) || has(self.rendezvousUID)" in [
+        rule["rule"] for rule in spec["x-kubernetes-validations"]
+    ]
+
+
 def test_every_printer_column_shows_a_field_that_exists() -> None:
     for file in FILES:
         manifest = read(file.name)

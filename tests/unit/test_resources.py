@@ -175,7 +175,7 @@ def test_a_member_is_read() -> None:
         ({"port": True}, "spec.port is True, not a number"),
         ({"afterRound": -1}, "spec.afterRound is -1, not a number from 0"),
         ({"rendezvous": ...}, "spec.rendezvous is '', not a name"),
-        ({"rendezvousUID": ""}, "spec.rendezvousUID is '', not a name"),
+        ({"rendezvousUID": 7}, "spec.rendezvousUID is 7, not a name"),
         ({"address": 7}, "spec.address is 7, not a name"),
         ({"slot": ["x"]}, r"spec.slot is \['x'\], not a name"),
     ],
@@ -227,6 +227,18 @@ def test_the_manifest_of_a_member_is_read_back() -> None:
     read = parse_member(manifest)
     assert (read.address, read.pod_name, read.pod_uid, read.slot, read.after_round) == ("::1", "n-1", "p", "4", 0)
     assert parse_time(read.renew_time) == NOW
+
+
+def test_a_member_that_does_not_know_yet_where_it_belongs_does_not_say_so() -> None:
+    manifest = member_manifest(name="h-1", rendezvous="run", rendezvous_uid="", address="h", port=1, renew_time=NOW)
+    assert "rendezvousUID" not in manifest["spec"]
+    manifest["metadata"] |= member_json()["metadata"]
+    assert parse_member(manifest).rendezvous_uid == ""
+
+
+def test_a_rendezvous_knows_when_it_was_created() -> None:
+    created = "2026-03-01T12:00:00Z"
+    assert parse_rendezvous(rendezvous_json({"minNodes": 1}, creationTimestamp=created)).created == NOW
 
 
 def test_a_member_outside_a_pod_has_no_owner() -> None:

@@ -10,10 +10,12 @@ from typing import Protocol
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.cluster.connection import Connection, ResponseStream
 from kube_rendezvous.cluster.failures import ApiFailureError, ApiRefusedError, ApiUnavailableError
+from kube_rendezvous.cluster.initial_events import knows_no_initial_events, never_ask_for_initial_events
 from kube_rendezvous.cluster.kept_thread import KeptThread
 from kube_rendezvous.cluster.watch_protocol import (
     SILENCE_SECONDS,
     Changed,
+    Listed,
     ListRequest,
     MalformedAnswerError,
     Object,
@@ -109,8 +111,16 @@ class Watcher:
         self.thread = KeptThread(name, self._run)
         """Lists and watches, and tells the listener."""
 
-    def start(self) -> None:
-        """Start the thread."""
+    def start(self, *, streams_first: bool = False) -> None:
+        """Start the thread.
+
+        Args:
+            streams_first: begin with a watch that brings what there is, at once: one request less. What it brings is
+                told as changed, and then once more as relisted.
+        """
+        if streams_first:
+            self._protocol.streams_first = not knows_no_initial_events(self._connection)
+            self._held.set()
         self.thread.start()
 
     def go_on(self) -> None:
@@ -176,7 +186,17 @@ class Watcher:
             if self._stop.is_set():
                 return
         began = time.monotonic()
-        stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
+        try:
+            stream = self._connection.stream(self._path, query=request.query, silence=SILENCE_SECONDS)
+        except ApiRefusedError as refusal:
+            if not self._protocol.brings_all:
+                raise
+            # The list works, or says better what is in the way.
+            _log.debug("No watch of %s that begins with what there is: %s", self._path, refusal)
+            if refusal.status == 422:
+                never_ask_for_initial_events(self._connection)
+            self._protocol.expired()
+            return
         with self._stream_lock:
             self._stream = stream
         try:
@@ -212,6 +232,8 @@ class Watcher:
             self._listener.changed(event.object)
         elif isinstance(event, Removed):
             self._listener.removed(event.object)
+        elif isinstance(event, Listed):
+            self._listener.relisted(event.objects)
 
 
 def _reason(failure: ApiFailureError) -> str:

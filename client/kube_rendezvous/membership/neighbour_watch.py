@@ -17,7 +17,7 @@ from kube_rendezvous.every_address import bind_on_every_address
 from kube_rendezvous.membership.neighbours import Address, Neighbours, answer_to, digest_of
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Rendezvous, parse_member
 from kube_rendezvous.resources.names import object_path
-from kube_rendezvous.resources.neighbours import watched_by
+from kube_rendezvous.resources.neighbours import may_still_say, watched_by
 
 _log = logging.getLogger(__name__)
 
@@ -165,6 +165,8 @@ class NeighbourWatch:
         try:
             path = object_path(MEMBER_PLURAL, self._namespace, name)
             member = parse_member(self._connection.request("GET", path, timeout=_LOOK_UP_SECONDS))
+            if may_still_say(member):
+                return
             address = _resolve(member.address, member.watch_port, family) if member.watch_port else None
         except (ApiFailureError, OSError) as failure:
             _log.debug("The neighbour %s is not watched yet: %s", name, failure)

@@ -11,39 +11,37 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
-from kube_rendezvous.cluster.refusals import explain_failure
+from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.interruption import Interruption, interruption
-from kube_rendezvous.membership.member_requests import patch_member, post_once
-from kube_rendezvous.membership.neighbour_watch import NeighbourWatch
-from kube_rendezvous.membership.persistence import persist
-from kube_rendezvous.membership.place_lock import PlaceLock, take_place
+from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_join_first
+from kube_rendezvous.membership.member_requests import post_once
+from kube_rendezvous.membership.member_writer import MemberWriter
+from kube_rendezvous.membership.own_place import OwnPlace
+from kube_rendezvous.membership.place_lock import PlaceTakenError
+from kube_rendezvous.membership.sight import Sight
+from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
-from kube_rendezvous.membership.trouble_report import TroubleReport
-from kube_rendezvous.resources import (
-    MEMBER_PLURAL,
-    RENDEZVOUS_PLURAL,
-    Question,
-    Rendezvous,
-    member_manifest,
-    parse_rendezvous,
-)
+from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous, member_manifest
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
-from kube_rendezvous.resources.neighbours import may_need_watching
+from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
 
 _log = logging.getLogger(__name__)
 
-_Answer = TypeVar("_Answer")
-
 _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' own generated names: no words, no look-alikes
 _NAME_RANDOM = 5
+
+_WITHDRAWAL_SECONDS = 2.0
+
+_UNNOTICED_SECONDS = 5.0
+"""Who waits longer says what its first write left out: an operator of before that could be left out knows no such
+Member."""
 
 _HOLD_SECONDS = 1.0
 """The watch occupies its connection. Who joins at once after the list does so over that one, before the watch begins,
@@ -74,38 +72,101 @@ class Session:
         self._name = name
         self._identity = identity
         self._changed = threading.Condition()
-        self._rendezvous: Rendezvous | None = None
-        self._listed = False
-        self._refusal: ApiFailureError | None = None
-        self._trouble: ApiFailureError | None = None
-        self._watched = False
         self._me = Standpoint(places=_places_of(identity))
         self._what = f"Rendezvous {namespace}/{name}"
-        self._unheard: ApiFailureError | None = None
-        self._heartbeat_report = TroubleReport(f"The heartbeat at {self._what}")
-        self._list_report = TroubleReport(self._what)
+        self._sight = Sight(self._what, self._changed, self._look, self._look_into_trouble)
         self._joining = ""  # the name that we are joining with
         self._aside = ""  # the name under which we have stepped aside, until we join again
-        self._first_unobserved: float | None = None
-        self._place: PlaceLock | None = None
+        self._first = FirstJoin()
+        self._place = OwnPlace(namespace, name, identity)
         self._stopping = threading.Event()
         self._waits_are_over = False
-        self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
-        self._neighbours = NeighbourWatch(connection, namespace, name, self._heartbeat.at_once, self._heartbeat.is_well)
-        self._watches_neighbours = watches_neighbours
-        self._answered: Question | None = None
+        self._life = SignsOfLife(
+            connection,
+            namespace,
+            name,
+            rendezvous=lambda: self.rendezvous,
+            member=self._living,
+            write=self._renew,
+            watches_neighbours=watches_neighbours,
+        )
         self._watcher = Watcher(
             connection,
             collection_path(RENDEZVOUS_PLURAL, namespace),
             {"fieldSelector": f"metadata.name={name}"},
-            self,
+            self._sight,
             name=f"rendezvous-watch-{name}",
             hold_seconds=_HOLD_SECONDS,
+        )
+        self._writer = MemberWriter(
+            connection,
+            namespace,
+            self._what,
+            pause=self._stopping.wait,
+            passes=self._is_between_credentials,
+            again=self._watcher.go_on,  # what is tried a second time does not hold up the watch any more
         )
 
     def start(self) -> None:
         """Begin to watch the Rendezvous."""
         self._watcher.start()
+
+    def start_by_joining(self, listen: Callable[[], int], deadline: float, *, max_nodes: int) -> None:
+        """Join with the first request, and begin to watch with the second: see `joining_first`.
+
+        Whatever is in the way, the usual order follows, which says what it is.
+
+        Args:
+            listen: opens the socket for the bootstrap store; returns its port.
+            deadline: on the monotonic clock, seconds.
+            max_nodes: that the Rendezvous is expected to have; 0 if nothing is known.
+        """
+        try:
+            if may_join_first(self._connection):
+                self._join_first(listen(), deadline, self._life.watch_port(max_nodes, USUAL_HEARTBEAT_SECONDS))
+        finally:
+            if not self._stopping.is_set():
+                self._watcher.start(streams_first=self._first.undecided is not None)
+
+    def _join_first(self, port: int, deadline: float, watch_port: int) -> None:
+        name = self._new_name()
+        try:
+            self._place.take(time.monotonic())
+            manifest = self._manifest(name, "", port, datetime.now(UTC), watch_port)
+            seconds = min(ANSWER_SECONDS, max(0.1, (deadline - time.monotonic()) / 2))
+            answer = self._writer.post(manifest, seconds)
+        except PlaceTakenError:
+            return
+        except ApiFailureError as failure:
+            _log.debug("%s: not joined with the first request: %s", self._what, failure)
+            self._first.failed(name, failure, self._connection)
+            return
+        if answer is not None:
+            with self._changed:
+                self._first.undecided = Undecided.posted(name, answer)
+                self._me = Standpoint(name, places=self._me.places)
+
+    def withdraw(self, *, tried: bool = False) -> None:
+        """Take back a Member that was made before anything was known, as far as there is nothing for it to join.
+
+        Args:
+            tried: also one of which it is not known whether it was made.
+        """
+        with self._changed:
+            if self._first.undecided is not None:
+                self._me = Standpoint(places=self._me.places)
+            name = self._first.give_up(tried=tried)
+        if not name:
+            return
+        try:
+            self._writer.patch(name, {"leaving": True}, _WITHDRAWAL_SECONDS)
+        except ApiFailureError as failure:  # it is deleted when it stays silent
+            _log.debug("%s: could not withdraw %s: %s", self._what, name, failure)
+
+    def found_what_it_joined(self) -> bool:
+        """Whether the Member that was made before anything was known has joined what was found; true once."""
+        with self._changed:
+            return self._first.has_found()
 
     def stop(self) -> None:
         """End both threads and close idle connections. Leaves the Member object as it is. Safe to call twice."""
@@ -113,9 +174,8 @@ class Session:
         with self._changed:
             self._changed.notify_all()
         self._watcher.stop()
-        self._heartbeat.stop()
-        self._neighbours.stop()
-        self._leave_place()
+        self._life.stop()
+        self._place.leave()
         self._connection.close()
 
     def end_waits(self) -> None:
@@ -141,39 +201,39 @@ class Session:
     def rendezvous(self) -> Rendezvous | None:
         """The newest version seen; None: there is none, or nothing was seen yet."""
         with self._changed:
-            return self._rendezvous
+            return self._sight.rendezvous
 
     @property
     def trouble(self) -> ApiFailureError | None:
         """Why the watch does not deliver right now, or else the last heartbeat did not arrive; None: both do."""
         with self._changed:
-            return self._trouble or self._unheard
+            return self._sight.trouble or self._life.unheard
 
     @property
     def complaints(self) -> list[str]:
         """What is wrong with this session's own threads, each as a sentence."""
-        return [said for said in (self._watcher.thread.complaint, self._heartbeat.complaint) if said]
+        return [said for said in (self._watcher.thread.complaint, self._life.complaint) if said]
 
     def nodes_waiting(self) -> int:
         """How many nodes wait for a round that this running member should join."""
         with self._changed:
-            return nodes_waiting(self._rendezvous, self._me)
+            return nodes_waiting(self._sight.rendezvous, self._me)
 
     def interruption(self) -> Interruption | None:
         """Why this running member must stop; None: it need not."""
         with self._changed:
-            return interruption(self._rendezvous, self._me)
+            return interruption(self._sight.rendezvous, self._me)
 
     def unobserved_seconds(self) -> float:
         """For how long no operator has looked at the newest spec, as far as this member saw; 0 if one has."""
         with self._changed:
-            return 0.0 if self._first_unobserved is None else time.monotonic() - self._first_unobserved
+            return self._sight.unobserved_seconds()
 
     def took(self, place: Place) -> None:
         """The member goes to this place."""
         with self._changed:
             self._become(self._me.took(place))
-            self._look_at_neighbours()
+            self._look_at_signs()
 
     # Waiting.
 
@@ -189,17 +249,17 @@ class Session:
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._listed or isinstance(self._refusal, ApiRefusedError) or self._is_over(),
+                lambda: self._sight.listed or isinstance(self._sight.refusal, ApiRefusedError) or self._is_over(),
                 deadline - time.monotonic(),
             )
-            if not self._listed:
+            if not self._sight.listed:
                 path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
-                raise self._refusal or ApiUnavailableError(f"GET {path}", 0, "", "no answer until the time-out")
+                raise self._sight.refusal or ApiUnavailableError(f"GET {path}", 0, "", "no answer until the time-out")
 
     def standing(self) -> Standing:
         """Where this member stands now."""
         with self._changed:
-            return standing(self._rendezvous, self._me)
+            return standing(self._sight.rendezvous, self._me)
 
     def wait_while(self, unchanged: Standing, seconds: float) -> None:
         """Wait until the member stands elsewhere than at ``unchanged``, `seconds` at the most.
@@ -208,13 +268,21 @@ class Session:
             ApiRefusedError: the API server lets us list the Rendezvous but not watch it. (A right that goes missing
                 later is waited for.)
         """
-        self.wait_until(lambda: standing(self._rendezvous, self._me) != unchanged or self._is_blind(), seconds)
+
+        def moved() -> bool:
+            return standing(self._sight.rendezvous, self._me) != unchanged or self._is_blind()
+
+        at_first = min(seconds, _UNNOTICED_SECONDS)
+        if self._writer.owes(self.me.name) and not self.wait_until(moved, at_first):
+            self._life.at_once()
+            seconds -= at_first
+        self.wait_until(moved, seconds)
         with self._changed:
-            if self._is_blind() and self._trouble is not None:
-                raise self._trouble
+            if self._is_blind() and self._sight.trouble is not None:
+                raise self._sight.trouble
 
     def _is_blind(self) -> bool:
-        return not self._watched and isinstance(self._trouble, ApiRefusedError)
+        return not self._sight.watched and isinstance(self._sight.trouble, ApiRefusedError)
 
     def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
         """Wait until ``true`` (called with the session locked) holds; return whether it does.
@@ -254,12 +322,12 @@ class Session:
             "spec": spec,
         }
         path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
-        created = self._persist(lambda seconds: post_once(self._connection, path, body, seconds), deadline)
+        created = self._writer.persist(lambda seconds: post_once(self._connection, path, body, seconds), deadline)
         if created is not None and "uid" in created.get("metadata", {}):
-            self.changed(created)
+            self._sight.changed(created)
             return
         # The watch will show the other one; until then there is nothing to do.
-        self.wait_until(lambda: self._rendezvous is not None, min(5.0, deadline - time.monotonic()))
+        self.wait_until(lambda: self._sight.rendezvous is not None, min(5.0, deadline - time.monotonic()))
 
     def join(self, port: int, deadline: float) -> None:
         """Join as a new incarnation: one POST.
@@ -275,74 +343,55 @@ class Session:
         rendezvous = self.rendezvous
         if rendezvous is None:
             return  # deleted this very moment: the caller will see it where we stand
-        path = collection_path(MEMBER_PLURAL, self._namespace)
-        self._take_place(rendezvous, deadline)
-        spec = rendezvous.spec
-        watched = self._watches_neighbours and may_need_watching(spec.max_nodes, spec.heartbeat_seconds)
-        watch_port = self._neighbours.open() if watched else 0
+        self._place.take(deadline)
+        watch_port = self._watch_port(rendezvous)
 
-        def post(seconds: float) -> str:
+        def post(seconds: float) -> Object | None:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
             # must not leave a second Member behind when it is sent again.
-            manifest = member_manifest(
-                name=name,
-                rendezvous=rendezvous.name,
-                rendezvous_uid=rendezvous.uid,
-                address=self._identity.address,
-                port=port,
-                renew_time=joined_at,
-                pod_name=self._identity.pod_name,
-                pod_uid=self._identity.pod_uid,
-                node_name=self._identity.node_name,
-                slot=self._identity.slot,
-                holds_place=self._place is not None,
-                watch_port=watch_port,
-            )
-            post_once(self._connection, path, manifest, seconds)
-            return name
+            manifest = self._manifest(name, rendezvous.uid, port, joined_at, watch_port)
+            return self._writer.post(manifest, seconds)
 
         joined_at = datetime.now(UTC)
-        ending = "".join(random.choices(_NAME_LETTERS, k=_NAME_RANDOM))
-        name = f"{self._identity.name_prefix}-{ending}"
+        name = self._first.tried or self._new_name()
         # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
         self._joining = name
-        self._heartbeat.start()
+        self._life.start()
         try:
-            self._persist(post, deadline)
+            made = self._writer.persist(post, deadline)
         finally:
             self._joining = ""
         with self._changed:
-            by_client = rendezvous.managed_by == CLIENT_MANAGER
-            self._become(replace(self._me.joined(name, rendezvous), made_by_client=by_client))
+            if self._first.tried and made is None:  # our first POST was carried out, and said less
+                self._say_soon(name, rendezvous, watch_port)
+            self._first.tried = ""
+            self._become(self._me.joined(name, rendezvous))
             self._aside = ""
-            if self._place is not None:
-                self._place.member = name
+            self._place.is_of(name)
 
-    def _take_place(self, rendezvous: Rendezvous, deadline: float) -> None:
-        """Make sure that no other process of this pod is in our slot. Outside a pod no place is certain.
+    def _new_name(self) -> str:
+        return f"{self._identity.name_prefix}-{''.join(random.choices(_NAME_LETTERS, k=_NAME_RANDOM))}"
 
-        Raises:
-            PlaceTakenError: one is.
-        """
-        me = self._identity
-        if self._place is not None or not me.pod_uid:
-            return
-        place = take_place(me.pod_uid, self._namespace, rendezvous.name, me.slot, give_up=deadline)
-        with self._changed:
-            self._place = place
-        if self._stopping.is_set():
-            self._leave_place()
-
-    def _leave_place(self) -> None:
-        with self._changed:
-            place, self._place = self._place, None
-        if place is not None:
-            place.release()
+    def _manifest(self, name: str, uid: str, port: int, now: datetime, watch_port: int) -> dict[str, Any]:
+        return member_manifest(
+            name=name,
+            rendezvous=self._name,
+            rendezvous_uid=uid,
+            address=self._identity.address,
+            port=port,
+            renew_time=now,
+            pod_name=self._identity.pod_name,
+            pod_uid=self._identity.pod_uid,
+            node_name=self._identity.node_name,
+            slot=self._identity.slot,
+            holds_place=self._place.held,
+            watch_port=watch_port,
+        )
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""
         wish = {"afterRound": after_round, "port": port}
-        if self._persist(lambda seconds: self._patch_member(wish, seconds), deadline):
+        if self._writer.persist(lambda seconds: self._patch_member(wish, seconds), deadline):
             with self._changed:
                 self._become(self._me.rejoined(after_round))
 
@@ -355,7 +404,7 @@ class Session:
         wish: dict[str, Any] = {"leaving": True} if leaving else {}
         if close_reason is not None:
             wish |= {"closeRequested": True, "closeReason": close_reason[:256]}
-        self._persist(lambda seconds: self._patch_member(wish, seconds), deadline)
+        self._writer.persist(lambda seconds: self._patch_member(wish, seconds), deadline)
 
     def step_aside(self, deadline: float) -> None:
         """Leave with this incarnation; the next join is another one's. Arguments, errors as `say_goodbye`.
@@ -368,126 +417,69 @@ class Session:
             self._aside = "" if member.expelled else member.name
         if self._aside:
             wish = {"leaving": True, "preparing": True}
-            self._persist(lambda seconds: self._patch_member(wish, seconds, name=member.name), deadline)
+            self._writer.persist(lambda seconds: self._patch_member(wish, seconds, name=member.name), deadline)
 
     def _patch_member(self, spec: dict[str, Any], timeout: float, name: str = "") -> bool:
         """PATCH our Member (or the one we have been, `name`); False if it is gone, which is then known."""
         name = name or self.me.name
-        if patch_member(self._connection, self._namespace, name, spec, timeout):
+        if self._writer.patch(name, spec, timeout):
             return True
         with self._changed:
             if self._me.name == name:
                 self._become(replace(self._me, expelled=True))
         return False
 
-    def _persist(self, attempt: Callable[[float], _Answer], deadline: float) -> _Answer:
-        """See `persist`. What is tried a second time does not hold up the watch any more."""
-        return persist(
-            attempt,
-            deadline,
-            TroubleReport(self._what),
-            pause=self._stopping.wait,
-            in_the_way=lambda failure: explain_failure(failure, self._namespace),
-            passes=self._is_between_credentials,
-            again=self._watcher.go_on,
-        )
-
     def _is_between_credentials(self, failure: ApiFailureError) -> bool:
         """Who was let in before is let in again, when the new credentials are there: the old ones may end first."""
-        return failure.status == 401 and self._listed
+        return failure.status == 401 and self._sight.listed
 
     # The heartbeat.
 
-    def _renew(self, timeout: float) -> None:
+    def _living(self) -> str:
         with self._changed:
-            name = self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
-        said = self._neighbours.to_say(name)
-        wish: dict[str, Any] = {} if said is None else {"suspects": list(said)}
-        try:
-            if name and not self._patch_member(wish, timeout=timeout, name=name) and name == self._aside:
-                self._aside = ""
-            if said is not None:
-                self._neighbours.was_said(name, said)
-        except ApiFailureError as failure:
-            self._unheard = failure
-            refused = isinstance(failure, ApiRefusedError)
-            text = f"{explain_failure(failure, self._namespace)}. Without heartbeats this node is taken for lost"
-            self._heartbeat_report.failed(text, at_once=refused)
-            raise
-        self._unheard = None
-        self._heartbeat_report.works()
+            return self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
 
-    def _interval(self) -> float:
-        rendezvous = self.rendezvous
-        if rendezvous is None:
-            return 5.0
-        return float(rendezvous.status.heartbeat_seconds or rendezvous.spec.heartbeat_seconds)
+    def _renew(self, name: str, wish: dict[str, Any], timeout: float) -> None:
+        if not self._patch_member(wish, timeout=timeout, name=name) and name == self._aside:
+            self._aside = ""
 
-    # WatchListener, called by the watcher's thread.
+    # What the watch has shown. With the lock held.
 
-    def relisted(self, objects: list[Object]) -> None:
-        """See `WatchListener`."""
-        with self._changed:
-            self._listed = True
-            self._trouble = self._refusal = None
-            self._see(parse_rendezvous(objects[0]) if objects else None)
+    def _look(self) -> None:
+        self._decide_on_first_join()
+        self._look_at_signs()
 
-    def changed(self, obj: Object) -> None:
-        """See `WatchListener`."""
-        with self._changed:
-            self._see(parse_rendezvous(obj))
+    def _look_into_trouble(self) -> None:
+        if self._first.undecided is not None:
+            self._life.start()
 
-    def removed(self, obj: Object) -> None:
-        """See `WatchListener`."""
-        with self._changed:
-            if self._rendezvous is not None and self._rendezvous.uid == obj["metadata"]["uid"]:
-                _log.warning("Rendezvous %s/%s was deleted", self._namespace, self._name)
-                self._see(None)
-
-    def troubled(self, failure: ApiFailureError) -> None:
-        """See `WatchListener`."""
-        with self._changed:
-            if not self._listed:
-                self._list_report.failed(f"it cannot be read yet: {failure}", at_once=True)
-            elif self._trouble is None:
-                _log.info("The watch of %s is cut: %s", self._what, failure)
-            self._trouble = self._refusal = failure
-            self._changed.notify_all()
-
-    def connected(self) -> None:
-        """See `WatchListener`."""
-        with self._changed:
-            self._watched = True
-            self._trouble = None
-
-    def _see(self, rendezvous: Rendezvous | None) -> None:
-        known = self._rendezvous
-        if (
-            rendezvous is not None
-            and known is not None
-            and rendezvous.uid == known.uid
-            and int(rendezvous.resource_version) < int(known.resource_version)
-        ):
-            return  # our own POST's answer, overtaken by the watch
-        self._rendezvous = rendezvous
-        observed = rendezvous is None or rendezvous.status.observed_generation >= rendezvous.generation
-        if observed:
-            self._first_unobserved = None
-        elif self._first_unobserved is None:
-            self._first_unobserved = time.monotonic()
-        self._look_at_neighbours()
-        self._changed.notify_all()
-
-    def _look_at_neighbours(self) -> None:
-        """Answer what the operator asks of us, and watch whom we are to watch. With the lock held."""
-        if self._rendezvous is None or not self._me.name:
+    def _decide_on_first_join(self) -> None:
+        """Take the Member that was made before the Rendezvous was seen for one of this, or give it up."""
+        undecided, rendezvous = self._first.undecided, self._sight.rendezvous
+        if undecided is None:
             return
-        status = self._rendezvous.status
-        asked = next((one for one in status.questions if one.member == self._me.name), None)
-        if asked is not None and asked != self._answered:
-            self._answered = asked
-            self._heartbeat.at_once()
-        self._neighbours.see(self._rendezvous, self._me.name)
+        self._life.start()
+        if rendezvous is None:
+            return
+        self._me = self._first.decide(undecided, rendezvous, Standpoint(places=self._me.places))
+        if self._me.name:
+            self._place.is_of(undecided.name)
+            watch_port = self._watch_port(rendezvous)
+            self._say_soon(undecided.name, rendezvous, watch_port, at_once=not undecided.counts_in(rendezvous))
+
+    def _watch_port(self, rendezvous: Rendezvous) -> int:
+        return self._life.watch_port(rendezvous.spec.max_nodes, rendezvous.spec.heartbeat_seconds)
+
+    def _say_soon(self, name: str, rendezvous: Rendezvous, watch_port: int, *, at_once: bool = True) -> None:
+        """Write with the next heartbeat what the first POST did not say."""
+        said: dict[str, Any] = {"rendezvousUID": rendezvous.uid}
+        self._writer.say_next(name, {**said, "watchPort": watch_port} if watch_port else said)
+        if at_once:
+            self._life.at_once()
+
+    def _look_at_signs(self) -> None:
+        if self._sight.rendezvous is not None and self._me.name:
+            self._life.look(self._sight.rendezvous, self._me.name)
 
 
 def _places_of(identity: Identity) -> frozenset[str]:

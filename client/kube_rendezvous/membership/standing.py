@@ -8,6 +8,7 @@ lost its Member object; a rendezvous of another UID under the same name is anoth
 from dataclasses import dataclass, replace
 
 from kube_rendezvous.resources import BootstrapStore, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources.names import CLIENT_MANAGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Standpoint:
 
     def joined(self, name: str, rendezvous: Rendezvous) -> "Standpoint":
         """After the POST of a Member."""
-        return Standpoint(name, rendezvous.uid, places=self.places)
+        by_client = rendezvous.managed_by == CLIENT_MANAGER
+        return Standpoint(name, rendezvous.uid, made_by_client=by_client, places=self.places)
 
     def rejoined(self, after_round: int) -> "Standpoint":
         """After the PATCH that says: I hold no round newer than this and wait for one."""

@@ -26,6 +26,7 @@ class Member:
     ``leaving``: its node is still there, and joins anew when it is ready. ``holds_place``: see `member_manifest`.
     ``being_deleted``: it is over with it, although somebody's finalizer keeps the object. ``watch_port``: on which it
     answers its neighbours (0: it does not), ``suspects``: those of them that it does not hear (`neighbours`).
+    ``rendezvous_uid``: "" until it knows it (`belonging`).
     """
 
     namespace: str
@@ -97,7 +98,7 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             resource_version=str(meta["resourceVersion"]),
             created=created,
             rendezvous=text("rendezvous", required=True),
-            rendezvous_uid=text("rendezvousUID", required=True),
+            rendezvous_uid=text("rendezvousUID"),
             address=text("address", required=True),
             port=number("port", 0, 1, 65535),
             pod_name=printable(text("podName")),
@@ -140,6 +141,7 @@ def member_manifest(
 
     Args:
         name: with a random end, so that each incarnation has a name of its own.
+        rendezvous_uid: "" if it is not known yet (`belonging`).
         renew_time: the first heartbeat.
         pod_uid: empty outside a pod; otherwise the Pod becomes the owner, and Kubernetes removes the Member
             with it.
@@ -153,7 +155,7 @@ def member_manifest(
         ]
     spec: dict[str, Any] = {
         "rendezvous": rendezvous,
-        "rendezvousUID": rendezvous_uid,
+        **({"rendezvousUID": rendezvous_uid} if rendezvous_uid else {}),
         "address": address,
         "port": port,
         "afterRound": 0,

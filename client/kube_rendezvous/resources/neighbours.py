@@ -4,6 +4,8 @@ Ranks lie in circles, in each of which a member watches the next two. So two wat
 another is still seen. Ranks follow the topology: a cut between two racks goes through few circles.
 """
 
+from kube_rendezvous.resources.member import Member
+
 CIRCLE_SIZE = 32
 """Ranks; the last circle takes what is left over, too."""
 
@@ -26,3 +28,9 @@ def watched_by(rank: int, world_size: int) -> tuple[int, ...]:
 def may_need_watching(max_nodes: int, heartbeat_seconds: int) -> bool:
     """Whether so many members can make the heartbeat interval longer than the spec wishes."""
     return max_nodes > WRITES_PER_SECOND * heartbeat_seconds
+
+
+def may_still_say(member: Member) -> bool:
+    """Whether it may yet say where its neighbours can ask: the write with which it says what it belongs to says this,
+    too."""
+    return not member.watch_port and not member.rendezvous_uid

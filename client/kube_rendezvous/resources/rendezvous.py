@@ -9,6 +9,9 @@ from kube_rendezvous.resources.comings import Coming
 from kube_rendezvous.resources.failure_policy import FailurePolicy, QuarantinedPlace, RecentLoss
 from kube_rendezvous.resources.ranking_spec import Ranking
 
+USUAL_HEARTBEAT_SECONDS = 5
+"""Between two heartbeats, where the spec says nothing."""
+
 
 class State(StrEnum):
     """One word for people; programs use the fields and conditions."""
@@ -42,7 +45,7 @@ class RendezvousSpec:
     max_nodes: int
     node_unit: int = 1
     last_call_seconds: int = 30
-    heartbeat_seconds: int = 5
+    heartbeat_seconds: int = USUAL_HEARTBEAT_SECONDS
     late_joiners: LateJoiners = LateJoiners.RESTART
     reopen: Reopen = Reopen.WHEN_EMPTY
     closed: bool = False
@@ -197,3 +200,4 @@ class Rendezvous:
     trusted_places: frozenset[str] = frozenset()
     being_deleted: bool = False
     finalizers: tuple[str, ...] = ()
+    created: datetime | None = None

@@ -17,6 +17,7 @@ from kube_rendezvous.resources.failure_policy import (
 from kube_rendezvous.resources.names import MANAGED_BY_LABEL, TRUST_ANNOTATION
 from kube_rendezvous.resources.ranking_spec import parse_ranking, ranking_to_json
 from kube_rendezvous.resources.rendezvous import (
+    USUAL_HEARTBEAT_SECONDS,
     BootstrapStore,
     Closed,
     Condition,
@@ -56,6 +57,7 @@ def parse_rendezvous(obj: Mapping[str, Any]) -> Rendezvous:
         managed_by=(meta.get("labels") or {}).get(MANAGED_BY_LABEL, ""),
         being_deleted="deletionTimestamp" in meta,
         finalizers=tuple(meta.get("finalizers") or ()),
+        created=parse_time(meta["creationTimestamp"]) if "creationTimestamp" in meta else None,
     )
 
 
@@ -70,7 +72,7 @@ def _parse_spec(spec: Mapping[str, Any]) -> RendezvousSpec:
         max_nodes=int(spec.get("maxNodes") or spec["minNodes"]),
         node_unit=int(spec.get("nodeUnit", 1)),
         last_call_seconds=int(spec.get("lastCallSeconds", 30)),
-        heartbeat_seconds=int(spec.get("heartbeatSeconds", 5)),
+        heartbeat_seconds=int(spec.get("heartbeatSeconds", USUAL_HEARTBEAT_SECONDS)),
         late_joiners=LateJoiners(spec.get("lateJoiners", LateJoiners.RESTART)),
         reopen=Reopen(spec.get("reopen", Reopen.WHEN_EMPTY)),
         closed=bool(spec.get("closed", False)),

@@ -64,7 +64,7 @@ def leftover_of_another(seen: Observation) -> Iterable[Finding]:
             "Nodes that come wait until it is gone.",
             f"Let whoever set it let go; or do so by hand: `{seen.kubectl} edit rdzv {seen.name}`",
         )
-    strangers = [m.name for m in seen.members if m.rendezvous_uid != rendezvous.uid]
+    strangers = [m.name for m in seen.members if m.rendezvous_uid not in ("", rendezvous.uid)]
     if strangers:
         yield Finding(
             OTHER_UID,

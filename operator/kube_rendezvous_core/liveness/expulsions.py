@@ -12,10 +12,14 @@ TOO_MANY = "TooManyMembers"
 _FOR_EVER = frozenset({LEFT, OTHER_RENDEZVOUS, NAME_TAKEN, NOT_ADMITTED, RENDEZVOUS_GONE, TOO_MANY})
 """What no later word of the Member takes back. Anybody else may have moved since, and is looked at again."""
 
+_OF_ANOTHER = frozenset({OTHER_RENDEZVOUS, RENDEZVOUS_GONE})
+"""Unless it has not said where it belongs: then it may do so this moment."""
+
 
 def preconditions(expulsion: Expulsion) -> Mapping[str, str]:
     """Of the deletion: it is this Member, and, unless that cannot matter, the version that was judged."""
     member = expulsion.member
-    if expulsion.reason in _FOR_EVER:
+    undecided = not member.rendezvous_uid and expulsion.reason in _OF_ANOTHER
+    if expulsion.reason in _FOR_EVER and not undecided:
         return {"uid": member.uid}
     return {"uid": member.uid, "resourceVersion": member.resource_version}

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kube_rendezvous.resources import Member, RefusedMember, Rendezvous
+from kube_rendezvous.resources.belonging import belongs_to
 from kube_rendezvous_core.liveness.admission import POD_SEEN_WITHIN_SECONDS, admit
 from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit, suspicion_limit
 from kube_rendezvous_core.liveness.places import Places, settle_places
 from kube_rendezvous_core.liveness.pod_liveness import ending_groups, judge_pod
 from kube_rendezvous_core.liveness.refusal import refusals
 from kube_rendezvous_core.liveness.suspicion import answer_limit
+from kube_rendezvous_core.liveness.undecided import UNDECIDED_SECONDS, may_yet_belong
 from kube_rendezvous_core.observed.observation import ObservedMember
 from kube_rendezvous_core.observed.surroundings import NOTHING_KNOWN, Surroundings
 
@@ -58,7 +60,7 @@ class Liveness:
         losses: members of this Rendezvous that are lost, ranked or not.
         departing: members of this Rendezvous that still live but have to go, or have stepped aside: no new round takes
             them, and nobody waits for their pods.
-        strangers: Members that name this Rendezvous but belong to another object of that name.
+        strangers: Members that name this Rendezvous but belong to another object of that name, or never said to which.
         namesakes: Members under the name of one that has a rank, but of another UID: that one is gone, and nobody may
             take its place by its name.
         not_admitted: those that may not join, each with why (`admission`).
@@ -101,7 +103,7 @@ def judge(
         unanswered: seconds for which those who were asked have not answered, by name.
     """
     limit = answer_limit(rendezvous.spec.heartbeat_seconds)
-    of_this = [m for m in members if m.member.rendezvous_uid == rendezvous.uid]
+    of_this = [m for m in members if belongs_to(m.member, rendezvous)]
     holders = dict(zip(rendezvous.status.ranks, rendezvous.status.incarnations, strict=False))
     own = [m for m in of_this if holders.get(m.member.name, m.member.incarnation) == m.member.incarnation]
     namesakes = tuple(m.member for m in of_this if m not in own and not m.deleted) if len(own) < len(of_this) else ()
@@ -155,7 +157,11 @@ def judge(
         for name in rendezvous.status.ranks
         if name not in known
     )
-    strangers = tuple(m.member for m in members if m.member.rendezvous_uid != rendezvous.uid and not m.deleted)
+    others = [m for m in members if not m.deleted and not belongs_to(m.member, rendezvous)]
+    strangers = tuple(m.member for m in others if not may_yet_belong(m))
+    for undecided in filter(may_yet_belong, others):
+        left = UNDECIDED_SECONDS - undecided.known_for
+        next_silence = left if next_silence is None else min(next_silence, left)
     if admitted.unknown:
         next_silence = POD_SEEN_WITHIN_SECONDS if next_silence is None else min(next_silence, POD_SEEN_WITHIN_SECONDS)
     return Liveness(

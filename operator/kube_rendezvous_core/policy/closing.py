@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kube_rendezvous.resources import Closed, Member, Rendezvous, Reopen
+from kube_rendezvous.resources.belonging import belongs_to
 from kube_rendezvous_core.liveness.liveness import Liveness
 from kube_rendezvous_core.observed.observation import Announcement, ObservedMember, Severity
 
@@ -60,7 +61,7 @@ def _closed_by(requester: Member, now: datetime) -> Closing:
 def _may_close(member: Member, liveness: Liveness, rendezvous: Rendezvous) -> bool:
     """A member of the standing round; any that was admitted, while there is no round that somebody lives in."""
     status = rendezvous.status
-    if member.rendezvous_uid != rendezvous.uid:
+    if not belongs_to(member, rendezvous):
         return False
     holders = dict(zip(status.ranks, status.incarnations, strict=False))
     if member.name in status.ranks:

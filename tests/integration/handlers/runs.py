@@ -18,6 +18,7 @@ from kube_rendezvous.resources import (
     parse_member,
     parse_rendezvous,
 )
+from kube_rendezvous.resources.belonging import is_certainly_younger
 from kube_rendezvous.resources.names import collection_path, object_path
 
 QUIET: dict[str, Any] = {"lastCallSeconds": 0, "heartbeatSeconds": 5}
@@ -46,6 +47,12 @@ class Run:
         }
         self._connection.request("POST", collection_path(RENDEZVOUS_PLURAL, self.namespace), body=body)
         return self
+
+    def until_settled(self) -> None:
+        """Wait until what is created now is certainly younger than it."""
+        rendezvous = self.get()
+        assert rendezvous is not None
+        eventually(lambda: is_certainly_younger(datetime.now(UTC), rendezvous), f"{self.name} is some seconds old")
 
     def change(self, **spec: Any) -> None:
         """Change fields of its spec."""
@@ -96,6 +103,15 @@ class Run:
         query = {"fieldSelector": f"spec.rendezvous={self.name}"}
         path = collection_path(MEMBER_PLURAL, self.namespace)
         return [parse_member(item) for item in self._connection.request("GET", path, query=query)["items"]]
+
+    def until_joined(self, count: int) -> None:
+        """Wait until so many members have seen it: they say that they belong to it, if it was new when they came."""
+
+        def have_joined() -> bool:
+            rendezvous = self.get()
+            return rendezvous is not None and [m.rendezvous_uid for m in self.members()] == [rendezvous.uid] * count
+
+        eventually(have_joined, f"{count} members have joined {self.name}")
 
     def member_in(self, slot: str | None) -> Member | None:
         """The member in this slot; None if there is none."""

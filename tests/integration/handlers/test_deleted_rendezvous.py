@@ -23,8 +23,8 @@ def test_those_who_wait_at_a_rendezvous_that_a_client_made_make_it_again_and_mee
 ) -> None:
     nodes = [node(3, 3), node(3, 3)]
     joins = [one.join() for one in nodes]
-    run.until_members(2)
-    first = uid_of(run)
+    first = eventually(lambda: uid_of(run), "a client makes it")
+    run.until_joined(2)
     run.delete()
     eventually(lambda: uid_of(run) not in ("", first), "a client makes it again")
     nodes.append(node(3, 3))
@@ -39,7 +39,7 @@ def test_those_who_wait_at_a_rendezvous_that_a_person_made_wait_for_a_person_and
     run.create(minNodes=2)
     one = node()
     waiting = one.join()
-    run.until_members(1)
+    run.until_joined(1)
     with caplog.at_level(logging.INFO, "kube_rendezvous"):
         run.delete()
         eventually(lambda: "there is no such object" in caplog.text, "it says that it waits for the object")
@@ -57,7 +57,7 @@ def test_who_waits_in_vain_for_a_person_is_told_how_to_make_the_rendezvous_again
 ) -> None:
     run.create(minNodes=2)
     waiting = node(join_timeout=3).join()
-    run.until_members(1)
+    run.until_joined(1)
     run.delete()
     with pytest.raises(RendezvousTimeoutError, match=f"kubectl -n {run.namespace} apply -f"):
         waiting.result(60)

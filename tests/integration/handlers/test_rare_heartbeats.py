@@ -61,7 +61,7 @@ def frozen_one(cluster: Cluster, namespace: str) -> Iterator["subprocess.Popen[s
 def watch_of(node: Node) -> Any:
     session = node.handler._session
     assert session is not None
-    return session._neighbours
+    return session._life._neighbours
 
 
 def hears_its_neighbours(node: Node) -> bool:
@@ -102,7 +102,7 @@ def test_a_frozen_process_is_told_to_the_others_long_before_it_misses_its_heartb
 def test_members_that_do_not_hear_each_other_lose_nothing_while_each_reaches_the_api_server(
     large: Run, node: MakeNode
 ) -> None:
-    nodes = [node(2, 1000, watch_neighbours="true") for _ in range(MEMBERS)]
+    nodes = [node(2, MEMBERS, watch_neighbours="true") for _ in range(MEMBERS)]  # who expects few names a port later
     await_round(nodes, [one.join() for one in nodes])
     round_with_rare_heartbeats(large, nodes)
     number = large.status.round

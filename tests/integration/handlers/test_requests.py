@@ -13,6 +13,15 @@ pytestmark = pytest.mark.usefixtures("operator")
 NO_HEARTBEAT = {"heartbeatSeconds": 300}
 
 
+def test_a_node_joins_a_rendezvous_that_is_there_with_two_requests(run: Run, node: Callable[..., Node]) -> None:
+    run.create(minNodes=3, maxNodes=3, **NO_HEARTBEAT)
+    run.until_settled()
+    nodes = [node(3, 3) for _ in range(3)]
+    meet(*nodes)
+    for one in nodes:
+        assert [(asked.method, asked.status) for asked in one.requests] == [("POST", 201), ("GET", 200)], one.requests
+
+
 def test_a_node_makes_at_most_five_requests_until_its_first_round(run: Run, node: Callable[..., Node]) -> None:
     run.create(minNodes=3, maxNodes=3, **NO_HEARTBEAT)
     nodes = [node(3, 3) for _ in range(3)]

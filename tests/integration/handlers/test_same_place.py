@@ -32,7 +32,7 @@ def in_pod(monkeypatch: pytest.MonkeyPatch, kubectl: Callable[..., Any], namespa
 @pytest.fixture
 def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a sandbox that has no such sockets, and as nodes with an older client."""
-    monkeypatch.setattr("kube_rendezvous.membership.session.take_place", lambda *_, **__: None)
+    monkeypatch.setattr("kube_rendezvous.membership.own_place.take_place", lambda *_, **__: None)
 
 
 def standing(run: Run, node: MakeNode) -> tuple[Node, Node]:

@@ -261,9 +261,12 @@ def _check(known: Object, wished: Mapping[str, Any]) -> None:
             raise RefusalError(409, "Conflict", f"the object has been modified: {key} is not {value}")
 
 
-def bookmark(plural: str, version: int) -> bytes:
+def bookmark(plural: str, version: int, *, ends_initial_events: bool = False) -> bytes:
     """The line of a bookmark."""
-    obj = {"kind": KINDS[plural], "metadata": {"resourceVersion": str(version)}}
+    meta: Object = {"resourceVersion": str(version)}
+    if ends_initial_events:
+        meta["annotations"] = {"k8s.io/initial-events-end": "true"}
+    obj = {"kind": KINDS[plural], "metadata": meta}
     return json.dumps({"type": "BOOKMARK", "object": obj}).encode() + b"\n"
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from kube_rendezvous.cluster import ApiFailureError
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.membership import session
+from kube_rendezvous.membership import member_writer, session
 from kube_rendezvous.membership.session import Session
+from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
 from kube_rendezvous_operator.shell.leading import lease_protocol
 from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
@@ -22,7 +23,7 @@ from simulation.whole.simulated_modules import Replacement
 
 _read = LeaseProtocol.read
 _status_body, _wake = reconciler._status_body, WakeQueue.wake
-_renew, _rejoin, _patch = Session._renew, Session.rejoin, session.patch_member
+_renew, _rejoin, _patch = SignsOfLife._renew, Session.rejoin, member_writer.patch_member
 
 
 def _unfenced(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def _lost_while_handled(self: WakeQueue[Key], key: Key, after: float = 0.0) -> N
         _wake(self, key, after)
 
 
-def _gives_up_heartbeat(self: Session, timeout: float) -> None:
+def _gives_up_heartbeat(self: SignsOfLife, timeout: float) -> None:
     try:
         _renew(self, timeout)
     except ApiFailureError:
@@ -83,8 +84,8 @@ BROKEN: dict[str, list[Replacement]] = {
     "WAKE_UP_LOST": [(WakeQueue, "wake", _lost_while_handled)],
     "CONFIRMED_FROM_CACHE": [(Reconciler, "_read_members", lambda *_: None)],
     "CLIENT_NEVER_REJOINS": [(Session, "rejoin", lambda *_: None)],
-    "EXPELLED_UNNOTICED": [(session, "patch_member", _as_if_there)],
-    "HEARTBEAT_GIVES_UP": [(Session, "_renew", _gives_up_heartbeat)],
+    "EXPELLED_UNNOTICED": [(member_writer, "patch_member", _as_if_there)],
+    "HEARTBEAT_GIVES_UP": [(SignsOfLife, "_renew", _gives_up_heartbeat)],
     "WATCH_GIVES_UP": [(Watcher, "_recover", _gives_up_watch)],
     "INTERRUPTION_UNHEARD": [(session, "nodes_waiting", lambda *_: 0)],
     "LEASE_UNASKED": [(LeaderElection, "permit", lambda _: None)],

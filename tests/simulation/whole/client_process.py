@@ -13,7 +13,7 @@ from kube_rendezvous.api import (
     Store,
 )
 from kube_rendezvous.cluster import Connection
-from kube_rendezvous.membership import session
+from kube_rendezvous.membership import own_place
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.standing import Place, Standpoint
 from kube_rendezvous.resources import Rendezvous, RendezvousSpec
@@ -250,5 +250,5 @@ def without_sockets() -> list[Replacement]:
         (shipped, "identify", _identify),
         (shipped, "listen_for_the_store", lambda: _Socket(1 + current_owner(Client).place)),
         (shipped, "port_of", lambda socket: socket.port),
-        (session, "take_place", lambda *_, **__: _Lock()),
+        (own_place, "take_place", lambda *_, **__: _Lock()),
     ]

@@ -183,7 +183,7 @@ class Scenario:
         willing = [c for c in self.living() if c.phase is not Phase.STOPPING and not self._must_go(c)]
         rendezvous = self.world.rendezvous
         if rendezvous is None:
-            return any(c.phase is Phase.WAITING and (c.me.made_by_client or not c.me.name) for c in willing)
+            return any(c.phase is Phase.WAITING and (c.me.made_by_client or not c.me.rendezvous_uid) for c in willing)
         if rendezvous.status.closed is not None or rendezvous.spec.closed:
             return False
         mine = [c for c in willing if c.phase is not Phase.RUNNING or c.me.rendezvous_uid == rendezvous.uid]

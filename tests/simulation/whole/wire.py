@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from kube_rendezvous.cluster import ApiUnavailableError
-from simulation.whole.api_server import Event, RefusalError, bookmark, events_of, expired, parse_path, selected
+from simulation.whole.api_server import Event, Object, RefusalError, bookmark, events_of, expired, parse_path, selected
 from simulation.whole.simulated_runtime import Process, Waiter, park, pause, wake
 from simulation.whole.world import World
 
@@ -142,7 +142,9 @@ class Wire:
         if self._closed_until.get(plural, 0.0) > world.seconds:
             raise ApiUnavailableError(what, 0, "", "this watch is cut")
         stream = WatchStream(world, self, plural, query)
-        if plural in self._forgotten:
+        if "sendInitialEvents" in query:
+            stream.bring(list(world.server.objects[plural].values()), world.server.version)
+        elif plural in self._forgotten:
             self._forgotten.discard(plural)
             stream.begin(None)
         else:
@@ -182,6 +184,12 @@ class WatchStream:
             return
         for event in events_of(self._watched, events):
             self.push(event)
+
+    def bring(self, objects: list[Object], version: int) -> None:
+        """Send what there is, and that this is all."""
+        for obj in objects:
+            self.push(Event(int(obj["metadata"]["resourceVersion"]), self._world.seconds, "ADDED", obj))
+        self._lines.append((self._last, version, bookmark(self.plural, version, ends_initial_events=True), ""))
 
     def push(self, event: Event) -> None:
         """Something has changed."""

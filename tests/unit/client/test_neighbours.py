@@ -1,5 +1,7 @@
 """What a member says of the neighbours that it watches."""
 
+import pytest
+
 from kube_rendezvous.membership.neighbours import (
     LOOKED_UP_AGAIN_SECONDS,
     PING_EVERY_SECONDS,
@@ -8,8 +10,9 @@ from kube_rendezvous.membership.neighbours import (
     answer_to,
     digest_of,
 )
-from kube_rendezvous.resources.neighbours import WRITES_PER_SECOND
+from kube_rendezvous.resources.neighbours import WRITES_PER_SECOND, may_still_say
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
+from unit.core.builders import member
 
 UID = "uid"
 
@@ -111,3 +114,13 @@ def test_a_neighbour_that_cannot_be_watched_is_asked_for_once_and_one_not_found_
 
 def test_client_and_operator_agree_on_the_number_of_heartbeats() -> None:
     assert WRITES_PER_SECOND == MAX_HEARTBEATS_PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("belongs_to", "port", "asked_again"),
+    [("", 0, True), ("", 9, False), (UID, 0, False), (UID, 9, False)],
+)
+def test_who_has_not_said_yet_what_it_belongs_to_may_say_a_port_with_that(
+    belongs_to: str, port: int, asked_again: bool
+) -> None:
+    assert may_still_say(member("a", rendezvous_uid=belongs_to, watch_port=port)) is asked_again

@@ -9,6 +9,7 @@ from kube_rendezvous.cluster.paging import FIRST_PAGE
 from kube_rendezvous.cluster.watch_protocol import (
     WATCH_SECONDS,
     Changed,
+    Listed,
     ListRequest,
     Removed,
     WatchProtocol,
@@ -133,3 +134,49 @@ def test_what_is_not_wanted_of_an_object_is_dropped_as_soon_as_it_is_read() -> N
     protocol = WatchProtocol(slim=lambda obj: {"metadata": {"name": obj["metadata"]["name"]}})
     assert protocol.listed(page("10", "", "a")) == [{"metadata": {"name": "a"}}]
     assert protocol.line(line("MODIFIED", thing("b", "11"))) == Changed({"metadata": {"name": "b"}})
+
+
+END = {"metadata": {"resourceVersion": "10", "annotations": {"k8s.io/initial-events-end": "true"}}}
+
+
+@pytest.fixture
+def streaming() -> WatchProtocol:
+    """A protocol that has begun with a watch."""
+    protocol = WatchProtocol(SELECTOR, streams_first=True)
+    request = protocol.next_request()
+    assert isinstance(request, WatchRequest)
+    assert request.query.items() >= {**SELECTOR, "sendInitialEvents": "true", "allowWatchBookmarks": "true"}.items()
+    assert "resourceVersion" not in request.query, "no cache that lags behind answers it"
+    return protocol
+
+
+def test_a_watch_may_bring_what_there_is_and_goes_on_from_there(streaming: WatchProtocol) -> None:
+    assert not streaming.must_list
+    assert streaming.line(line("ADDED", thing("run", "7"))) == Changed(thing("run", "7"))
+    assert streaming.line(line("BOOKMARK", END)) == Listed([thing("run", "7")])
+    assert streaming.line(line("MODIFIED", thing("run", "11"))) == Changed(thing("run", "11"))
+    assert version_of(streaming.next_request()) == "11"
+
+
+def test_a_watch_tells_that_there_is_nothing(streaming: WatchProtocol) -> None:
+    assert streaming.line(line("BOOKMARK", END)) == Listed([])
+
+
+def test_what_changes_while_a_watch_brings_it_is_brought_as_it_is(streaming: WatchProtocol) -> None:
+    for kind, obj in (("ADDED", thing("a", "7")), ("ADDED", thing("b", "8")), ("MODIFIED", thing("a", "9"))):
+        streaming.line(line(kind, obj))
+    assert streaming.line(line("DELETED", thing("b", "10"))) == Removed(thing("b", "10"))
+    assert streaming.line(line("BOOKMARK", END)) == Listed([thing("a", "9")])
+
+
+def test_a_watch_that_breaks_before_it_has_brought_everything_is_followed_by_a_list(streaming: WatchProtocol) -> None:
+    streaming.line(line("ADDED", thing("a", "7")))
+    assert streaming.next_request() == ListRequest(SELECTOR)
+    assert streaming.must_list
+    assert streaming.listed({"metadata": {"resourceVersion": "12"}, "items": []}) == [], "nothing of before is kept"
+
+
+def test_a_watch_that_brings_what_there_is_is_tried_once(streaming: WatchProtocol) -> None:
+    streaming.expired()
+    assert streaming.next_request() == ListRequest(SELECTOR)
+    assert streaming.next_request() == ListRequest(SELECTOR)

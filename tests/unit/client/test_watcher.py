@@ -74,12 +74,15 @@ def watch() -> Iterator[Watch]:
     """``watch(lists, streams)``: a watcher at work on that script."""
     started: list[Watcher] = []
 
-    def start(lists: list[Any], streams: list[Any], listener: Listener | None = None, short: float = 0.0) -> Any:
-        connection: Any = ScriptedConnection({("GET", PATH): lists}, streams)
+    def start(
+        lists: list[Any], streams: list[Any], listener: Listener | None = None, short: float = 0.0, **how: Any
+    ) -> Any:
+        connection: Any = how.pop("connection", None) or ScriptedConnection()
+        connection.answers, connection.streams = {("GET", PATH): lists}, streams
         listener = listener or Listener()
         watcher = Watcher(connection, PATH, {}, listener, name="test-watch", retry_limit=0.01, short=short)
         started.append(watcher)
-        watcher.start()
+        watcher.start(**how)
         return listener, connection, watcher
 
     yield start
@@ -314,3 +317,43 @@ def test_what_we_may_not_see_is_asked_for_ever_more_rarely_and_nobody_takes_the_
     assert max(stop.waits[9:]) <= 0.01, "a server that was away is no refusal"
     announced = turns[1::2]
     assert all(within > pause for within, pause in zip(announced, stop.waits, strict=True))
+
+
+BROUGHT = json.dumps(
+    {
+        "type": "BOOKMARK",
+        "object": {"metadata": {"resourceVersion": "10", "annotations": {"k8s.io/initial-events-end": "true"}}},
+    }
+).encode()
+UNKNOWN = ApiRefusedError("GET", 422, "Invalid", "sendInitialEvents: Forbidden")
+NOT_ALLOWED = ApiRefusedError("GET", 403, "Forbidden", "cannot watch")
+
+
+def test_one_watch_may_bring_everything(watch: Watch) -> None:
+    stream = stays_open(line("ADDED", "a", "7"), BROUGHT, line("MODIFIED", "a", "11"))
+    listener, connection, _ = watch([], [stream], streams_first=True)
+    listener.until("connected", "changed a", "listed a", "changed a")
+    assert connection.asked == []
+
+
+@pytest.mark.parametrize("refusal", [UNKNOWN, NOT_ALLOWED])
+def test_where_it_is_refused_the_list_comes_at_once(watch: Watch, refusal: ApiRefusedError) -> None:
+    listener, *_ = watch([listing("10", "a")], [refusal, stays_open()], streams_first=True)
+    listener.until("listed a", "connected")
+
+
+def test_an_api_server_that_does_not_know_such_a_watch_is_asked_once(watch: Watch) -> None:
+    listener, connection, watcher = watch([listing("10", "a")], [UNKNOWN, stays_open()], streams_first=True)
+    listener.until("listed a", "connected")
+    watcher.stop()
+    listener, connection, _ = watch([listing("10", "a")], [stays_open()], connection=connection, streams_first=True)
+    listener.until("listed a", "connected")
+    assert ["sendInitialEvents" in query for query in connection.watched] == [True, False, False]
+
+
+def test_one_that_may_not_be_watched_is_not_taken_for_such_a_server(watch: Watch) -> None:
+    listener, connection, watcher = watch([listing("10", "a")], [NOT_ALLOWED, stays_open()], streams_first=True)
+    listener.until("listed a", "connected")
+    watcher.stop()
+    listener, *_ = watch([], [stays_open(BROUGHT)], connection=connection, streams_first=True)
+    listener.until("connected", "listed ")

@@ -78,6 +78,8 @@ def test_an_arrived_member_for_which_there_is_no_place_keeps_its_object_as_a_spa
         pytest.param(seen("b", silence=15), "HeartbeatLost", True, id="silence is not proof"),
         pytest.param(seen("b", leaving=True), "MemberLeft", False, id="a farewell is"),
         pytest.param(seen("b", rendezvous_uid=OTHER_UID), "OtherRendezvous", False, id="nothing rests on a stranger"),
+        pytest.param(seen("b", rendezvous_uid=""), "OtherRendezvous", False, id="nor on one that never said"),
+        pytest.param(seen("b", rendezvous_uid="", leaving=True), "MemberLeft", False, id="it found nothing to join"),
     ],
 )
 def test_a_lost_member_without_a_rank_and_a_stranger_lose_their_objects_when_there_is_time(

@@ -1,13 +1,14 @@
 """Who is lost."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from kube_rendezvous_core import ObservedMember
 from kube_rendezvous_core.liveness.liveness import judge
-from unit.core.builders import OTHER_UID, at, crowd, rendezvous, seen, stands
+from unit.core.builders import NOW, OTHER_UID, at, crowd, rendezvous, seen, stands
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,41 @@ def test_within_one_second_the_later_heartbeat_tells_which_incarnation_is_newer(
 def test_a_member_of_another_rendezvous_of_that_name_is_a_stranger() -> None:
     liveness = judge(rendezvous(), [seen("a"), seen("b", rendezvous_uid=OTHER_UID)], 5)
     assert (set(liveness.alive), liveness.losses, [m.name for m in liveness.strangers]) == ({"a"}, (), ["b"])
+
+
+CREATED = replace(rendezvous(), created=NOW)
+
+
+@pytest.mark.parametrize(
+    ("created", "known_for", "counts", "is_stranger"),
+    [
+        pytest.param(at(2), 0, True, False, id="certainly younger than the Rendezvous"),
+        pytest.param(at(2), 99, True, False, id="however long it says nothing"),
+        pytest.param(at(1), 0, False, False, id="perhaps a leftover, which may yet say"),
+        pytest.param(at(1), 14.9, False, False, id="which it does with its first heartbeats"),
+        pytest.param(at(1), 15, False, True, id="it has not said so in time"),
+        pytest.param(at(-60), 15, False, True, id="a leftover of an earlier Rendezvous of the name"),
+    ],
+)
+def test_a_member_that_does_not_say_where_it_belongs(
+    created: datetime, known_for: float, counts: bool, is_stranger: bool
+) -> None:
+    undecided = replace(seen("b", rendezvous_uid="", created=created), known_for=known_for)
+    liveness = judge(CREATED, [undecided], 5)
+    assert (set(liveness.alive), [m.name for m in liveness.strangers]) == (
+        {"b"} if counts else set(),
+        ["b"] if is_stranger else [],
+    )
+    assert liveness.losses == ()
+
+
+def test_one_that_may_yet_say_where_it_belongs_is_looked_at_again_when_its_time_is_over() -> None:
+    undecided = replace(seen("b", rendezvous_uid="", created=at(-60)), known_for=4)
+    assert judge(CREATED, [undecided], 5).next_silence == pytest.approx(11)
+
+
+def test_as_soon_as_it_says_where_it_belongs_its_age_does_not_matter() -> None:
+    assert set(judge(CREATED, [seen("b", created=at(-60))], 5).alive) == {"b"}
 
 
 def test_the_next_silence_is_that_of_the_living_member_that_was_heard_longest_ago() -> None:

@@ -16,7 +16,7 @@ from rendezvous_docs.values_reference import explained
 
 SOURCES = [TOP / "client", TOP / "operator"]
 KEY = re.compile(r'"((?:[a-z0-9-]+\.)*(?:io|com|dev|sh|org)/[A-Za-z-]+|aws-node-termination-handler/[a-z-]+)"')
-NO_OBJECT_KEYS = {"rendezvous.dev/v"}
+NO_OBJECT_KEYS = {"rendezvous.dev/v", "k8s.io/initial-events-end"}
 REASON = re.compile(r'^[A-Z][A-Z_]* = "([A-Z][A-Za-z]+)"$', re.MULTILINE)
 
 

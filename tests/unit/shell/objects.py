@@ -10,8 +10,9 @@ CREATED = "2026-03-01T12:00:00Z"
 
 
 def raw_member(name: str, version: int = 1, *, renewed: int = 0, uid: str = "", **spec: Any) -> dict[str, Any]:
-    """A Member of the Rendezvous ``ns/run``; ``renewed`` is the second of its last heartbeat."""
-    return {
+    """A Member of the Rendezvous ``ns/run``; ``renewed`` is the second of its last heartbeat; what is ``...`` is
+    left out."""
+    obj: dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": "RendezvousMember",
         "metadata": {
@@ -30,6 +31,8 @@ def raw_member(name: str, version: int = 1, *, renewed: int = 0, uid: str = "", 
             **spec,
         },
     }
+    obj["spec"] = {field: value for field, value in obj["spec"].items() if value is not ...}
+    return obj
 
 
 def raw_rendezvous(

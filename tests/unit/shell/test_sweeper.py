@@ -7,6 +7,7 @@ import pytest
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member
 from kube_rendezvous_core import Expulsion
+from kube_rendezvous_core.liveness.undecided import UNDECIDED_SECONDS
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
 from unit.shell.scripted_shell import GONE, Shell
 
@@ -77,6 +78,41 @@ def test_members_of_one_that_has_come_meanwhile_stay(shell: Shell) -> None:
     shell.answer("GET", "/rendezvous/run", GONE, raw_rendezvous(1, uid=UID))
     shell.run()
     assert shell.asked == ["GET run", "GET run", "DELETE b"]
+
+
+def test_one_that_comes_before_its_rendezvous_is_left_alone_until_it_has_had_time_to_say_where_it_belongs(
+    shell: Shell,
+) -> None:
+    shell.know(None, raw_member("a", rendezvousUID=...))
+    after = shell.reconciler.reconcile(KEY)
+    assert after == pytest.approx(UNDECIDED_SECONDS, abs=5)
+    assert not shell.sweeper.turn()
+
+
+def test_one_that_found_nothing_to_join_goes_without_a_word(shell: Shell) -> None:
+    shell.know(None, raw_member("a", rendezvousUID=..., leaving=True))
+    shell.run()
+    assert shell.asked == ["GET run", "DELETE a"]
+    assert shell.announced == []
+
+
+@pytest.mark.parametrize("reason", ["OtherRendezvous", "RendezvousGone"])
+def test_one_that_never_said_where_it_belongs_is_deleted_only_if_it_does_not_say_so_now(
+    standing: Shell, reason: str
+) -> None:
+    standing.answer("GET", "/rendezvous/run", GONE)
+    silent = parse_member(raw_member("x", 7, rendezvousUID=...))
+    standing.sweeper.sweep(KEY, [Expulsion(silent, reason, doubtful=False)])
+    assert standing.sweeper.turn()
+    assert standing.connection.asked[-1].body["preconditions"] == {"uid": "uid-of-x", "resourceVersion": "7"}
+
+
+def test_one_whose_rendezvous_has_come_meanwhile_stays_although_it_has_not_said_so(standing: Shell) -> None:
+    early = parse_member(raw_member("x", 7, rendezvousUID=...))
+    standing.connection.asked.clear()
+    standing.sweeper.sweep(KEY, [Expulsion(early, "RendezvousGone", doubtful=False)])
+    assert standing.sweeper.turn()
+    assert standing.asked == ["GET run"]
 
 
 def test_namespaces_take_turns(shell: Shell) -> None:

@@ -36,6 +36,8 @@ from kube_rendezvous_core import (
     only_progress,
 )
 from kube_rendezvous_core.liveness.expulsions import RENDEZVOUS_GONE
+from kube_rendezvous_core.liveness.liveness import LEFT
+from kube_rendezvous_core.liveness.undecided import UNDECIDED_SECONDS, may_yet_belong, went_undecided
 from kube_rendezvous_core.policy.progress import PROGRESS_EVERY_SECONDS
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
@@ -124,8 +126,7 @@ class Reconciler:
         if known is None:
             known = self._look_for(key)
             if known is None:
-                self._clean_up_after(key)
-                return None
+                return self._clean_up_after(key)
         verdict = self._decide(key, known.rendezvous)
         if verdict.decision.suspects:
             self._prove(key, verdict.decision)
@@ -282,16 +283,28 @@ class Reconciler:
                 raise
         return self._rendezvous.get(key)
 
-    def _clean_up_after(self, key: Key) -> None:
-        """Members of a Rendezvous that is gone belong to nobody."""
+    def _clean_up_after(self, key: Key) -> float | None:
+        """Members of a Rendezvous that is gone belong to nobody; those that come before theirs may.
+
+        Returns:
+            As `reconcile`.
+        """
         self._verdicts.pop(key, None)
         self._written.pop(key, None)
         self._rounds.forget(key)
         self._budgets.forget(key)
         observed = self._members(key[0]).observed(key)
         self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])
-        left = [seen.member for seen in observed if not seen.deleted]
-        self._sweep(key, [Expulsion(member, RENDEZVOUS_GONE, doubtful=False) for member in left])
+        left = [seen for seen in observed if not seen.deleted]
+        self._sweep(
+            key,
+            [
+                Expulsion(seen.member, LEFT if went_undecided(seen.member) else RENDEZVOUS_GONE, doubtful=False)
+                for seen in left
+                if not may_yet_belong(seen)
+            ],
+        )
+        return min((UNDECIDED_SECONDS - seen.known_for for seen in left if may_yet_belong(seen)), default=None)
 
 
 def _status_body(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from kube_rendezvous.resources import (
     RendezvousSpec,
     parse_rendezvous,
 )
+from kube_rendezvous.resources.belonging import belongs_to
 from kube_rendezvous.resources.names import object_path
 from kube_rendezvous_core import Announcement, Expulsion, Severity
 from kube_rendezvous_core.liveness.admission import NOT_ADMITTED
@@ -154,8 +155,7 @@ class Sweeper:
         if any(expulsion.reason in _READS_THE_RENDEZVOUS for expulsion in expulsions):
             # Read after the Members were seen: if theirs was the newer one, this is it.
             rendezvous = self._read(key)
-            uid = rendezvous.uid if rendezvous is not None else None
-            expulsions = [e for e in expulsions if e.member.rendezvous_uid != uid or e.reason not in _OF_ANOTHER]
+            expulsions = [e for e in expulsions if e.reason not in _OF_ANOTHER or not _may_be_of(rendezvous, e)]
         self._report(key, rendezvous, [expulsion for expulsion in expulsions if self._delete(key, expulsion)])
 
     def _read(self, key: Key) -> Rendezvous | None:
@@ -206,6 +206,13 @@ class Sweeper:
 
 _OF_ANOTHER = frozenset({OTHER_RENDEZVOUS, RENDEZVOUS_GONE})
 _READS_THE_RENDEZVOUS = _OF_ANOTHER | {TOO_MANY}
+
+
+def _may_be_of(rendezvous: Rendezvous | None, expulsion: Expulsion) -> bool:
+    if rendezvous is None:
+        return False
+    came_meanwhile = expulsion.reason == RENDEZVOUS_GONE and not expulsion.member.rendezvous_uid
+    return came_meanwhile or belongs_to(expulsion.member, rendezvous)
 
 
 def _listed(expulsions: list[Expulsion]) -> str:
