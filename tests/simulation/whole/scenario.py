@@ -17,6 +17,7 @@ from simulation.whole.operator_process import Operator, decides_first, observed
 from simulation.whole.planted_faults import Fault, planted
 from simulation.whole.pods_and_nodes import RACK, UNSCHEDULED, WITHOUT_CONTAINER, ZONE, Home, PodsAndNodes
 from simulation.whole.policy_invariants import PolicyInvariants
+from simulation.whole.protocol_invariants import ProtocolInvariants
 from simulation.whole.simulated_modules import errors_told, replaced, replacements
 from simulation.whole.troubles import Troubles
 from simulation.whole.world import World
@@ -67,6 +68,7 @@ class Scenario:
         rng = world.rng
         self.cluster = PodsAndNodes(world, rng.randint(4, 8))
         self.policies = PolicyInvariants(world, self.cluster, self._living_names, self.invariants.count)
+        self.protocol = ProtocolInvariants(world, self.cluster, self._living_names, self.invariants.count)
         self.labelled = rng.random() < 0.6
         many = rng.choice([30, 50]) if rng.random() < 0.05 else rng.randint(3, 12)
         if many == 50:
@@ -199,7 +201,8 @@ class Scenario:
     def start_operator(self, label: str) -> None:
         """An operator process comes, with nothing in its memory."""
         lost = self.replace_operator if self.elects else None
-        self.operators.append(Operator(self.world, self.invariants, self.policies, label, lost))
+        judges = self.invariants, self.policies, self.protocol
+        self.operators.append(Operator(self.world, *judges, label, lost))
 
     def replace_operator(self, operator: Operator) -> None:
         """It ends, and another process comes in its place."""

@@ -17,6 +17,7 @@ SCHEDULES: dict[Fault, type[Scenario]] = {
     Fault.LEASE_BELIEVED_TOO_LONG: Elections,
     Fault.LEASE_SEIZED: Elections,
     Fault.LEASE_LOST_UNNOTICED: Elections,
+    Fault.NODE_CHANGES_UNSEEN: Elections,
 }
 """Where a fault is looked for, if not in the usual schedule."""
 
@@ -51,6 +52,17 @@ FOUND_AS = {
     Fault.LEASE_BELIEVED_TOO_LONG: "leads",
     Fault.LEASE_SEIZED: "leads",
     Fault.LEASE_LOST_UNNOTICED: "leads",
+    Fault.TAKEN_FOR_EMPTY: "taken for empty, but",
+    Fault.LAST_CALL_CUT_SHORT: "has first claim on a place",
+    Fault.REQUEST_LOST: "the request is not on record",
+    Fault.REQUEST_HEARD_AGAIN: "asked before it was opened again",
+    Fault.EVERY_OPENING_TELLS: "told because it was opened again, but",
+    Fault.STATUS_NEVER_THE_SAME: "written again and again",
+    Fault.SAME_STATUS_WRITTEN: "a status was written that changes nothing",
+    Fault.CLOSED_BY_HAND_IGNORED: "the spec is closed, but the status is not",
+    Fault.CLOSED_FOR_GOOD: "closed by the spec, which is open",
+    Fault.DELETED_TOO_LATE: "which may still run its workers",
+    Fault.NODE_CHANGES_UNSEEN: "node was known to be drained|no round stands",
     Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
 }
 
