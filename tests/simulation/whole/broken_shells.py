@@ -17,7 +17,6 @@ from kube_rendezvous.resources import Rendezvous, RendezvousStatus
 from kube_rendezvous_core import decision
 from kube_rendezvous_core.formation.formation import Crowd, Formation
 from kube_rendezvous_core.liveness.liveness import Loss
-from kube_rendezvous_core.observed.surroundings import ObservedNode
 from kube_rendezvous_operator.shell.leading import lease_protocol
 from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
 from kube_rendezvous_operator.shell.leading.lease_protocol import LeaseProtocol, LeaseRecord
@@ -29,7 +28,7 @@ from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCach
 from simulation.whole.simulated_modules import Replacement
 
 _read = LeaseProtocol.read
-_plan, _put = decision.plan_formation, NodeCache._put
+_plan = decision.plan_formation
 _status_body, _wake = reconciler._status_body, WakeQueue.wake
 _renew, _rejoin, _patch = Session._renew, Session.rejoin, session.patch_member
 
@@ -84,12 +83,6 @@ def _tells_at_every_opening(
     return _plan(rendezvous, shown, losses, reopened, now)
 
 
-def _put_unseen(self: NodeCache, node: ObservedNode | None) -> None:
-    wake, self._wake_all = self._wake_all, lambda: None
-    _put(self, node)
-    self._wake_all = wake
-
-
 BROKEN: dict[str, list[Replacement]] = {
     "NO_FENCE": [(reconciler, "_status_body", _unfenced)],
     "CACHE_KEPT_OVER_RELIST": [(MemberCache, "relisted", _kept_over_relist)],
@@ -117,5 +110,5 @@ BROKEN: dict[str, list[Replacement]] = {
     "REJOIN_TOO_OLD": [(Session, "rejoin", _too_old)],
     "REQUEST_HEARD_AGAIN": [(MemberCache, "forget", lambda *_: None)],
     "EVERY_OPENING_TELLS": [(decision, "plan_formation", _tells_at_every_opening)],
-    "NODE_CHANGES_UNSEEN": [(NodeCache, "_put", _put_unseen)],
+    "NODE_CHANGES_UNSEEN": [(NodeCache, "changed", lambda *_: None)],
 }

@@ -61,6 +61,7 @@ class Operator:
         self.label = label
         world.stirs()
         self._process = Process(world, label, self)
+        self._process.ahead = world.clock_error(world.machine_of_operator(len(world.processes)))
         self._wire = Wire(world, self._process, self._carried_out, self._sent)
         self._lost = lost
         self._shipped: app.Operator | None = None
@@ -147,7 +148,7 @@ class Operator:
         wire = self._wire
         self._decided_on = rendezvous
         self._decided = Decided(
-            self._world.now,
+            self._world.now + self._process.ahead,
             wire.heard_until("pods"),
             wire.heard_until("nodes"),
             frozenset(wire.told_of),

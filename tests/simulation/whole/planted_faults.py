@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from kube_rendezvous.resources import BootstrapStore, Member, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_core import Decision, ObservedMember, Surroundings
 from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
 from kube_rendezvous_operator.shell.reconciling import reconciler
@@ -61,7 +62,8 @@ class Fault(StrEnum):
     CLOSED_BY_HAND_IGNORED = "spec.closed is ignored"
     CLOSED_FOR_GOOD = "what a person closed stays closed"
     DELETED_TOO_LATE = "who is left out of a round keeps its Member until after the write"
-    NODE_CHANGES_UNSEEN = "changes of nodes wake nobody"
+    SILENCE_BY_WALL_CLOCK = "silence is counted by the clock of who is silent"
+    NODE_CHANGES_UNSEEN = "changes of nodes are not seen"
 
 
 def planted(faults: frozenset[Fault], at_start: Callable[[], bool]) -> list[Replacement]:
@@ -89,6 +91,8 @@ def _faulty(decide: Callable[..., Decision], faults: frozenset[Fault], at_start:
     ) -> Decision:
         if Fault.SILENCE_COUNTED_WHILE_CUT in faults:
             members = [replace(seen, proven_silence=None) for seen in members]
+        if Fault.SILENCE_BY_WALL_CLOCK in faults:
+            members = [replace(seen, silence=_seconds_since(seen.member.renew_time, now)) for seen in members]
         if Fault.INTERVAL_SHRINKS_AT_ONCE in faults:
             budget = replace(budget, held_for=math.inf)
         shown = blind(faults, rendezvous, at_start=at_start())
@@ -120,6 +124,10 @@ def _those_who_asked_first(decision: Decision) -> Decision:
         expel_after=tuple(one for one in decision.expel_after if one not in early),
         expel_beside=tuple(one for one in decision.expel_beside if one not in early),
     )
+
+
+def _seconds_since(renewed: str, now: datetime) -> float:
+    return max(0.0, (now - parse_time(renewed)).total_seconds())
 
 
 class _Unlike(RendezvousStatus):

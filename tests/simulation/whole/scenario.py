@@ -77,7 +77,9 @@ class Scenario:
             many = min(many, shortened.members)
         self.members = many
         self.spec = wished_spec(rng, many)
-        for number in range(1 + (rng.random() < 0.3)):
+        operators = 1 + (rng.random() < 0.3)
+        world.two_lead = operators > 1 and not self.elects
+        for number in range(operators):
             world.after(0.0, partial(self.start_operator, f"operator-{number}"))
         for place in range(many):
             world.after(rng.choice([0.0, rng.uniform(0, 3), rng.uniform(0, 20)]), partial(self.start, place))
@@ -177,8 +179,10 @@ class Scenario:
         if rendezvous is None or not rendezvous.status.ranks:
             return False
         forming = rendezvous.status.forming
+        if forming is not None and forming.interrupts:
+            return False
         running = {c.me.name for c in self.clients if c.phase is Phase.RUNNING}
-        return running.issuperset(rendezvous.status.ranks) and not (forming is not None and forming.interrupts)
+        return running.issuperset(rendezvous.status.ranks)
 
     def _must_stand(self) -> bool:
         """Enough live and want a round, and it is not closed."""

@@ -17,12 +17,11 @@ SCHEDULES: dict[Fault, type[Scenario]] = {
     Fault.LEASE_BELIEVED_TOO_LONG: Elections,
     Fault.LEASE_SEIZED: Elections,
     Fault.LEASE_LOST_UNNOTICED: Elections,
-    Fault.NODE_CHANGES_UNSEEN: Elections,
 }
 """Where a fault is looked for, if not in the usual schedule."""
 
 FOUND_AS = {
-    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten",
+    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten|but the status is not",
     Fault.RANKS_BY_ARRIVAL: "survived and lost rank|a domain is split",
     Fault.CACHE_KEPT_OVER_RELIST: "was gone when the Members were listed last",
     Fault.DEADLINE_RESET_AT_RESTART: "deadline was moved later",
@@ -43,7 +42,7 @@ FOUND_AS = {
     Fault.WAKE_UP_LOST: "no round stands",
     Fault.CONFIRMED_FROM_CACHE: "but all are there",
     Fault.EXPELLED_UNNOTICED: "no round stands",
-    Fault.HEARTBEAT_GIVES_UP: "lives and was expelled for HeartbeatLost",
+    Fault.HEARTBEAT_GIVES_UP: "lives and was expelled for HeartbeatLost|is quarantined for .* who live",
     Fault.WATCH_GIVES_UP: "no round stands",
     Fault.INTERRUPTION_UNHEARD: "no round stands",
     Fault.NAME_REUSED: "no round stands",
@@ -62,15 +61,26 @@ FOUND_AS = {
     Fault.CLOSED_BY_HAND_IGNORED: "the spec is closed, but the status is not",
     Fault.CLOSED_FOR_GOOD: "closed by the spec, which is open",
     Fault.DELETED_TOO_LATE: "which may still run its workers",
-    Fault.NODE_CHANGES_UNSEEN: "node was known to be drained|no round stands",
+    Fault.SILENCE_BY_WALL_CLOCK: "lives and was expelled for HeartbeatLost|but all are there",
+    Fault.NODE_CHANGES_UNSEEN: "its node was known to be drained|growth stopped training",
     Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
 }
+
+FOUND_FIRST: dict[Fault, int] = {
+    Fault.CACHE_KEPT_OVER_RELIST: 43,
+    Fault.REQUEST_HEARD_AGAIN: 44,
+    Fault.EVERY_OPENING_TELLS: 16,
+    Fault.CLOSED_FOR_GOOD: 14,
+    Fault.SILENCE_BY_WALL_CLOCK: 18,
+}
+"""A seed that finds it, tried before the others: one that does not any more only costs time."""
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", Fault)
 def test_a_planted_fault_is_found(fault: Fault) -> None:
     schedule = SCHEDULES.get(fault, Scenario)
-    found = next((text for seed in range(SEEDS) if (text := fails(seed, frozenset([fault]), schedule))), "")
+    seeds = FOUND_FIRST.get(fault, 0), *range(SEEDS)
+    found = next((text for seed in seeds if (text := fails(seed, frozenset([fault]), schedule))), "")
     assert found, f"{fault}: {SEEDS} scenarios did not find it"
     assert re.search(FOUND_AS[fault], found), f"{fault} was found as something else: {found}"

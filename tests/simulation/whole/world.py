@@ -65,6 +65,9 @@ class World:
         self.calm = False
         self.heartbeats_left = float(MAX_HEARTBEATS_PER_SECOND)
         self.lossy = self.rng.choice([0.0, 0.0, 0.01])
+        self.clocks_differ = self.rng.random() < 0.3
+        self.two_lead = False
+        self._clock_errors: dict[str, timedelta] = {}
         self.broken: Exception | None = None
         self.readings = SharedReadings()
         self.server = ApiServer(lambda: self.now, lambda: self.seconds, self._changed)
@@ -87,6 +90,18 @@ class World:
     @property
     def now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
+
+    def machine_of_operator(self, number: int) -> str:
+        """Each process may be on another one; two that lead at once would quarrel for ever about what is over."""
+        return "of the operators" if self.two_lead else f"of operator {number}"
+
+    def clock_error(self, machine: str) -> timedelta:
+        """How much the wall clock of a machine is ahead."""
+        if not self.clocks_differ:
+            return timedelta(0)
+        if machine not in self._clock_errors:
+            self._clock_errors[machine] = timedelta(seconds=self.rng.choice(_CLOCK_ERRORS))
+        return self._clock_errors[machine]
 
     def say(self, text: str) -> None:
         if self._trace is not None:
@@ -213,6 +228,7 @@ class World:
         self.say("the API server is back")
 
 
+_CLOCK_ERRORS = (0.0, 0.0, -90.0, -20.0, -2.0, 2.0, 20.0, 90.0)
 _WORDS = attrgetter("after_round", "leaving", "close_requested", "suspects", "preparing")
 """What a Member says beside that it lives."""
 _ALL_RENDEZVOUS = collection_path(RENDEZVOUS_PLURAL, NAMESPACE)
