@@ -73,10 +73,13 @@ class ProtocolInvariants:
         return member.pod_uid in self.cluster.warned or member.node_name in self.cluster.drained
 
     def _calm(self, was: RendezvousStatus, after: RendezvousStatus) -> None:
-        """Nothing has happened, nobody is waited for, and yet: times that run out explain a few writes."""
+        """Nothing has happened, nobody is waited for, and yet: times that run out explain a few writes.
+
+        Two that lead at once may know different things for a while, after an outage say, and write by turns.
+        """
         world = self.world
         silent = not self.living() >= world.members.keys()
-        if was.forming is not None or silent or world.seconds < world.quiet_from + NEWS_SECONDS:
+        if world.two_lead or was.forming is not None or silent or world.seconds < world.quiet_from + NEWS_SECONDS:
             return
         quiet, writes = self._quiet
         self._quiet = world.quiet_from, writes + 1 if quiet == world.quiet_from else 1

@@ -45,7 +45,7 @@ FOUND_AS = {
     Fault.HEARTBEAT_GIVES_UP: "lives and was expelled for HeartbeatLost|is quarantined for .* who live",
     Fault.WATCH_GIVES_UP: "no round stands",
     Fault.INTERRUPTION_UNHEARD: "no round stands",
-    Fault.NAME_REUSED: "no round stands",
+    Fault.NAME_REUSED: "no round stands|lives and was expelled for NameTaken",
     Fault.REJOIN_TOO_OLD: "no round stands",
     Fault.LEASE_UNASKED: "leads",
     Fault.LEASE_BELIEVED_TOO_LONG: "leads",
@@ -72,6 +72,11 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.EVERY_OPENING_TELLS: 16,
     Fault.CLOSED_FOR_GOOD: 14,
     Fault.SILENCE_BY_WALL_CLOCK: 18,
+    Fault.NO_SECOND_LOOK: 23,
+    Fault.CONFIRMED_FROM_CACHE: 23,
+    Fault.MAX_ROUNDS_IGNORED: 42,
+    Fault.EXPELLED_UNNOTICED: 17,
+    Fault.SILENCE_COUNTED_WHILE_CUT: 9,
 }
 """A seed that finds it, tried before the others: one that does not any more only costs time."""
 
