@@ -77,6 +77,10 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.MAX_ROUNDS_IGNORED: 42,
     Fault.EXPELLED_UNNOTICED: 17,
     Fault.SILENCE_COUNTED_WHILE_CUT: 9,
+    Fault.POD_NOTICE_IGNORED: 10,
+    Fault.GONE_POD_IGNORED: 106,
+    Fault.PODS_THAT_CANNOT_COME_WAITED_FOR: 19,
+    Fault.QUARANTINE_FORGOTTEN: 77,
 }
 """A seed that finds it, tried before the others: one that does not any more only costs time."""
 
