@@ -3,6 +3,9 @@
 Each replaces a function of the shipped code by one that lacks what a comment or a rule there asks for.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError
@@ -12,16 +15,21 @@ from kube_rendezvous.membership import member_writer, session
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
+from kube_rendezvous_core import decision
+from kube_rendezvous_core.formation.formation import Crowd, Formation
+from kube_rendezvous_core.liveness.liveness import Loss
 from kube_rendezvous_operator.shell.leading import lease_protocol
 from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
 from kube_rendezvous_operator.shell.leading.lease_protocol import LeaseProtocol, LeaseRecord
 from kube_rendezvous_operator.shell.reconciling import member_deletion, reconciler, sweeper
 from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
 from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
+from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache
 from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
 from simulation.whole.simulated_modules import Replacement
 
 _read = LeaseProtocol.read
+_plan = decision.plan_formation
 _status_body, _wake = reconciler._status_body, WakeQueue.wake
 _renew, _rejoin, _patch = SignsOfLife._renew, Session.rejoin, member_writer.patch_member
 
@@ -69,6 +77,13 @@ def _too_old(self: Session, after_round: int, port: int, deadline: float) -> Non
     _rejoin(self, after_round - 1, port, deadline)
 
 
+def _tells_at_every_opening(
+    rendezvous: Rendezvous, crowd: Crowd, losses: Sequence[Loss], reopened: bool, now: datetime
+) -> Formation:
+    shown = replace(crowd, arrived=(), running=(), left_out=()) if reopened else crowd
+    return _plan(rendezvous, shown, losses, reopened, now)
+
+
 BROKEN: dict[str, list[Replacement]] = {
     "NO_FENCE": [(reconciler, "_status_body", _unfenced)],
     "CACHE_KEPT_OVER_RELIST": [(MemberCache, "relisted", _kept_over_relist)],
@@ -94,4 +109,7 @@ BROKEN: dict[str, list[Replacement]] = {
     "LEASE_LOST_UNNOTICED": [(LeaseProtocol, "read", _never_lost)],
     "NAME_REUSED": [(session, "_NAME_RANDOM", 0)],
     "REJOIN_TOO_OLD": [(Session, "rejoin", _too_old)],
+    "REQUEST_HEARD_AGAIN": [(MemberCache, "forget", lambda *_: None)],
+    "EVERY_OPENING_TELLS": [(decision, "plan_formation", _tells_at_every_opening)],
+    "NODE_CHANGES_UNSEEN": [(NodeCache, "changed", lambda *_: None)],
 }

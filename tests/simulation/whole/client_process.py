@@ -62,6 +62,7 @@ class Client:
         self.on_leave: Callable[[], None] = lambda: None
         self._failed = False
         self._process = Process(world, self.label, self)
+        self._process.ahead = world.clock_error(home.node)
         self._wire = Wire(world, self._process)
         self._handler: shipped.KubernetesRendezvousHandler | None = None
         self._process.start(self._main, "agent")

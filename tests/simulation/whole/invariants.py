@@ -8,7 +8,6 @@ from kube_rendezvous.membership.standing import Place, Standpoint
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.formation.formation import REJOIN_SECONDS
-from kube_rendezvous_core.liveness.liveness import LEFT, SILENT
 from simulation.whole.world import World
 
 LOSSES = {"MemberLeft", "MemberSuperseded", "HeartbeatLost", "MemberDeleted"}
@@ -54,7 +53,8 @@ class Invariants:
             self._telling(was, after)
 
     def _same_assignment(self, known: RendezvousStatus, after: RendezvousStatus) -> None:
-        same = (known.ranks, known.bootstrap_store) == (after.ranks, after.bootstrap_store)
+        parts = "ranks", "slots", "incarnations", "bootstrap_store"
+        same = all(getattr(known, part) == getattr(after, part) for part in parts)
         require(same, f"round {after.round} names two assignments")
 
     def _published(self, before: Rendezvous, after: RendezvousStatus, listed_at: float) -> None:
@@ -65,8 +65,15 @@ class Invariants:
         require(len(set(after.ranks)) == size, "ranks repeat")
         require(spec.min_nodes <= size <= spec.max_nodes, f"{size} nodes are not allowed")
         require(size % spec.node_unit == 0, f"{size} nodes are no multiple of {spec.node_unit}")
+        require(len(after.slots) == len(after.incarnations) == size, "slots or incarnations are missing")
         require(after.closed is None, "a round was formed while closed")
-        require(bool(after.history[0].reason), "a round without a reason")
+        require(after.forming is None, "a round was formed, and yet it is being formed")
+        past = after.history[0]
+        require(bool(past.reason) and past.round == after.round, "a round without a reason")
+        for name in set(was.ranks) - set(after.ranks):
+            left = self.world.members.get(name)
+            text = f"round {after.round} is without {name}, which may still run its workers"
+            require(left is None or left.after_round >= was.round, text)
         for rank, name in enumerate(was.ranks[:size]):
             kept = name not in after.ranks or after.ranks[rank] == name or bool(after.domains)
             require(kept, f"{name} survived and lost rank {rank}")
@@ -115,7 +122,7 @@ class Invariants:
         if expulsion.reason == "NotArrived":
             waits = after_round >= decided_on.status.round
             require(not waits, f"{name} was expelled because it had not arrived, but it waits")
-        if expulsion.reason in (SILENT, LEFT):
+        elif self.world.rendezvous is not None and expulsion.member.rendezvous_uid == self.world.rendezvous.uid:
             require(name not in self.living(), f"{name} lives and was expelled for {expulsion.reason}")
 
     def took(self, label: str, name: str, place: Place) -> None:

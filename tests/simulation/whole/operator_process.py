@@ -53,12 +53,15 @@ class Operator:
         world: World,
         invariants: Invariants,
         policies: PolicyInvariants,
+        protocol: ProtocolInvariants,
         label: str,
         lost: "Callable[[Operator], None] | None" = None,
     ) -> None:
-        self._world, self._invariants, self._policies, self.label = world, invariants, policies, label
-        self._protocol = ProtocolInvariants(world, invariants.living)
+        self._world, self._invariants, self._policies, self._protocol = world, invariants, policies, protocol
+        self.label = label
+        world.stirs()
         self._process = Process(world, label, self)
+        self._process.ahead = world.clock_error(world.machine_of_operator(len(world.processes)))
         self._wire = Wire(world, self._process, self._carried_out, self._sent)
         self._lost = lost
         self._shipped: app.Operator | None = None
@@ -106,6 +109,7 @@ class Operator:
         """SIGSTOP, and SIGCONT so much later."""
         self._world.say(f"{self.label} is stopped for {seconds:.0f} s")
         self._process.stop(seconds)
+        self._world.stirs(seconds)
 
     def cut_lease(self, seconds: float) -> None:
         """Its requests about the Lease fail for so long; all others are answered."""
@@ -125,10 +129,12 @@ class Operator:
     def cut_a_watch(self, which: int, seconds: float) -> None:
         self._world.say(f"{self.label} loses its watch of {_WATCHED[which]} for {seconds:.0f} s")
         self._wire.cut(_WATCHED[which], seconds)
+        self._world.stirs(seconds)
 
     def hang_a_watch(self, which: int, seconds: float) -> None:
         self._world.say(f"{self.label} hears nothing of {_WATCHED[which]} for {seconds:.0f} s")
         self._wire.hang(_WATCHED[which], seconds)
+        self._world.stirs(seconds)
 
     def wake(self) -> None:
         """Something that is not simulated has changed: look at the rendezvous."""
@@ -142,7 +148,7 @@ class Operator:
         wire = self._wire
         self._decided_on = rendezvous
         self._decided = Decided(
-            self._world.now,
+            self._world.now + self._process.ahead,
             wire.heard_until("pods"),
             wire.heard_until("nodes"),
             frozenset(wire.told_of),
@@ -179,10 +185,11 @@ class Operator:
         before, after = self._world.before, self._world.rendezvous
         assert before is not None
         assert after is not None
+        self._protocol.replaced(after)
         self._say(before.status, after.status)
         self._invariants.status_written(before, after.status, self._decided.members_listed_at)
         self._policies.status_written(before, after.status, self._decided)
-        self._protocol.status_written(before, after.status, self._decided.at)
+        self._protocol.status_written(before, after.status, self._decided, self.label)
 
     def _has_deleted(self, name: str) -> None:
         expulsion = self.expelling[name]
@@ -190,6 +197,7 @@ class Operator:
         truth: Member = self._world.gone[name][1]
         self._invariants.expelled(expulsion, self._decided_on, truth.after_round)
         self._policies.expelled(expulsion)
+        self._protocol.expelled(expulsion, self._decided_on, self._decided)
 
     def _say(self, before: RendezvousStatus, after: RendezvousStatus) -> None:
         forming = after.forming

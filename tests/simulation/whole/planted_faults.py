@@ -3,16 +3,19 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from kube_rendezvous.resources import BootstrapStore, Member, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_core import Decision, ObservedMember, Surroundings
 from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
 from kube_rendezvous_operator.shell.reconciling import reconciler
 from simulation.whole.broken_shells import BROKEN
 from simulation.whole.simulated_modules import Replacement
+
+_LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Fault(StrEnum):
@@ -49,6 +52,18 @@ class Fault(StrEnum):
     LEASE_SEIZED = "a standby does not wait until the lease has run out"
     LEASE_LOST_UNNOTICED = "a lease that names another is renewed as if it were ours"
     REJOIN_TOO_OLD = "a client waits again after the round before its own"
+    TAKEN_FOR_EMPTY = "what a member has closed is open for the next at once"
+    LAST_CALL_CUT_SHORT = "who was told to stop is not waited for"
+    REQUEST_LOST = "a Member that asked to close goes before that is on record"
+    REQUEST_HEARD_AGAIN = "a request to close is heard again after the opening"
+    EVERY_OPENING_TELLS = "all are told at each opening, also who never left"
+    STATUS_NEVER_THE_SAME = "a status holds the time of the decision"
+    SAME_STATUS_WRITTEN = "a status is written although it is there"
+    CLOSED_BY_HAND_IGNORED = "spec.closed is ignored"
+    CLOSED_FOR_GOOD = "what a person closed stays closed"
+    DELETED_TOO_LATE = "who is left out of a round keeps its Member until after the write"
+    SILENCE_BY_WALL_CLOCK = "silence is counted by the clock of who is silent"
+    NODE_CHANGES_UNSEEN = "changes of nodes are not seen"
 
 
 def planted(faults: frozenset[Fault], at_start: Callable[[], bool]) -> list[Replacement]:
@@ -76,17 +91,52 @@ def _faulty(decide: Callable[..., Decision], faults: frozenset[Fault], at_start:
     ) -> Decision:
         if Fault.SILENCE_COUNTED_WHILE_CUT in faults:
             members = [replace(seen, proven_silence=None) for seen in members]
+        if Fault.SILENCE_BY_WALL_CLOCK in faults:
+            members = [replace(seen, silence=_seconds_since(seen.member.renew_time, now)) for seen in members]
         if Fault.INTERVAL_SHRINKS_AT_ONCE in faults:
             budget = replace(budget, held_for=math.inf)
         shown = blind(faults, rendezvous, at_start=at_start())
         decision = decide(shown, members, now, budget, blind_around(faults, around))
         by_name = {seen.member.name: seen.member for seen in members}
         status = spoil(faults, rendezvous.status, decision.status, by_name)
+        if Fault.STATUS_NEVER_THE_SAME in faults:
+            status = replace(status, conditions=tuple(replace(c, last_transition_time=now) for c in status.conditions))
+        if Fault.SAME_STATUS_WRITTEN in faults:
+            status = _Unlike(**{part.name: getattr(status, part.name) for part in fields(status)})
+        if Fault.DELETED_TOO_LATE in faults:
+            expel_after = (*decision.expel_first, *decision.expel_after)
+            decision = replace(decision, expel_first=(), expel_after=expel_after)
+        if Fault.REQUEST_LOST in faults:
+            decision = _those_who_asked_first(decision)
         if Fault.NO_SECOND_LOOK in faults:
             return _Sure(**{part.name: getattr(decision, part.name) for part in fields(decision)} | {"status": status})
         return replace(decision, status=status)
 
     return faulty
+
+
+def _those_who_asked_first(decision: Decision) -> Decision:
+    after = (*decision.expel_after, *decision.expel_beside)
+    early = tuple(one for one in after if one.member.close_requested)
+    return replace(
+        decision,
+        expel_first=(*decision.expel_first, *early),
+        expel_after=tuple(one for one in decision.expel_after if one not in early),
+        expel_beside=tuple(one for one in decision.expel_beside if one not in early),
+    )
+
+
+def _seconds_since(renewed: str, now: datetime) -> float:
+    return max(0.0, (now - parse_time(renewed)).total_seconds())
+
+
+class _Unlike(RendezvousStatus):
+    """Not equal to any other."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, _: object) -> bool:
+        return False
 
 
 class _Sure(Decision):
@@ -102,6 +152,13 @@ def blind(faults: frozenset[Fault], known: Rendezvous, *, at_start: bool) -> Ren
         status = replace(status, forming=replace(status.forming, deadline=None))
     if Fault.QUARANTINE_FORGOTTEN in faults and at_start:
         status = replace(status, quarantined=(), recent_losses=())
+    told = status.forming is not None and status.forming.interrupts
+    if Fault.LAST_CALL_CUT_SHORT in faults and told and status.forming is not None:
+        status = replace(status, forming=replace(status.forming, since=_LONG_AGO, deadline=_LONG_AGO))
+    if Fault.CLOSED_BY_HAND_IGNORED in faults:
+        spec = replace(spec, closed=False)
+    if Fault.CLOSED_FOR_GOOD in faults and status.closed is not None and status.closed.reason == "ClosedBySpec":
+        spec = replace(spec, closed=True)
     if Fault.STANDBY_IGNORED in faults:
         spec = replace(spec, max_spares=None)
     if Fault.MAX_ROUNDS_IGNORED in faults:
@@ -134,6 +191,9 @@ def spoil(
         after = replace(after, bootstrap_store=_store_of(members[after.ranks[-1]]))
     if published and Fault.DOMAIN_SPLIT in faults and after.domains:
         after = _reordered(after, sorted(range(after.world_size), key=lambda rank: (rank % 2, rank)), members)
+    closed = after.closed
+    if Fault.TAKEN_FOR_EMPTY in faults and closed is not None and closed.reason == "ClosedByMember":
+        after = replace(after, closed=replace(closed, reopens_on_join=True))
     told = before.forming is not None and before.forming.interrupts
     forming = after.forming
     if Fault.INTERRUPTS_WITHDRAWN in faults and told and forming is not None and forming.deadline is None:

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from kube_rendezvous.resources.timestamps import format_time
@@ -82,7 +83,7 @@ class PodsAndNodes:
 
     def start_container(self, uid: str) -> None:
         """The first, or another after the one before has ended."""
-        running = {"startedAt": self._whole_seconds()}
+        running = {"startedAt": self._whole_seconds_there(uid)}
 
         def start(pod: dict[str, Any]) -> None:
             restarts = pod["metadata"].get("started", 0)  # ours: how many instances there were
@@ -94,7 +95,7 @@ class PodsAndNodes:
 
     def end_container(self, uid: str, *, last: bool) -> None:
         """The process is dead; with last, the pod has failed."""
-        ended = {"exitCode": 137, "finishedAt": self._whole_seconds()}
+        ended = {"exitCode": 137, "finishedAt": self._whole_seconds_there(uid)}
 
         def end(pod: dict[str, Any]) -> None:
             pod["status"] |= {"containerStatuses": [_container(terminated=ended)]} | (
@@ -148,6 +149,12 @@ class PodsAndNodes:
 
     def _whole_seconds(self) -> str:
         return format_time(self._world.now.replace(microsecond=0))
+
+    def _whole_seconds_there(self, uid: str) -> str:
+        """As the pod's node, which says so, tells the time."""
+        pod = self._world.objects["pods"].get(uid)
+        ahead = self._world.clock_error(pod["spec"]["nodeName"]) if pod is not None else timedelta(0)
+        return format_time((self._world.now + ahead).replace(microsecond=0))
 
     # Nodes
 

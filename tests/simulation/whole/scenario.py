@@ -17,6 +17,7 @@ from simulation.whole.operator_process import Operator, decides_first, observed
 from simulation.whole.planted_faults import Fault, planted
 from simulation.whole.pods_and_nodes import RACK, UNSCHEDULED, WITHOUT_CONTAINER, ZONE, Home, PodsAndNodes
 from simulation.whole.policy_invariants import PolicyInvariants
+from simulation.whole.protocol_invariants import ProtocolInvariants
 from simulation.whole.simulated_modules import errors_told, replaced, replacements
 from simulation.whole.troubles import Troubles
 from simulation.whole.world import World
@@ -67,6 +68,7 @@ class Scenario:
         rng = world.rng
         self.cluster = PodsAndNodes(world, rng.randint(4, 8))
         self.policies = PolicyInvariants(world, self.cluster, self._living_names, self.invariants.count)
+        self.protocol = ProtocolInvariants(world, self.cluster, self._living_names, self.invariants.count)
         self.labelled = rng.random() < 0.6
         many = rng.choice([30, 50]) if rng.random() < 0.05 else rng.randint(3, 12)
         if many == 50:
@@ -75,7 +77,9 @@ class Scenario:
             many = min(many, shortened.members)
         self.members = many
         self.spec = wished_spec(rng, many)
-        for number in range(1 + (rng.random() < 0.3)):
+        operators = 1 + (rng.random() < 0.3)
+        world.two_lead = operators > 1 and not self.elects
+        for number in range(operators):
             world.after(0.0, partial(self.start_operator, f"operator-{number}"))
         for place in range(many):
             world.after(rng.choice([0.0, rng.uniform(0, 3), rng.uniform(0, 20)]), partial(self.start, place))
@@ -175,8 +179,10 @@ class Scenario:
         if rendezvous is None or not rendezvous.status.ranks:
             return False
         forming = rendezvous.status.forming
+        if forming is not None and forming.interrupts:
+            return False
         running = {c.me.name for c in self.clients if c.phase is Phase.RUNNING}
-        return running.issuperset(rendezvous.status.ranks) and not (forming is not None and forming.interrupts)
+        return running.issuperset(rendezvous.status.ranks)
 
     def _must_stand(self) -> bool:
         """Enough live and want a round, and it is not closed."""
@@ -199,7 +205,8 @@ class Scenario:
     def start_operator(self, label: str) -> None:
         """An operator process comes, with nothing in its memory."""
         lost = self.replace_operator if self.elects else None
-        self.operators.append(Operator(self.world, self.invariants, self.policies, label, lost))
+        judges = self.invariants, self.policies, self.protocol
+        self.operators.append(Operator(self.world, *judges, label, lost))
 
     def replace_operator(self, operator: Operator) -> None:
         """It ends, and another process comes in its place."""

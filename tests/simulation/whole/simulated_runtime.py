@@ -53,6 +53,8 @@ class Process:
     def __init__(self, clock: Clock, label: str, owner: Any = None) -> None:
         self.clock, self.label, self.owner = clock, label, owner
         self.dead = False
+        self.ahead = timedelta(0)
+        """So much its wall clock is ahead of the true time."""
         self.stopped_until = 0.0
         self.threads: list[SimulatedThread] = []
         self.tasks: list[_Task] = []
@@ -374,8 +376,17 @@ def simulated_time(clock: Clock) -> SimpleNamespace:
         return worked[0]
 
     return SimpleNamespace(
-        monotonic=lambda: clock.seconds, time=lambda: clock.now.timestamp(), perf_counter=perf_counter, sleep=pause
+        monotonic=lambda: clock.seconds,
+        time=lambda: wall_clock(clock).timestamp(),
+        perf_counter=perf_counter,
+        sleep=pause,
     )
+
+
+def wall_clock(clock: Clock) -> datetime:
+    """What the process whose thread runs takes for the time, UTC."""
+    process = current_process()
+    return clock.now + (process.ahead if process is not None else timedelta(0))
 
 
 def simulated_datetime(clock: Clock) -> type[datetime]:
@@ -384,6 +395,6 @@ def simulated_datetime(clock: Clock) -> type[datetime]:
     class Simulated(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> Any:
-            return clock.now + timedelta(0)
+            return wall_clock(clock)
 
     return Simulated

@@ -21,7 +21,7 @@ SCHEDULES: dict[Fault, type[Scenario]] = {
 """Where a fault is looked for, if not in the usual schedule."""
 
 FOUND_AS = {
-    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten",
+    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten|but the status is not",
     Fault.RANKS_BY_ARRIVAL: "survived and lost rank|a domain is split",
     Fault.CACHE_KEPT_OVER_RELIST: "was gone when the Members were listed last",
     Fault.DEADLINE_RESET_AT_RESTART: "deadline was moved later",
@@ -42,23 +42,54 @@ FOUND_AS = {
     Fault.WAKE_UP_LOST: "no round stands",
     Fault.CONFIRMED_FROM_CACHE: "but all are there",
     Fault.EXPELLED_UNNOTICED: "no round stands",
-    Fault.HEARTBEAT_GIVES_UP: "lives and was expelled for HeartbeatLost",
+    Fault.HEARTBEAT_GIVES_UP: "lives and was expelled for HeartbeatLost|is quarantined for .* who live",
     Fault.WATCH_GIVES_UP: "no round stands",
     Fault.INTERRUPTION_UNHEARD: "no round stands",
-    Fault.NAME_REUSED: "no round stands",
+    Fault.NAME_REUSED: "no round stands|lives and was expelled for NameTaken",
     Fault.REJOIN_TOO_OLD: "no round stands",
     Fault.LEASE_UNASKED: "leads",
     Fault.LEASE_BELIEVED_TOO_LONG: "leads",
     Fault.LEASE_SEIZED: "leads",
     Fault.LEASE_LOST_UNNOTICED: "leads",
+    Fault.TAKEN_FOR_EMPTY: "taken for empty, but",
+    Fault.LAST_CALL_CUT_SHORT: "has first claim on a place",
+    Fault.REQUEST_LOST: "the request is not on record",
+    Fault.REQUEST_HEARD_AGAIN: "asked before it was opened again",
+    Fault.EVERY_OPENING_TELLS: "told because it was opened again, but",
+    Fault.STATUS_NEVER_THE_SAME: "written again and again",
+    Fault.SAME_STATUS_WRITTEN: "a status was written that changes nothing",
+    Fault.CLOSED_BY_HAND_IGNORED: "the spec is closed, but the status is not",
+    Fault.CLOSED_FOR_GOOD: "closed by the spec, which is open",
+    Fault.DELETED_TOO_LATE: "which may still run its workers",
+    Fault.SILENCE_BY_WALL_CLOCK: "lives and was expelled for HeartbeatLost|but all are there",
+    Fault.NODE_CHANGES_UNSEEN: "its node was known to be drained|growth stopped training",
     Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
 }
+
+FOUND_FIRST: dict[Fault, int] = {
+    Fault.CACHE_KEPT_OVER_RELIST: 43,
+    Fault.REQUEST_HEARD_AGAIN: 44,
+    Fault.EVERY_OPENING_TELLS: 16,
+    Fault.CLOSED_FOR_GOOD: 14,
+    Fault.SILENCE_BY_WALL_CLOCK: 18,
+    Fault.NO_SECOND_LOOK: 23,
+    Fault.CONFIRMED_FROM_CACHE: 23,
+    Fault.MAX_ROUNDS_IGNORED: 42,
+    Fault.EXPELLED_UNNOTICED: 17,
+    Fault.SILENCE_COUNTED_WHILE_CUT: 9,
+    Fault.POD_NOTICE_IGNORED: 10,
+    Fault.GONE_POD_IGNORED: 106,
+    Fault.PODS_THAT_CANNOT_COME_WAITED_FOR: 19,
+    Fault.QUARANTINE_FORGOTTEN: 77,
+}
+"""A seed that finds it, tried before the others: one that does not any more only costs time."""
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", Fault)
 def test_a_planted_fault_is_found(fault: Fault) -> None:
     schedule = SCHEDULES.get(fault, Scenario)
-    found = next((text for seed in range(SEEDS) if (text := fails(seed, frozenset([fault]), schedule))), "")
+    seeds = FOUND_FIRST.get(fault, 0), *range(SEEDS)
+    found = next((text for seed in seeds if (text := fails(seed, frozenset([fault]), schedule))), "")
     assert found, f"{fault}: {SEEDS} scenarios did not find it"
     assert re.search(FOUND_AS[fault], found), f"{fault} was found as something else: {found}"

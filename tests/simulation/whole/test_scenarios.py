@@ -54,6 +54,8 @@ MUST_HAPPEN = {
     "Reopened",
     "ClosedByMember",
     "ClosedByFailurePolicy",
+    "ClosedBySpec",
+    "taken for empty",
     "fifty processes",
 }
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simulation.whole.scenario import Scenario
 
 _REPLACED = 0.6
+_CLOSED_BY_HAND = 0.2
 
 
 class Troubles:
@@ -52,6 +53,7 @@ class Troubles:
             (self._die, 6), (self._leave, 2), (self._fail, 5), (self._delete_member, 3), (self._delete_pod, 3),
             (self._crash, 6), (self._cut, 7), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 1),
             (self._trust, 1), (self._outage, 1), (self._delete_rendezvous, 1), (self._cut_client, 3),
+            (self._close, 1),
         ]  # fmt: skip
 
     def _client(self) -> Client | None:
@@ -176,6 +178,17 @@ class Troubles:
     def _edit(self) -> None:
         low = self._rng.randint(1, 4)
         self._world.edit_spec(min_nodes=low, max_nodes=low + self._rng.randint(1, 8), node_unit=1)
+
+    def _close(self) -> None:
+        known = self._world.rendezvous
+        if known is not None and not known.spec.closed and self._rng.random() < _CLOSED_BY_HAND:
+            self._world.edit_spec(closed=True)
+            self._world.after(self._rng.uniform(0.5, 20.0), self._open)
+
+    def _open(self) -> None:
+        known = self._world.rendezvous
+        if known is not None and known.spec.closed and not self._world.calm and not self._world.away:
+            self._world.edit_spec(closed=False)
 
     def _trust(self) -> None:
         known = self._world.rendezvous

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from kube_rendezvous.resources import (
@@ -64,6 +65,9 @@ class World:
         self.calm = False
         self.heartbeats_left = float(MAX_HEARTBEATS_PER_SECOND)
         self.lossy = self.rng.choice([0.0, 0.0, 0.01])
+        self.clocks_differ = self.rng.random() < 0.3
+        self.two_lead = False
+        self._clock_errors: dict[str, timedelta] = {}
         self.broken: Exception | None = None
         self.readings = SharedReadings()
         self.server = ApiServer(lambda: self.now, lambda: self.seconds, self._changed)
@@ -73,6 +77,10 @@ class World:
         """The version of it before the newest."""
         self.members: dict[str, Member] = {}
         self.gone: dict[str, tuple[float, Member]] = {}
+        self.joined_at: dict[str, float] = {}
+        self.asked_to_close_at: dict[str, float] = {}
+        self.quiet_from = 0.0
+        """From then on nobody has anything to hear of but heartbeats (seconds)."""
         self.wires: list[Wire] = []
         self.processes: list[Process] = []
         self._trace = trace
@@ -82,6 +90,18 @@ class World:
     @property
     def now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
+
+    def machine_of_operator(self, number: int) -> str:
+        """Each process may be on another one; two that lead at once would quarrel for ever about what is over."""
+        return "of the operators" if self.two_lead else f"of operator {number}"
+
+    def clock_error(self, machine: str) -> timedelta:
+        """How much the wall clock of a machine is ahead."""
+        if not self.clocks_differ:
+            return timedelta(0)
+        if machine not in self._clock_errors:
+            self._clock_errors[machine] = timedelta(seconds=self.rng.choice(_CLOCK_ERRORS))
+        return self._clock_errors[machine]
 
     def say(self, text: str) -> None:
         if self._trace is not None:
@@ -156,22 +176,39 @@ class World:
 
     def _changed(self, plural: str, event: Event) -> None:
         removed = event.type == "DELETED"
+        if removed or event.type == "ADDED" or plural in ("pods", "nodes"):
+            self.stirs()
         if plural == MEMBER_PLURAL:
             member = self.readings.parse_member(event.object)
             if removed:
                 del self.members[member.name]
                 self.gone[member.name] = (self.seconds, member)
             else:
+                self._note(self.members.get(member.name), member)
                 self.members[member.name] = member
         elif plural == RENDEZVOUS_PLURAL:
             rendezvous = self.readings.parse_rendezvous(event.object)
             if event.type != "MODIFIED":
                 self.say(f"Rendezvous {rendezvous.uid} is {'deleted' if removed else 'created'}")
+            if self.rendezvous is not None and self.rendezvous.generation != rendezvous.generation:
+                self.stirs()
             self.before, self.rendezvous = self.rendezvous, None if removed else rendezvous
         for wire in self.wires:
             for stream in wire.streams:
                 if stream.plural == plural:
                     stream.push(event)
+
+    def _note(self, before: Member | None, after: Member) -> None:
+        if before is None:
+            self.joined_at[after.name] = self.seconds
+        elif _WORDS(before) != _WORDS(after):
+            self.stirs()
+        if after.close_requested:
+            self.asked_to_close_at.setdefault(after.name, self.seconds)
+
+    def stirs(self, seconds: float = 0.0) -> None:
+        """Something has happened, or goes on for so long, that makes others do something."""
+        self.quiet_from = max(self.quiet_from, self.seconds + seconds)
 
     # Outages
 
@@ -183,6 +220,7 @@ class World:
         self.say(f"the API server is away for {seconds:.0f} s")
         for wire in self.wires:
             wire.cut_all()
+        self.stirs(seconds)
         self.after(seconds, self._come_back)
 
     def _come_back(self) -> None:
@@ -190,6 +228,9 @@ class World:
         self.say("the API server is back")
 
 
+_CLOCK_ERRORS = (0.0, 0.0, -90.0, -20.0, -2.0, 2.0, 20.0, 90.0)
+_WORDS = attrgetter("after_round", "leaving", "close_requested", "suspects", "preparing")
+"""What a Member says beside that it lives."""
 _ALL_RENDEZVOUS = collection_path(RENDEZVOUS_PLURAL, NAMESPACE)
 _RENDEZVOUS = object_path(RENDEZVOUS_PLURAL, NAMESPACE, NAME)
 _ALL_MEMBERS = collection_path(MEMBER_PLURAL, NAMESPACE)
