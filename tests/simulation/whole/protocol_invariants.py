@@ -75,9 +75,12 @@ class ProtocolInvariants:
     def _calm(self, was: RendezvousStatus, after: RendezvousStatus) -> None:
         """Nothing has happened, nobody is waited for, and yet: times that run out explain a few writes.
 
-        Two that lead at once may know different things for a while, after an outage say, and write by turns.
+        Two that lead at once may know different things for a while, after an outage say, and write by turns. Intervals
+        shrink by halves, a write each.
         """
         world = self.world
+        if after.heartbeat_seconds < was.heartbeat_seconds:
+            return
         silent = not self.living() >= world.members.keys()
         if world.two_lead or was.forming is not None or silent or world.seconds < world.quiet_from + NEWS_SECONDS:
             return

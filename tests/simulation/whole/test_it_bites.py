@@ -52,7 +52,7 @@ FOUND_AS = {
     Fault.LEASE_SEIZED: "leads",
     Fault.LEASE_LOST_UNNOTICED: "leads",
     Fault.TAKEN_FOR_EMPTY: "taken for empty, but",
-    Fault.LAST_CALL_CUT_SHORT: "has first claim on a place",
+    Fault.LAST_CALL_CUT_SHORT: "has first claim on a place|is on its way",
     Fault.REQUEST_LOST: "the request is not on record",
     Fault.REQUEST_HEARD_AGAIN: "asked before it was opened again",
     Fault.EVERY_OPENING_TELLS: "told because it was opened again, but",
