@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from integration.handlers.runs import Run
 from integration.survival.surviving_node import Worker
-from integration.survival.traces import falls, steps_in, unequal_weights, wrong_samples
+from integration.survival.traces import falls, read_together, steps_in, unequal_weights, wrong_samples
 from survivor_soak.plan import Act, Schedule
 from survivor_soak.world import World
 
@@ -80,7 +80,7 @@ def unrest(workers: list[Worker], number: int, since: float) -> list[str]:
 def judge(world: World) -> list[str]:
     """What must hold whatever was done."""
     found = [what for trace in world.traces for what in falls(trace.lines)]
-    lines = [line for trace in world.traces for line in trace.lines]
+    lines = read_together(world.traces)
     return [*found, *unequal_weights(lines), *wrong_samples(lines, SAMPLES, BATCH), *world.leftovers()]
 
 

@@ -1,6 +1,11 @@
 """What the tests of survivors conclude from the lines of their trainers."""
 
-from integration.survival.traces import Line, falls, unequal_weights, wrong_samples
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from integration.survival.traces import Line, Trace, falls, read_together, unequal_weights, wrong_samples
 
 
 def line(did: str, step: int, number: int = 1, **fields: object) -> Line:
@@ -61,3 +66,34 @@ class TestWrongSamples:
 
     def test_an_epoch_that_was_not_seen_to_its_end_is_not_judged(self) -> None:
         assert wrong_samples([*self.FIRST, begins(2, 2)], 4, 2) == []
+
+
+class TestReadTogether:
+    """Trainers go on while their traces are read, one after another."""
+
+    def test_a_step_that_is_done_meanwhile_is_not_taken_for_one_without_samples(self, tmp_path: Path) -> None:
+        first, second = Trace(tmp_path / "first"), tmp_path / "second"
+
+        def write(file: Path, did: str, step: int, *indices: int) -> None:
+            said = {"at": time.monotonic(), "pid": 7, "did": did, "step": step, "round": 1, "indices": indices}
+            with file.open("a") as lines:
+                lines.write(json.dumps(said) + "\n")
+
+        def both_do(step: int, one: int, other: int) -> None:
+            write(tmp_path / "first", "begin", step - 1, one)
+            write(second, "begin", step - 1, other)
+            write(tmp_path / "first", "step", step)
+            write(second, "step", step)
+
+        class ReadLate(Trace):
+            """Between the other's reading and this one's a step is done."""
+
+            @property
+            def lines(self) -> Sequence[Line]:
+                both_do(2, 2, 3)
+                return super().lines
+
+        both_do(1, 0, 1)
+        lines = read_together([first, ReadLate(second)])
+        assert wrong_samples(lines, 4, 2) == []
+        assert [line.step for line in lines if line.did == "step"] == [1, 1]

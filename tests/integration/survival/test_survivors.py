@@ -11,7 +11,7 @@ from integration.handlers.eventually import eventually
 from integration.handlers.runs import Run
 from integration.survival.conftest import Start, StartAlone
 from integration.survival.surviving_node import SurvivingNode, Worker, until_they_step, workers_of
-from integration.survival.traces import Line, falls, unequal_weights, wrong_samples
+from integration.survival.traces import falls, read_together, unequal_weights, wrong_samples
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -20,14 +20,10 @@ SAMPLES, BATCH = 240, 24
 TOLERANCE = 1e-9  # of the loss: float64, the same global batches, sums in another order
 
 
-def lines_of(workers: Sequence[Worker]) -> list[Line]:
-    return [line for worker in workers for line in worker.trace.lines]
-
-
 def all_is_right_with(workers: Sequence[Worker]) -> None:
     for worker in workers:
         assert falls(worker.trace.lines) == []
-    lines = lines_of(workers)
+    lines = read_together(worker.trace for worker in workers)
     assert unequal_weights(lines) == []
     assert wrong_samples(lines, SAMPLES, BATCH) == []
 

@@ -1,6 +1,7 @@
 """What `ddp_trainer` has written, and what must hold for it whatever was lost meanwhile. Judgements are pure."""
 
 import json
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,16 @@ class Trace:
     def forget_before(self, step: int) -> None:
         """Drop what was written before this step was done; the last line stays."""
         self._lines[:-1] = [line for line in self._lines[:-1] if line.step >= step]
+
+
+def read_together(traces: Iterable[Trace]) -> list[Line]:
+    """The lines of all of them while their processes go on: no step without the lines of all who did it.
+
+    Each has written that it begins before any of them can be done. So of the steps that were done before the first
+    trace is read everything is there; later ones may be in one trace only, the one that is read last.
+    """
+    now = time.monotonic()
+    return [line for trace in traces for line in trace.lines if line.did != "step" or line.at <= now]
 
 
 def steps_in(lines: Iterable[Line], number: int) -> list[Line]:
