@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -187,6 +187,19 @@ class TestATemporaryFolder:
         OwnedFolder().remove()
 
         assert foreign.exists()
+
+    @pytest.mark.parametrize("interrupted", ["os.open", "fcntl.flock", "pathlib.Path.rename"])
+    def test_whose_making_is_interrupted_is_gone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
+    ) -> None:
+        def interrupt(*_: object, **__: object) -> None:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(interrupted, interrupt)
+        with suppress(KeyboardInterrupt):
+            OwnedFolder()
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestTheOperatorProcess:

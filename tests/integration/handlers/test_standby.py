@@ -10,6 +10,7 @@ from integration.handlers.eventually import eventually
 from integration.handlers.nodes import Node, await_round, meet
 from integration.handlers.runs import Run
 from kube_rendezvous.api import RendezvousTimeoutError
+from kube_rendezvous.resources import RendezvousStatus
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -101,14 +102,18 @@ def test_a_node_that_comes_late_waits_for_another_reason_with_late_joiners_wait(
     await_round([first, second, late], [restarted, second.join(), waiting])
 
 
+def both_count(status: RendezvousStatus) -> bool:
+    return status.forming is not None and status.forming.arrived == 2
+
+
 def test_newcomers_do_not_throw_out_those_who_run_however_short_last_call_is(run: Run, node: MakeNode) -> None:
     run.create(minNodes=2, maxNodes=4)
     nodes = [node(2, 4) for _ in range(2)]
     meet(*nodes)
     newcomers = [node(2, 4) for _ in range(2)]
     waiting = [one.join() for one in newcomers]
-    eventually(lambda: len(run.members()) == 4, "both have come: without last call the round waits for nobody else")
     eventually(lambda: all(one.told for one in nodes), "those who run are told")
+    run.until(both_count, "both have come: without last call the round waits for nobody else")
     await_round([*nodes, *newcomers], [*(one.join() for one in nodes), *waiting])
 
 

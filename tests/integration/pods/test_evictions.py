@@ -88,7 +88,7 @@ def test_a_member_is_handed_over_before_its_eviction_which_is_answered_when_a_ro
     done = eventually(lambda: evictions.answer(eviction).get("completionTime") and evictions.answer(eviction), "done")
     assert done["message"] == "No round of the rendezvous rests on it; the newest is round 2."
     assert run.status.ranks == tuple(one.name for one in survivors)
-    assert leaver.name in condition(run.status, "EvictionsRequested")
+    eventually(lambda: leaver.name in condition(run.status, "EvictionsRequested"), "it has come again, and is named")
     assert not waiting.done(), "it has no place until that is withdrawn"
 
 

@@ -1,5 +1,6 @@
 """A store whose host is silent does not hold a worker longer than its round lasts."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ def stopped_store() -> Iterator[dist.Store]:
         assert server.stdout is not None
         store = dist.TCPStore("127.0.0.1", int(server.stdout.readline()), is_master=False, wait_for_workers=False)
         server.send_signal(signal.SIGSTOP)
+        os.waitpid(server.pid, os.WUNTRACED)  # it may answer until it has stopped
         yield store
         server.kill()
 
