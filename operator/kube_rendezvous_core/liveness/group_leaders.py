@@ -26,7 +26,7 @@ def with_orphans(surroundings: Surroundings) -> Surroundings:
         group, _, index = pod.place.index.partition("-")
         if index != _LEADER:
             workers.append((pod.owner, group, pod))
-        elif _is_newer(pod, leaders.setdefault(pod.owner, {}).get(group)):
+        elif _counts_beside(pod, leaders.setdefault(pod.owner, {}).get(group)):
             leaders[pod.owner][group] = pod
     orphans = {
         worker.uid: replace(worker, disruption=why)
@@ -52,6 +52,6 @@ def _why(worker: ObservedPod, group: str, leaders: Mapping[str, ObservedPod]) ->
     return ""
 
 
-def _is_newer(leader: ObservedPod, other: ObservedPod | None) -> bool:
-    """A finalizer may keep one that has ended beside the next."""
+def _counts_beside(leader: ObservedPod, other: ObservedPod | None) -> bool:
+    """Of two leaders of a group the one that stays: a finalizer may keep one that has ended beside the next."""
     return other is None or other.deleting

@@ -35,9 +35,7 @@ from kube_rendezvous_core import (
     decide,
     only_progress,
 )
-from kube_rendezvous_core.liveness.expulsions import RENDEZVOUS_GONE
-from kube_rendezvous_core.liveness.liveness import LEFT
-from kube_rendezvous_core.liveness.undecided import UNDECIDED_SECONDS, may_yet_belong, went_undecided
+from kube_rendezvous_core.liveness.expulsions import without_rendezvous
 from kube_rendezvous_core.policy.progress import PROGRESS_EVERY_SECONDS
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
@@ -295,16 +293,9 @@ class Reconciler:
         self._budgets.forget(key)
         observed = self._members(key[0]).observed(key)
         self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])
-        left = [seen for seen in observed if not seen.deleted]
-        self._sweep(
-            key,
-            [
-                Expulsion(seen.member, LEFT if went_undecided(seen.member) else RENDEZVOUS_GONE, doubtful=False)
-                for seen in left
-                if not may_yet_belong(seen)
-            ],
-        )
-        return min((UNDECIDED_SECONDS - seen.known_for for seen in left if may_yet_belong(seen)), default=None)
+        left, look_again_in = without_rendezvous([seen for seen in observed if not seen.deleted])
+        self._sweep(key, left)
+        return look_again_in
 
 
 def _status_body(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
