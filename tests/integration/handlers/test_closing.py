@@ -25,7 +25,8 @@ def test_a_rendezvous_that_a_person_closed_before_the_join_refuses_it(run: Run, 
     late = node(1, 1)
     assert "spec.closed is true; set it to false to open the rendezvous again" in refused_as_closed(late)
     assert late.handler.is_closed()
-    assert run.members() == []
+    assert all(member.leaving for member in run.members()), "it was taken back before the refusal was raised"
+    eventually(lambda: run.members() == [], "the Member that it took back is gone")
 
 
 def test_a_rendezvous_that_a_member_closed_before_the_join_refuses_it(run: Run, node: MakeNode) -> None:
