@@ -87,6 +87,7 @@ class ReconfigureEngine:
         rank = roster.rank_of(place.node_rank, place.local_rank)
         limit = seconds(self._take_in_timeout)
         c10d._reconfigure(uuid=place.unique_number, handles=roster.handles, timeout=limit).wait()
+        self._store.groups_are_made()
         c10d._world.pg_group_ranks[group] = {each: each for each in range(roster.world_size)}
         c10d._world.group_count = place.number * _GROUPS_A_ROUND
         set_environment(place, rank, roster.world_size)

@@ -78,6 +78,7 @@ class ReinitEngine:
             world_size=roster.world_size,
             timeout=seconds(self._take_in_timeout),
         )
+        self._of_group.groups_are_made()
         c10d._set_pg_timeout(seconds(self._collective_timeout))
         self._place, self._taken = place, Taken(rank, roster)
         return self._taken

@@ -1,5 +1,6 @@
 """A store that moves on: torch's process group keeps the one that it was given, the rounds' stores come and go."""
 
+import os
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -42,9 +43,18 @@ class RoundStore(dist.Store):
         self._published = []
         self.addresses = set()
 
+    def groups_are_made(self) -> None:
+        """All members of the groups so far have connected: nobody waits there for one who does not.
+
+        gloo's listener keeps a connection that nobody waits for until the process ends.
+        """
+        if not _connects_late():
+            self._published = []
+
     def free_those_that_connect(self) -> None:
-        """End the wait of this process's threads for peers that do not connect. From any thread."""
-        for ours in self._published[-_NEWEST_GROUPS:]:
+        """End the wait of this process's threads for peers that do not connect. From any thread; once a group."""
+        waiting, self._published = self._published[-_NEWEST_GROUPS:], []
+        for ours in waiting:
             stand_in_for_the_absent(ours)
 
     def _learn(self, value: str | bytes) -> Published | None:
@@ -133,6 +143,11 @@ class RoundStore(dist.Store):
         """See torch."""
         limit: timedelta = self._store().timeout
         return limit
+
+
+def _connects_late() -> bool:
+    """Whether members of a group connect only when they first use it (torch's own variable)."""
+    return os.environ.get("TORCH_GLOO_LAZY_INIT", "").lower() in {"1", "y", "yes", "t", "true", "on"}
 
 
 def _a_moment_after(given_up: GivenUp) -> GivenUp:
