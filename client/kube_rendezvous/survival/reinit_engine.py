@@ -79,7 +79,7 @@ class ReinitEngine:
             timeout=seconds(self._take_in_timeout),
         )
         self._of_group.groups_are_made()
-        c10d._set_pg_timeout(seconds(self._collective_timeout))
+        _set_timeout(seconds(self._collective_timeout))
         self._place, self._taken = place, Taken(rank, roster)
         return self._taken
 
@@ -132,3 +132,7 @@ class ReinitEngine:
         if dist.is_initialized():
             self._abort()
             dist.destroy_process_group()
+
+
+# torch 2.15 warns of the private name, which is all that there was before.
+_set_timeout = dist.set_timeout if hasattr(dist, "set_timeout") else c10d._set_pg_timeout

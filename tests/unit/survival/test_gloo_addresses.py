@@ -1,8 +1,10 @@
 """Peers that publish their addresses and never connect hold nobody once the round is over."""
 
+import socket
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,13 +16,17 @@ import torch.distributed as dist
 from integration.handlers.eventually import eventually
 from kube_rendezvous.store_protocol import Store
 from kube_rendezvous.survival.errors import RoundOverError
-from kube_rendezvous.survival.gloo_addresses import Published, read_published
+from kube_rendezvous.survival.gloo_addresses import Published, read_published, stand_in_for_the_absent
+from kube_rendezvous.survival.reconfigure_engine import ReconfigureEngine, torch_can_reconfigure
+from kube_rendezvous.survival.reinit_engine import ReinitEngine
 from kube_rendezvous.survival.round_store import RoundStore
+from kube_rendezvous.survival.worker_place import WorkerPlace
 
 SIZE = 3
 LIMIT_SECONDS = 60.0
 """Of gloo itself: a test that passes by its help is none."""
 FREED_SECONDS = 20.0
+CLOSE_WAIT = "08"
 
 
 class Kept(RoundStore):
@@ -46,17 +52,19 @@ class Kept(RoundStore):
 
 
 class Member(threading.Thread):
-    """Makes its group; `error` says how that failed."""
+    """Makes its group and keeps it; `error` says how that failed."""
 
     def __init__(self, rank: int, shared: Any) -> None:
         super().__init__(daemon=True)
         self.store = Kept(shared)
+        self.group: Any = None
         self.error: BaseException | None = None
         self._rank = rank
 
     def run(self) -> None:
         try:
-            dist.ProcessGroupGloo(self.store, self._rank, SIZE, timeout=timedelta(seconds=LIMIT_SECONDS))
+            limit = timedelta(seconds=LIMIT_SECONDS)
+            self.group = dist.ProcessGroupGloo(self.store, self._rank, SIZE, timeout=limit)
         except BaseException as error:
             self.error = error
 
@@ -108,7 +116,77 @@ def test_who_waits_for_a_peer_that_never_connects_is_freed(members: list[Member]
     assert isinstance(members[absent].error, RoundOverError)
 
 
-def test_standing_in_needs_no_listener() -> None:
-    from kube_rendezvous.survival.gloo_addresses import stand_in_for_the_absent
+def kept_by(listener: Published) -> int:
+    """How many connections that their other end has closed a listener on 127.0.0.1 has not: the kernel's table."""
+    lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[3] == CLOSE_WAIT and int(line[1].rpartition(":")[2], 16) == listener.port for line in lines)
 
+
+@pytest.fixture
+def made(members: list[Member]) -> tuple[Member, Published]:
+    for member in members:
+        member.start()
+    for member in members:
+        member.join(LIMIT_SECONDS)
+        assert member.error is None
+    ours = read_published(members[0].store.kept[0])
+    assert ours is not None
+    return members[0], ours
+
+
+def test_a_connection_that_nobody_waits_for_stays(made: tuple[Member, Published]) -> None:
+    """Why a group that is made gets none."""
+    stand_in_for_the_absent(made[1])
+    assert kept_by(made[1]) == SIZE
+
+
+def test_a_group_that_is_made_keeps_no_descriptor_of_those_who_would_stand_in(made: tuple[Member, Published]) -> None:
+    member, ours = made
+    member.store.groups_are_made()
+    member.store.free_those_that_connect()
+    assert kept_by(ours) == 0
+
+
+def test_stand_ins_for_a_group_come_once(made: tuple[Member, Published]) -> None:
+    """It may be a sub-group, of which nobody says that it is made; who frees asks again and again."""
+    member, ours = made
+    for _ in range(3):
+        member.store.free_those_that_connect()
+    assert kept_by(ours) == SIZE
+
+
+def test_members_that_connect_when_they_first_speak_are_freed(
+    made: tuple[Member, Published], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_GLOO_LAZY_INIT", "1")
+    member, ours = made
+    member.store.groups_are_made()
+    member.store.free_those_that_connect()
+    assert kept_by(ours) == SIZE
+
+
+Engines = type[ReinitEngine] | type[ReconfigureEngine]
+NEEDS = pytest.mark.skipif(not torch_can_reconfigure(), reason="torch has no reconfigure before 2.15")
+
+
+@pytest.mark.parametrize("engine", [ReinitEngine, pytest.param(ReconfigureEngine, marks=NEEDS)])
+def test_freed_in_a_round_that_stands_a_worker_keeps_no_descriptor(
+    engine: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    published: list[bytes] = []
+    learn = RoundStore._learn
+    monkeypatch.setattr(RoundStore, "_learn", lambda self, value: published.append(value) or learn(self, value))
+    worker = engine("gloo", collective_timeout=LIMIT_SECONDS, take_in_timeout=LIMIT_SECONDS)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        alone = WorkerPlace("ns", "run", "uid", 1, 0, 1, 0, 1, "127.0.0.1", listening.getsockname()[1])
+        worker.take_in(alone, listening, progress=0, given_up=lambda: False)
+        worker.free()
+        listeners = [read for value in published if isinstance(value, bytes) and (read := read_published(value))]
+        assert listeners
+        assert [kept_by(listener) for listener in listeners] == [0] * len(listeners)
+        worker.close()
+
+
+def test_standing_in_needs_no_listener() -> None:
     stand_in_for_the_absent(Published("127.0.0.1", 1, (b"\x01" * 8,)))
