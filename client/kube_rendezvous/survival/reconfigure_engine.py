@@ -8,13 +8,17 @@ The only module that touches c10d's private names for it. What torch leaves to i
 - c10d goes on to hold its first table of ranks, and names sub-groups by a counter of each process: a newcomer's would
   differ. Both are set by the round.
 - Sub-groups of the last round have members that are gone, and hold connections: a round ends them.
+- The listener of the group lives as long as its device, and with it whatever connected in vain. Where this process did
+  so itself, to free a thread, the next round gets another device; the old one goes with the old round's connections.
 """
 
 import inspect
 import logging
+import os
 import socket
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d as c10d
 
@@ -70,9 +74,12 @@ class ReconfigureEngine:
         """See `Engine`."""
         newcomer = self._taken is None
         store = open_round_store(place, listening, timeout=self._take_in_timeout, given_up=given_up)
+        stood_in = self._store.stood_in
         self._store.move_on(store, given_up, place.node_count * place.local_world_size)
         if not dist.is_initialized():
             self._make_group(place, store.add("newcomers", 1))
+        elif stood_in:
+            c10d._get_default_group()._get_backend(torch.device("cpu")).options._devices = _devices()
         self._end_sub_groups()
         forget_meshes()
         group = c10d._get_default_group()
@@ -140,3 +147,10 @@ class ReconfigureEngine:
         for group in list(c10d._world.pg_map):
             if group is not dist.group.WORLD:
                 dist.destroy_process_group(group)
+
+
+def _devices() -> list[Any]:
+    """As `init_process_group` makes them."""
+    gloo = dist.ProcessGroupGloo
+    interfaces = [name for name in os.environ.get("GLOO_SOCKET_IFNAME", "").split(",") if name]
+    return [gloo.create_device(interface=name) for name in interfaces] or [gloo.create_default_device()]

@@ -28,6 +28,8 @@ class RoundStore(dist.Store):
         self._published: list[Published] = []
         self.addresses: set[tuple[str, int]] = set()
         """Where members of this process's groups listen, this one among them: host and port."""
+        self.stood_in = False
+        """Whether a listener of this round's groups may keep connections that nobody waits for."""
 
     def move_on(self, store: Store | None, given_up: GivenUp, askers: int = 1) -> None:
         """Go over to another round's store; the old one is let go.
@@ -42,11 +44,12 @@ class RoundStore(dist.Store):
         self._given_up = _a_moment_after(given_up)
         self._published = []
         self.addresses = set()
+        self.stood_in = False
 
     def groups_are_made(self) -> None:
         """All members of the groups so far have connected: nobody waits there for one who does not.
 
-        gloo's listener keeps a connection that nobody waits for until the process ends.
+        gloo's listener keeps a connection that nobody waits for as long as it is there itself.
         """
         if not _connects_late():
             self._published = []
@@ -55,6 +58,7 @@ class RoundStore(dist.Store):
         """End the wait of this process's threads for peers that do not connect. From any thread; once a group."""
         waiting, self._published = self._published[-_NEWEST_GROUPS:], []
         for ours in waiting:
+            self.stood_in = True
             stand_in_for_the_absent(ours)
 
     def _learn(self, value: str | bytes) -> Published | None:

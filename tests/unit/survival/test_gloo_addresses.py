@@ -1,5 +1,6 @@
 """Peers that publish their addresses and never connect hold nobody once the round is over."""
 
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -165,27 +166,63 @@ def test_members_that_connect_when_they_first_speak_are_freed(
     assert kept_by(ours) == SIZE
 
 
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[Published]:
+    """What was published in rounds' stores."""
+    heard: list[Published] = []
+    learn = RoundStore._learn
+
+    def heard_too(self: RoundStore, value: str | bytes) -> Published | None:
+        published = learn(self, value)
+        heard.extend([published] if published else [])
+        return published
+
+    monkeypatch.setattr(RoundStore, "_learn", heard_too)
+    return heard
+
+
 Engines = type[ReinitEngine] | type[ReconfigureEngine]
 NEEDS = pytest.mark.skipif(not torch_can_reconfigure(), reason="torch has no reconfigure before 2.15")
 
 
 @pytest.mark.parametrize("engine", [ReinitEngine, pytest.param(ReconfigureEngine, marks=NEEDS)])
 def test_freed_in_a_round_that_stands_a_worker_keeps_no_descriptor(
-    engine: Engines, monkeypatch: pytest.MonkeyPatch
+    engine: Engines, heard: list[Published], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
-    published: list[bytes] = []
-    learn = RoundStore._learn
-    monkeypatch.setattr(RoundStore, "_learn", lambda self, value: published.append(value) or learn(self, value))
     worker = engine("gloo", collective_timeout=LIMIT_SECONDS, take_in_timeout=LIMIT_SECONDS)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        alone = WorkerPlace("ns", "run", "uid", 1, 0, 1, 0, 1, "127.0.0.1", listening.getsockname()[1])
-        worker.take_in(alone, listening, progress=0, given_up=lambda: False)
+    take_in_alone(worker, 1)
+    worker.free()
+    assert [kept_by(listener) for listener in heard] == [0] * len(heard)
+    worker.close()
+
+
+@pytest.mark.parametrize("interface", ["lo", ""])
+@NEEDS
+def test_descriptors_of_stand_ins_go_with_the_round(
+    heard: list[Published], interface: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", interface)
+    monkeypatch.setattr(RoundStore, "groups_are_made", lambda _: None)  # it is freed before that
+    worker = ReconfigureEngine("gloo", collective_timeout=LIMIT_SECONDS, take_in_timeout=LIMIT_SECONDS)
+    take_in_alone(worker, 1)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(2, 6):
+        *_, listener = heard
         worker.free()
-        listeners = [read for value in published if isinstance(value, bytes) and (read := read_published(value))]
-        assert listeners
-        assert [kept_by(listener) for listener in listeners] == [0] * len(listeners)
-        worker.close()
+        assert kept_by(listener) == 1
+        take_in_alone(worker, number)
+        assert kept_by(listener) == 0
+        assert heard[-1].host == listener.host
+        assert heard[-1].port != listener.port
+    assert len(os.listdir("/proc/self/fd")) <= before
+    worker.close()
+
+
+def take_in_alone(worker: ReinitEngine | ReconfigureEngine, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        alone = WorkerPlace("ns", "run", "uid", number, 0, 1, 0, 1, "127.0.0.1", listening.getsockname()[1])
+        worker.take_in(alone, listening, progress=0, given_up=lambda: False)
 
 
 def test_standing_in_needs_no_listener() -> None:
