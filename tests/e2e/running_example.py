@@ -125,6 +125,12 @@ class RunningExample:
         assert len(lines) == nodes, f"{len(lines)} pods are there: {sorted(self.pods)}"
         return max(line.at for line in lines)
 
+    def wait_for_first_round(self, nodes: int, seconds: float) -> None:
+        """Wait until that many train in the first round; none may have been needed after it."""
+        self.wait_for_round(nodes, seconds)
+        self.wait_for_first_steps(nodes, seconds)
+        assert self.rendezvous.status.round == 1, self.explanation()
+
     def state(self) -> State:
         """How often anything began."""
         seen = self.pods

@@ -47,10 +47,9 @@ def test_a_guarded_job_lets_its_own_pods_in_and_completes(examples: Examples) ->
 
 def test_a_deployment_grows_and_shrinks_with_its_replicas(examples: Examples) -> None:
     with examples.start("torchrun-deployment") as run:
-        small = run.wait_for_round(2, START_SECONDS)
-        run.wait_for_first_steps(2, START_SECONDS)
+        run.wait_for_first_round(2, START_SECONDS)
         run.kubectl("-n", run.namespace, "scale", "deployment/torchrun-deployment", "--replicas=3")
-        grown = run.wait_for_round(3, START_SECONDS, after=small.status.round)
+        grown = run.wait_for_round(3, START_SECONDS, after=1)
         run.wait_for_first_steps(3, START_SECONDS)
         run.kubectl("-n", run.namespace, "scale", "deployment/torchrun-deployment", "--replicas=2")
         run.wait_for_round(2, START_SECONDS, after=grown.status.round)
@@ -83,8 +82,7 @@ def test_workers_that_live_through_rounds_agree_on_the_end_and_complete(
 def test_a_shell_script_trains_beside_the_sidecar_and_completes(examples: Examples, figures: Figures) -> None:
     few = Patch("Job", (replace("/spec/template/spec/containers/0/command/2", "60"),))
     with examples.start("sidecar", [few], torch=False) as run:
-        run.wait_for_round(3, START_SECONDS)
-        run.wait_for_first_steps(3, START_SECONDS)
+        run.wait_for_first_round(3, START_SECONDS)
         for member in run.ranked:
             store = run.rendezvous.status.bootstrap_store
             assert store is not None

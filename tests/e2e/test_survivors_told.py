@@ -27,8 +27,7 @@ AGAIN_SECONDS = 180.0
 def run(examples: Examples) -> Iterator[RunningExample]:
     """Three torchrun agents."""
     with examples.start("torchrun-statefulset") as run:
-        run.wait_for_round(NODES, AGAIN_SECONDS)
-        run.wait_for_first_steps(NODES, AGAIN_SECONDS)
+        run.wait_for_first_round(NODES, AGAIN_SECONDS)
         yield run
 
 

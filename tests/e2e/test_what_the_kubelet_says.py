@@ -57,8 +57,7 @@ def test_pods_that_the_kubelet_cannot_start_hold_nobody_up_and_join_when_they_ca
     examples: Examples, figures: Figures
 ) -> None:
     with examples.start(JOB, [FOR_EVER, MORE]) as run:
-        run.wait_for_round(4, LIMIT)
-        run.wait_for_first_steps(4, LIMIT)
+        run.wait_for_first_round(4, LIMIT)
         model = run.ranked[0].pod_name
         setting = {"name": "SETTING", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "one"}}}
         for pod in (
@@ -92,8 +91,7 @@ def test_pods_that_the_kubelet_cannot_start_hold_nobody_up_and_join_when_they_ca
 
 def test_a_pod_that_is_resized_in_place_trains_on_in_its_round(examples: Examples) -> None:
     with examples.start(JOB, [FOR_EVER]) as run:
-        run.wait_for_round(4, LIMIT)
-        run.wait_for_first_steps(4, LIMIT)
+        run.wait_for_first_round(4, LIMIT)
         before, resized = run.state(), run.ranked[1].pod_name
         size = {"name": "trainer", "resources": {"requests": {"cpu": "150m"}}}
         body = json.dumps({"spec": {"containers": [size]}})

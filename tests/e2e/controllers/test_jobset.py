@@ -34,9 +34,7 @@ def run(examples: Examples) -> Iterator[RunningExample]:
     """A leader and two workers, which train."""
     with examples.start("jobset", [FOR_EVER]) as run:
         try:
-            run.wait_for_round(3, LIMIT)
-            run.wait_for_first_steps(3, LIMIT)
-            assert run.rendezvous.status.round == 1
+            run.wait_for_first_round(3, LIMIT)
             yield run
         finally:
             run.kubectl("-n", run.namespace, "delete", "jobset", "--all", "--ignore-not-found")

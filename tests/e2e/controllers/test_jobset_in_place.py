@@ -27,8 +27,7 @@ def run(examples: Examples, site: Site) -> Iterator[RunningExample]:
     agent = load_in_place_restart_agent(site.node)
     with examples.start("jobset-in-place", [FOR_EVER], images={"in-place-restart-agent": agent}) as run:
         try:
-            run.wait_for_round(3, LIMIT)
-            run.wait_for_first_steps(3, LIMIT)
+            run.wait_for_first_round(3, LIMIT)
             yield run
         finally:
             run.kubectl("-n", run.namespace, "delete", "jobset", "--all", "--ignore-not-found")

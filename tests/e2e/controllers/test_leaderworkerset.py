@@ -25,9 +25,7 @@ def run(examples: Examples) -> Iterator[RunningExample]:
     """Two groups of two, which train."""
     with examples.start(NAME) as run:
         try:
-            run.wait_for_round(4, LIMIT)
-            run.wait_for_first_steps(4, LIMIT)
-            assert run.rendezvous.status.round == 1
+            run.wait_for_first_round(4, LIMIT)
             yield run
         finally:
             run.kubectl("-n", run.namespace, "delete", "lws", "--all")

@@ -29,9 +29,7 @@ def run(examples: Examples) -> Iterator[RunningExample]:
     """Four workers, which train."""
     with examples.start(NAME, [FOR_EVER]) as run:
         try:
-            run.wait_for_round(4, LIMIT)
-            run.wait_for_first_steps(4, LIMIT)
-            assert run.rendezvous.status.round == 1
+            run.wait_for_first_round(4, LIMIT)
             yield run
         finally:
             run.kubectl("-n", run.namespace, "delete", "pytorchjob", "--all")
