@@ -1,4 +1,4 @@
-"""A registry with a release in it, and with a training image that somebody made of its wheel."""
+"""A registry with a release in it, a training image that somebody made of its wheel, and one without anything of it."""
 
 import io
 import subprocess
@@ -23,16 +23,24 @@ def make_release(version: str, registry: str, key: Path, output: Path, top: Path
     _run(command, top)
 
 
+def push_plain(registry: str, folder: Path) -> None:
+    """An image of anybody's: with a shell, without this project and without torch."""
+    _, archive = base_image()
+    _run([str(find_or_build(CRANE)), "push", "--insecure", str(archive), _plain(registry)], folder)
+
+
+def _plain(registry: str) -> str:
+    return f"{registry}/plain:latest"
+
+
 def push_trainer(wheel: Path, registry: str, folder: Path) -> None:
-    """Do what the page's Dockerfile says; torch comes from a volume at `/opt/torch`, because it is 5 GB.
+    """Do what the page's Dockerfile says, on top of the plain image; torch comes from a volume at `/opt/torch`, because
+    it is 5 GB.
 
     Args:
         wheel: of the release.
         folder: an empty one.
     """
-    crane = str(find_or_build(CRANE))
-    _, archive = base_image()
-    _run([crane, "push", "--insecure", str(archive), f"{registry}/python:latest"], folder)
     packages = folder / "packages"
     _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages), str(wheel)], folder)
     layer = folder / "layer.tar"
@@ -40,8 +48,8 @@ def push_trainer(wheel: Path, registry: str, folder: Path) -> None:
         tar.add(packages, PACKAGES)
         _add(tar, f"{PACKAGES}/z.pth", "/opt/torch\n", 0o644)
         _add(tar, "usr/local/bin/torchrun", TORCHRUN, 0o755)
-    base = ["--base", f"{registry}/python:latest", "--new_layer", str(layer)]
-    _run([crane, "append", "--insecure", *base, "--new_tag", f"{registry}/trainer:latest"], folder)
+    base = ["--base", _plain(registry), "--new_layer", str(layer)]
+    _run([str(find_or_build(CRANE)), "append", "--insecure", *base, "--new_tag", f"{registry}/trainer:latest"], folder)
 
 
 def _add(tar: tarfile.TarFile, name: str, text: str, mode: int) -> None:

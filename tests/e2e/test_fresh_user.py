@@ -1,5 +1,7 @@
 """A stranger with nothing but a release gets a job: every command of docs/from-a-release.md succeeds, in its order.
 
+The last job's trainer knows nothing of the release: the released client's image joins beside it.
+
 On demand, `make e2e-fresh-user`: it makes a whole release.
 """
 
@@ -10,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from e2e.fresh_registry import make_release, push_trainer
+from e2e.fresh_registry import make_release, push_plain, push_trainer
 from e2e.quick_start import TOP, commands
 from e2e.reader import Reader, mount_torch
 from e2e.site import Site
@@ -38,6 +40,7 @@ def folder(registry: str, tmp_path: Path) -> Path:
     make_release(VERSION, registry, tmp_path / "release.pem", folder, TOP)
     trainer = tmp_path / "trainer"
     trainer.mkdir()
+    push_plain(registry, trainer)
     push_trainer(folder / f"kube_rendezvous-{VERSION}-py3-none-any.whl", registry, trainer)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "release.pub").write_bytes(public)
@@ -62,3 +65,4 @@ def test_every_command_of_the_page_succeeds(registry: str, folder: Path, reader:
     assert "PodTerminating" in shown or "is being deleted" in shown, shown
     for check in ("operator", "trainer", "guard", "image", "network", "API server", "names"):
         assert f"  {check} " in shown, shown
+    assert "done after 300 steps" in shown, shown
