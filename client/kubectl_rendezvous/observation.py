@@ -20,6 +20,7 @@ class Hold(StrEnum):
     MISCONFIGURED = "Misconfigured"
     STARTING = "Starting"
     RUNNING = "Running"
+    WITHOUT_PROCESS = "WithoutProcess"
     ENDED = "Ended"
 
 

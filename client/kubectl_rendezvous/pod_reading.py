@@ -5,10 +5,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kube_rendezvous_core import ObservedNode
+from kube_rendezvous_core import ObservedNode, ObservedPod
 from kube_rendezvous_core.observed.device_reading import unhealthy_devices
 from kube_rendezvous_core.observed.hindrance import Hindrance
-from kube_rendezvous_core.observed.pod_reading import NAME_LABEL, main_container, owner_of, read_hindrance, said
+from kube_rendezvous_core.observed.pod_reading import (
+    NAME_LABEL,
+    main_container,
+    owner_of,
+    read_hindrance,
+    restart_in_place,
+    said,
+)
 from kube_rendezvous_core.observed.pod_reading import read_node as read_node_as_operator
 from kube_rendezvous_core.observed.pod_reading import read_pod as read_pod_as_operator
 from kubectl_rendezvous.observation import Hold, SeenPod
@@ -34,7 +41,8 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
     main = main_container(meta, spec, status)
-    hold, why = _hold(spec, status, conditions, main)
+    observed = read_pod_as_operator(obj)
+    hold, why = _hold(spec, status, conditions, main, observed)
     return SeenPod(
         name=meta["name"],
         uid=meta["uid"],
@@ -47,7 +55,7 @@ def read_pod(obj: Mapping[str, Any]) -> SeenPod:
         restarts=int(main.get("restartCount", 0)),
         unhealthy_devices=unhealthy_devices(status),
         owner=owner_of(meta),
-        observed=read_pod_as_operator(obj),
+        observed=observed,
     )
 
 
@@ -77,7 +85,11 @@ def _leaving(meta: Mapping[str, Any], conditions: Mapping[str, Any]) -> str:
 
 
 def _hold(
-    spec: Mapping[str, Any], status: Mapping[str, Any], conditions: Mapping[str, Any], main: Mapping[str, Any]
+    spec: Mapping[str, Any],
+    status: Mapping[str, Any],
+    conditions: Mapping[str, Any],
+    main: Mapping[str, Any],
+    observed: ObservedPod,
 ) -> tuple[Hold, str]:
     phase = str(status.get("phase", "Pending"))
     if phase in ("Succeeded", "Failed"):
@@ -85,6 +97,10 @@ def _hold(
     hindrance, why = read_hindrance(spec, status, conditions, main)
     if hindrance is not None:
         return _HOLDS[hindrance], why.removeprefix("Pending: ")
+    if restarting := restart_in_place(conditions):
+        return Hold.WITHOUT_PROCESS, f"all its containers are being restarted in place ({said(restarting)})"
+    if observed.container.ending:
+        return Hold.WITHOUT_PROCESS, f"its container ended ({observed.container.ending})"
     if phase == "Running":
         return Hold.RUNNING, "running"
     scheduled = (conditions.get("PodScheduled") or {}).get("status") == "True"

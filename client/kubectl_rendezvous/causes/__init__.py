@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from kubectl_rendezvous.causes.closing import closed_by_member, closed_by_person, leftover_of_another
 from kubectl_rendezvous.causes.finding import Finding
-from kubectl_rendezvous.causes.going import draining_nodes, pods_that_have_to_go
+from kubectl_rendezvous.causes.going import draining_nodes, nodes_to_be_maintained, pods_that_have_to_go
 from kubectl_rendezvous.causes.membership import (
     not_joined_again,
     refused_members,
@@ -25,6 +25,7 @@ from kubectl_rendezvous.causes.pods_on_their_way import (
     gated_pods,
     misconfigured_pods,
     pods_without_image,
+    pods_without_process,
     running_but_not_joined,
     starting_pods,
     unscheduled_pods,
@@ -48,6 +49,7 @@ CAUSES: tuple[Cause, ...] = (
     pods_without_image,
     crashing_pods,
     misconfigured_pods,
+    pods_without_process,
     joined_elsewhere,
     mistyped_labels,
     mistyped_run_ids,
@@ -61,6 +63,7 @@ CAUSES: tuple[Cause, ...] = (
     too_few_nodes,
     starting_pods,
     surplus_members,
+    nodes_to_be_maintained,
 )
 
 

@@ -7,7 +7,7 @@ from kube_rendezvous.resources import LateJoiners, Member
 from kube_rendezvous_core.formation.formation import WorldSizes
 from kube_rendezvous_core.observed.pod_reading import NAME_LABEL
 from kubectl_rendezvous.causes.finding import Finding
-from kubectl_rendezvous.causes.going import has_to_go
+from kubectl_rendezvous.causes.going import who_stays
 from kubectl_rendezvous.causes.quarantine import quarantine_of
 from kubectl_rendezvous.heartbeats import heartbeat_age, limit_of
 from kubectl_rendezvous.observation import Hold, Observation
@@ -41,7 +41,7 @@ def not_joined_again(seen: Observation) -> Iterable[Finding]:
     status = seen.rendezvous.status
     if status.forming is None or not status.forming.interrupts or status.closed is not None:
         return
-    here = {m.name: m for m in seen.own_members if not has_to_go(seen, m)}
+    here = {m.name: m for m in who_stays(seen, seen.own_members)}
     late = [name for name in status.ranks if name in here and here[name].after_round < status.round]
     if late:
         told = age((seen.now - status.forming.since).total_seconds())

@@ -6,7 +6,7 @@ Only what it would have written long ago counts: a status that is seconds behind
 from collections.abc import Iterable
 
 from kubectl_rendezvous.causes.finding import Finding
-from kubectl_rendezvous.causes.going import has_to_go
+from kubectl_rendezvous.causes.going import who_stays
 from kubectl_rendezvous.causes.quarantine import quarantine_of
 from kubectl_rendezvous.heartbeats import heartbeat_age, is_fresh, limit_of
 from kubectl_rendezvous.observation import Observation
@@ -66,10 +66,9 @@ def _waiting_unseen(seen: Observation) -> Iterable[str]:
     told = status.forming.arrived if status.forming is not None else status.standby
     waiting = [
         m
-        for m in seen.waiting
+        for m in who_stays(seen, seen.waiting)
         if is_fresh(m, seen.rendezvous, seen.now)
         and (seen.now - m.created).total_seconds() > PATIENCE_SECONDS
-        and not has_to_go(seen, m)
         and not quarantine_of(seen, m)
     ]
     if len(waiting) > told:

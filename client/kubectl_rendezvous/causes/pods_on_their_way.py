@@ -11,6 +11,7 @@ UNSCHEDULED = "PodsNotScheduled"
 NO_IMAGE = "ImageNotPulled"
 CRASHING = "ContainersCrash"
 MISCONFIGURED = "ContainersNotCreated"
+WITHOUT_PROCESS = "PodsWithoutProcess"
 NOT_JOINED = "RunningButNotJoined"
 STARTING = "PodsStarting"
 
@@ -55,6 +56,16 @@ def misconfigured_pods(seen: Observation) -> Iterable[Finding]:
     for why, pods in _held(seen, Hold.MISCONFIGURED):
         step = f"Correct the pod template: `{seen.kubectl} describe pod {pods[0].name}`"
         yield _finding(MISCONFIGURED, pods, "cannot start its container", why, step, plural="cannot start a container")
+
+
+def pods_without_process(seen: Observation) -> Iterable[Finding]:
+    """Their container has ended, or is being restarted in place with all others of the pod."""
+    for why, pods in _held(seen, Hold.WITHOUT_PROCESS):
+        step = (
+            f"Wait: one that is started again has its slot and rank again; why it ended: `{seen.kubectl} describe pod "
+            f"{pods[0].name}`"
+        )
+        yield _finding(WITHOUT_PROCESS, pods, "is without its process", why, step, plural="are without their process")
 
 
 def starting_pods(seen: Observation) -> Iterable[Finding]:

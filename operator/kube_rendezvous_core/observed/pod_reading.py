@@ -62,7 +62,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         completion_index=_completion_index(meta),
         owner=owner,
         container=_read_container(container),
-        restarting_since=_restarting_since(conditions.get(_RESTARTING) or {}),
+        restarting_since=_time(restart_in_place(conditions).get("lastTransitionTime")),
         group=group_of(spec),
         unhealthy_devices=unhealthy_devices(status),
         service_account=str(spec.get("serviceAccountName") or ""),
@@ -71,8 +71,14 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
     )
 
 
-def _restarting_since(condition: Mapping[str, Any]) -> datetime | None:
-    return _time(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
+def restart_in_place(conditions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The condition that all containers of a pod are being started anew; {} if they are not.
+
+    Args:
+        conditions: of the status, by type.
+    """
+    condition = conditions.get(_RESTARTING) or {}
+    return condition if condition.get("status") == "True" else {}
 
 
 def _place(meta: Mapping[str, Any]) -> OwnedPlace:

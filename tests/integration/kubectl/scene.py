@@ -79,6 +79,11 @@ class Scene:
         """A node's Member is deleted."""
         self.connection.request("DELETE", object_path(MEMBER_PLURAL, self.namespace, name))
 
+    def member_names(self) -> list[str]:
+        """Those that are there."""
+        listed = self.connection.request("GET", collection_path(MEMBER_PLURAL, self.namespace))
+        return sorted(str(one["metadata"]["name"]) for one in listed["items"])
+
     def write_status(self, name: str, status: Mapping[str, Any]) -> None:
         """What an operator wrote before it went away."""
         path = object_path(RENDEZVOUS_PLURAL, self.namespace, name)

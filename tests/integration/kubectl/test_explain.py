@@ -1,12 +1,14 @@
 """`kubectl rendezvous explain` names what holds a rendezvous up, and the next step, while an operator runs."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from integration.handlers.eventually import eventually
 from kube_rendezvous.resources.names import CLIENT_MANAGER, MANAGED_BY_LABEL
+from kube_rendezvous.resources.timestamps import format_time
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -179,3 +181,20 @@ def test_a_pod_that_is_evicted_is_told_with_its_rank(command: Any, scene: Any) -
     assert "PodEvicted" in story
     assert "trainer-0-x was told" in story
     assert "trainer-1-x was told" not in story
+
+
+def test_a_pod_whose_containers_are_all_restarted_in_place_is_told_so(command: Any, scene: Any) -> None:
+    scene.round_of("trainer-0", "trainer-1")
+    why = "container exited with restart policy rule"
+    restarting = {"type": "AllContainersRestarting", "status": "True", "reason": "Started", "message": why}
+    later = format_time(datetime.now(UTC) + timedelta(seconds=2))
+    scene.pod_status("trainer-1", {"conditions": [{**restarting, "lastTransitionTime": later}]})
+    scene.wait(lambda r: r.status.forming and r.status.forming.interrupts)
+    eventually(lambda: scene.member_names() == ["trainer-0-x"], "the lost Member is gone")
+
+    story = command("explain", "run").stdout
+
+    what = f"all its containers are being restarted in place (Started: {why})"
+    assert f"Pod trainer-1 is without its process: {what}." in story
+    assert "trainer-1 runs but has not joined" not in story
+    assert "ContainersRestarting" in story

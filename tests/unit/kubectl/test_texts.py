@@ -100,6 +100,25 @@ def kube_pod(status: dict[str, Any], **spec: Any) -> dict[str, Any]:
             "CreateContainerConfigError",
         ),
         ({"phase": "Running"}, Hold.RUNNING, "running"),
+        (
+            {
+                "phase": "Running",
+                "conditions": [{"type": "AllContainersRestarting", "status": "True", "message": "exit code 42"}],
+                "containerStatuses": [{"name": "trainer", "state": {"running": {}}}],
+            },
+            Hold.WITHOUT_PROCESS,
+            "all its containers are being restarted in place (exit code 42)",
+        ),
+        (
+            {
+                "phase": "Running",
+                "containerStatuses": [
+                    {"name": "trainer", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+                ],
+            },
+            Hold.WITHOUT_PROCESS,
+            "its container ended (exit code 137, OOMKilled)",
+        ),
         ({"phase": "Failed", "reason": "Evicted", "message": "disk"}, Hold.ENDED, "Evicted: disk"),
     ],
 )
