@@ -68,7 +68,7 @@ def describe(status: RendezvousStatus) -> str:
     if forming is None:
         spare = f", {status.standby} on standby" if status.standby else ""
         return f"Round {status.round} stands with {nodes(status.world_size)}{spare}."
-    if not forming.interrupts and status.ranks:
+    if not forming.interrupts and status.world_size:
         return (
             f"Round {status.round} goes on while newcomers gather for round {forming.round}: {forming.message}, "
             f"{forming.arrived} wait, until {_clock(forming.deadline)}."

@@ -175,8 +175,13 @@ def decide(
         eviction_answers=eviction_answers(rendezvous, status, liveness, surroundings, now),
         suspects=liveness.suspects,
         owners_to_read=_owners_to_read(rendezvous, crowd, formation, impossible, surroundings),
+        reads_slices=all(m.reads_slices for m in formation.chosen or _ranked(before, liveness)),
         doubtful_closing=closing.closed != before.closed and not rendezvous.spec.closed,
     )
+
+
+def _ranked(before: RendezvousStatus, liveness: Liveness) -> Iterable[Member]:
+    return (liveness.alive[name] for name in before.ranks if name in liveness.alive)
 
 
 def _outsiders(liveness: Liveness, surroundings: Surroundings) -> int:
@@ -273,13 +278,15 @@ def _publish(
     surroundings: Surroundings,
     now: datetime,
 ) -> RendezvousStatus:
-    """Ranks, world size, bootstrap address and round number change together, in one write."""
+    """Ranks, world size, bootstrap address and round number change together, in one write. Whether the names go into
+    slices (`slicing`) is settled when it is written."""
     members = assign_ranks(status.ranks, status.slots, chosen, topology)
     ranks = tuple(m.name for m in members)
     first = members[0]
     return replace(
         status,
         round=forming.round,
+        sliced=None,
         ranks=ranks,
         slots=tuple(m.slot for m in members),
         incarnations=tuple(m.incarnation for m in members),

@@ -13,6 +13,8 @@ from kube_rendezvous.resources import (
     MEMBER_PLURAL,
     RENDEZVOUS_KIND,
     RENDEZVOUS_PLURAL,
+    SLICE_KIND,
+    SLICE_PLURAL,
     SPOKEN_VERSIONS,
     VERSION,
     LateJoiners,
@@ -64,6 +66,7 @@ EVERYTHING = [
     [
         ("rendezvous.yaml", RENDEZVOUS_KIND, RENDEZVOUS_PLURAL),
         ("rendezvousmember.yaml", MEMBER_KIND, MEMBER_PLURAL),
+        ("rendezvousslice.yaml", SLICE_KIND, SLICE_PLURAL),
     ],
 )
 def test_a_file_defines_the_resource_that_the_programs_use(file: str, kind: str, plural: str) -> None:
@@ -92,7 +95,7 @@ def test_all_versions_are_served_and_differ_in_nothing_but_the_name_and_who_is_s
 
 
 def test_there_is_no_other_definition() -> None:
-    assert [file.name for file in FILES] == ["rendezvous.yaml", "rendezvousmember.yaml"]
+    assert [file.name for file in FILES] == ["rendezvous.yaml", "rendezvousmember.yaml", "rendezvousslice.yaml"]
 
 
 @pytest.mark.parametrize("schema", EVERYTHING)

@@ -1,4 +1,4 @@
-"""Typed views of the two custom resources, and the only place that knows their JSON.
+"""Typed views of the custom resources, and the only place that knows their JSON.
 
 Everything inside the operator's core and the client works on these frozen dataclasses; raw dictionaries are
 parsed here, once, at the border (design: parse at the border, be typed inside).
@@ -12,6 +12,8 @@ from kube_rendezvous.resources.names import (
     MEMBER_PLURAL,
     RENDEZVOUS_KIND,
     RENDEZVOUS_PLURAL,
+    SLICE_KIND,
+    SLICE_PLURAL,
     SPOKEN_VERSIONS,
     VERSION,
 )
@@ -29,6 +31,7 @@ from kube_rendezvous.resources.rendezvous import (
     RendezvousSpec,
     RendezvousStatus,
     Reopen,
+    SlicedAssignment,
     State,
 )
 from kube_rendezvous.resources.rendezvous_json import parse_rendezvous, spec_to_json, status_to_json
@@ -40,6 +43,8 @@ __all__ = [
     "MEMBER_PLURAL",
     "RENDEZVOUS_KIND",
     "RENDEZVOUS_PLURAL",
+    "SLICE_KIND",
+    "SLICE_PLURAL",
     "SPOKEN_VERSIONS",
     "VERSION",
     "BootstrapStore",
@@ -60,6 +65,7 @@ __all__ = [
     "RendezvousStatus",
     "Reopen",
     "Requirement",
+    "SlicedAssignment",
     "State",
     "member_manifest",
     "parse_member",

@@ -27,6 +27,7 @@ class Member:
     ``being_deleted``: it is over with it, although somebody's finalizer keeps the object. ``watch_port``: on which it
     answers its neighbours (0: it does not), ``suspects``: those of them that it does not hear (`neighbours`).
     ``rendezvous_uid``: "" until it knows it (`belonging`).
+    ``reads_slices``: it finds its rank in a large round, too (`rendezvous_slice`).
     """
 
     namespace: str
@@ -52,6 +53,7 @@ class Member:
     being_deleted: bool = False
     watch_port: int = 0
     suspects: tuple[str, ...] = ()
+    reads_slices: bool = False
 
     @property
     def incarnation(self) -> str:
@@ -115,6 +117,7 @@ def parse_member(obj: Mapping[str, Any]) -> Member:
             being_deleted="deletionTimestamp" in meta,
             watch_port=number("watchPort", 0, 0, 65535),
             suspects=names("suspects"),
+            reads_slices=bool(spec.get("readsSlices", False)),
         )
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         if isinstance(error, MalformedMemberError):
@@ -160,6 +163,7 @@ def member_manifest(
         "port": port,
         "afterRound": 0,
         "renewTime": format_time(renew_time),
+        "readsSlices": True,
     }
     place = {"podName": pod_name, "podUID": pod_uid, "nodeName": node_name, "slot": slot}
     spec.update({key: value for key, value in place.items() if value})

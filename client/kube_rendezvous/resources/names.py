@@ -1,4 +1,4 @@
-"""The names under which the API server serves the two resources."""
+"""The names under which the API server serves the resources."""
 
 import re
 from collections.abc import Iterable
@@ -13,6 +13,8 @@ RENDEZVOUS_KIND = "Rendezvous"
 RENDEZVOUS_PLURAL = "rendezvous"
 MEMBER_KIND = "RendezvousMember"
 MEMBER_PLURAL = "rendezvousmembers"
+SLICE_KIND = "RendezvousSlice"
+SLICE_PLURAL = "rendezvousslices"
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 CLIENT_MANAGER = "kube-rendezvous-client"

@@ -148,17 +148,34 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class SlicedAssignment:
+    """Where the names of a large round lie: see `rendezvous_slice`.
+
+    Args:
+        world_size: number of members.
+        members: the digests of the slices that hold the members; a name's hash says which holds it.
+        history: the digest of the slice that holds the history.
+    """
+
+    world_size: int
+    members: tuple[str, ...]
+    history: str
+
+
+@dataclass(frozen=True, slots=True)
 class RendezvousStatus:
     """The answer, written by the operator alone, all of a round in one write.
 
     ``incarnations`` are the beginnings of the UIDs of those with a rank (`Member.incarnation`); empty in a status that
     an earlier version has written. ``spares`` stand by (the first of them by name); ``surplus`` are to go home;
-    ``opened_after`` is the newest round when the rendezvous was last opened.
+    ``opened_after`` is the newest round when the rendezvous was last opened. ``sliced``: the names lie elsewhere, and
+    `ranks`, `slots`, `incarnations`, `domains` and the whole history are here only if somebody has read them there.
     """
 
     observed_generation: int = 0
     state: State = State.WAITING
     round: int = 0
+    sliced: SlicedAssignment | None = None
     ranks: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
     incarnations: tuple[str, ...] = ()
@@ -182,7 +199,12 @@ class RendezvousStatus:
     @property
     def world_size(self) -> int:
         """Number of members of the newest round."""
-        return len(self.ranks)
+        return self.sliced.world_size if self.sliced is not None else len(self.ranks)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the names lie in slices that were not read."""
+        return self.sliced is not None and not self.ranks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """``Rendezvous`` from and to the API server's JSON."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kube_rendezvous.printable_text import one_line, one_lines
@@ -15,6 +16,7 @@ from kube_rendezvous.resources.failure_policy import (
     quarantined_to_json,
 )
 from kube_rendezvous.resources.names import MANAGED_BY_LABEL, TRUST_ANNOTATION
+from kube_rendezvous.resources.past_rounds import parse_past_rounds, past_rounds_to_json
 from kube_rendezvous.resources.ranking_spec import parse_ranking, ranking_to_json
 from kube_rendezvous.resources.rendezvous import (
     USUAL_HEARTBEAT_SECONDS,
@@ -23,13 +25,13 @@ from kube_rendezvous.resources.rendezvous import (
     Condition,
     Forming,
     LateJoiners,
-    PastRound,
     Question,
     RefusedMember,
     Rendezvous,
     RendezvousSpec,
     RendezvousStatus,
     Reopen,
+    SlicedAssignment,
     State,
 )
 from kube_rendezvous.resources.timestamps import format_time, parse_time
@@ -112,6 +114,7 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         observed_generation=int(status.get("observedGeneration", 0)),
         state=_parse_state(status.get("state")),
         round=int(status.get("round", 0)),
+        sliced=_parse_slices(status),
         ranks=_lines(status.get("ranks")),
         slots=_lines(status.get("slots")),
         incarnations=tuple(status.get("incarnations") or ()),
@@ -130,7 +133,18 @@ def _parse_status(status: Mapping[str, Any]) -> RendezvousStatus:
         closed=_parse_closed(closed) if closed else None,
         heartbeat_seconds=int(status.get("heartbeatSeconds", 0)),
         conditions=tuple(_parse_condition(c) for c in status.get("conditions") or ()),
-        history=tuple(_parse_past_round(r) for r in status.get("history") or ()),
+        history=parse_past_rounds(status.get("history")),
+    )
+
+
+def _parse_slices(status: Mapping[str, Any]) -> SlicedAssignment | None:
+    slices = status.get("slices")
+    if not slices:
+        return None
+    return SlicedAssignment(
+        world_size=int(status.get("worldSize", 0)),
+        members=tuple(slices["members"]),
+        history=str(slices.get("history", "")),
     )
 
 
@@ -192,41 +206,20 @@ def _parse_condition(condition: Mapping[str, Any]) -> Condition:
     )
 
 
-def _parse_past_round(past: Mapping[str, Any]) -> PastRound:
-    return PastRound(
-        round=int(past["round"]),
-        reason=one_line(past["reason"]),
-        message=one_line(past.get("message", "")),
-        world_size=int(past["worldSize"]),
-        joined=_lines(past.get("joined")),
-        joined_count=int(past.get("joinedCount", 0)),
-        left=_lines(past.get("left")),
-        left_count=int(past.get("leftCount", 0)),
-        moved_ranks=int(past.get("movedRanks", 0)),
-        formed_at=parse_time(past["formedAt"]),
-        forming_seconds=float(past.get("formingSeconds", 0.0)),
-    )
-
-
 def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
-    """The status as the operator writes it. ``parse`` of it gives an equal status again."""
+    """The status as the operator writes it. ``parse`` of it gives an equal status again, unless it has slices: what
+    these say is not in it."""
     out: dict[str, Any] = {
         "observedGeneration": status.observed_generation,
         "state": str(status.state),
         "round": status.round,
         "worldSize": status.world_size,
-        "ranks": list(status.ranks),
-        "slots": list(status.slots),
         "standby": status.standby,
         "heartbeatSeconds": status.heartbeat_seconds,
         "conditions": [_condition_to_json(c) for c in status.conditions],
-        "history": [_past_round_to_json(r) for r in status.history],
     }
+    out |= _slices_to_json(status, status.sliced) if status.sliced is not None else _assignment_to_json(status)
     out |= {key: value for key, value in _only_if_used(status).items() if value}
-    if status.incarnations:
-        out["incarnations"] = list(status.incarnations)
-    if status.domains:
-        out["domains"] = list(status.domains)
     if status.bootstrap_store is not None:
         store = status.bootstrap_store
         out["bootstrapStore"] = {"member": store.member, "address": store.address, "port": store.port}
@@ -235,6 +228,28 @@ def status_to_json(status: RendezvousStatus) -> dict[str, Any]:
     if status.closed is not None:
         out["closed"] = _closed_to_json(status.closed)
     return out
+
+
+def _assignment_to_json(status: RendezvousStatus) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "ranks": list(status.ranks),
+        "slots": list(status.slots),
+        "history": past_rounds_to_json(status.history),
+    }
+    if status.incarnations:
+        out["incarnations"] = list(status.incarnations)
+    if status.domains:
+        out["domains"] = list(status.domains)
+    return out
+
+
+def _slices_to_json(status: RendezvousStatus, sliced: SlicedAssignment) -> dict[str, Any]:
+    """Where the names lie, and why there is this round: members say it when they stop for it."""
+    newest = [replace(past, joined=(), left=()) for past in status.history[:1]]
+    return {
+        "slices": {"members": list(sliced.members), "history": sliced.history},
+        "history": past_rounds_to_json(newest),
+    }
 
 
 def _only_if_used(status: RendezvousStatus) -> dict[str, Any]:
@@ -290,20 +305,4 @@ def _condition_to_json(condition: Condition) -> dict[str, Any]:
         "message": condition.message,
         "lastTransitionTime": format_time(condition.last_transition_time),
         "observedGeneration": condition.observed_generation,
-    }
-
-
-def _past_round_to_json(past: PastRound) -> dict[str, Any]:
-    return {
-        "round": past.round,
-        "reason": past.reason,
-        "message": past.message,
-        "worldSize": past.world_size,
-        "joined": list(past.joined),
-        "joinedCount": past.joined_count,
-        "left": list(past.left),
-        "leftCount": past.left_count,
-        "movedRanks": past.moved_ranks,
-        "formedAt": format_time(past.formed_at),
-        "formingSeconds": past.forming_seconds,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, SLICE_PLURAL
 from kube_rendezvous.resources.names import GROUP, SPOKEN_VERSIONS, best_version
 from kubectl_rendezvous.doctor.finding import Finding, Verdict, ok
 from kubectl_rendezvous.doctor.surroundings import Surroundings
@@ -15,13 +15,17 @@ WRITTEN_FIELDS = {
         {
             *("rendezvous", "rendezvousUID", "podName", "podUID", "nodeName", "slot", "holdsPlace"),
             *("address", "port", "afterRound", "renewTime", "leaving", "preparing", "closeRequested", "closeReason"),
+            "readsSlices",
         }
     ),
     RENDEZVOUS_PLURAL: frozenset({"minNodes", "maxNodes", "lastCallSeconds", "closed"}),
+    SLICE_PLURAL: frozenset(
+        {"rendezvous", "rendezvousUID", "round", "members", "ranks", "slots", "incarnations", "domains", "history"}
+    ),
 }
 """What this version of client and command writes into specs: the API server drops what a definition does not know."""
 
-NAMES = tuple(f"{plural}.{GROUP}" for plural in (RENDEZVOUS_PLURAL, MEMBER_PLURAL))
+NAMES = tuple(f"{plural}.{GROUP}" for plural in (RENDEZVOUS_PLURAL, MEMBER_PLURAL, SLICE_PLURAL))
 
 
 def check_kubernetes(seen: Surroundings) -> Iterable[Finding]:
@@ -64,7 +68,10 @@ def check_definitions(seen: Surroundings) -> Iterable[Finding]:
         mend = f"`{seen.install}`, or `kubectl apply --server-side --force-conflicts -f crds/`"
         yield Finding("definitions", Verdict.PROBLEM, sentence, mend)
     if not wrong:
-        yield ok("definitions", f"{' and '.join(NAMES)} are served as {listed(seen.served)}, with all fields.")
+        yield ok(
+            "definitions",
+            f"{', '.join(NAMES[:-1])} and {NAMES[-1]} are served as {listed(seen.served)}, with all fields.",
+        )
 
 
 def _wrong(seen: Surroundings) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, SLICE_PLURAL
 from kube_rendezvous.resources.names import GROUP
 from kubectl_rendezvous.doctor.finding import Finding, Verdict, ok
 from kubectl_rendezvous.doctor.surroundings import Right, Surroundings
@@ -13,15 +13,24 @@ def _rights(verbs: str, resource: str, group: str = GROUP) -> tuple[Right, ...]:
     return tuple(Right(verb, group, resource) for verb in verbs.split())
 
 
-TRAINER_NEEDS = _rights("create get patch delete", MEMBER_PLURAL) + _rights("get list watch", RENDEZVOUS_PLURAL)
+TRAINER_NEEDS = (
+    *_rights("create get patch delete", MEMBER_PLURAL),
+    *_rights("get list watch", RENDEZVOUS_PLURAL),
+    *_rights("get list", SLICE_PLURAL),
+)
 TRAINER_MAY_WANT = _rights("create", RENDEZVOUS_PLURAL)
 """Only for `create=if-missing`, where nodes make a Rendezvous that nobody applied."""
-TRAINER_SHOULD_NOT = _rights("update patch", f"{RENDEZVOUS_PLURAL}/status") + _rights("deletecollection", MEMBER_PLURAL)
-"""With the first it could forge rounds; by the second the guard knows an administrator."""
+TRAINER_SHOULD_NOT = (
+    *_rights("update patch", f"{RENDEZVOUS_PLURAL}/status"),
+    *_rights("create delete", SLICE_PLURAL),
+    *_rights("deletecollection", MEMBER_PLURAL),
+)
+"""With the first two it could forge rounds; by the third the guard knows an administrator."""
 OPERATOR_NEEDS = (
     *_rights("get list watch", RENDEZVOUS_PLURAL),
     *_rights("update", f"{RENDEZVOUS_PLURAL}/status"),
     *_rights("get list watch delete", MEMBER_PLURAL),
+    *_rights("get list create delete", SLICE_PLURAL),
     *_rights("list watch", "pods", ""),
     *_rights("create", "events", ""),
 )
@@ -84,6 +93,7 @@ def grant_trainer(namespace: str, account: str) -> str:
     for name, resource, verbs in (
         ("rendezvous-member", MEMBER_PLURAL, "create,get,patch,delete"),
         ("rendezvous-reader", RENDEZVOUS_PLURAL, "get,list,watch,create"),
+        ("rendezvous-slices", SLICE_PLURAL, "get,list"),
     ):
         parts.append(f"{kubectl} create role {name} --verb={verbs} --resource={resource}.{GROUP}")
         subject = f"--serviceaccount={namespace}:{account}"

@@ -9,8 +9,10 @@ Schema = Mapping[str, Any]
 
 _FIELD = re.compile(r"(?<![\w.\-/$}])((?:spec|status)(?:\.[A-Za-z]+|\[[^\]]*\])+)")
 _METRIC = re.compile(r"\bkube_rendezvous_[a-z_]+\b(?!\.)(?!/)(?!\()")
-_KIND = re.compile(r"\b[Rr]endez-?[Vv]ous(?:[ -]?[Mm]ember)?s?\b")
-_RIGHT_KINDS = frozenset({"Rendezvous", "rendezvous", "RendezvousMember", "RendezvousMembers", "rendezvousmembers"})
+_KIND = re.compile(r"\b[Rr]endez-?[Vv]ous(?:[ -]?(?:[Mm]ember|[Ss]lice))?s?\b")
+_RIGHT_KINDS = frozenset({"Rendezvous", "rendezvous"}) | {
+    name for kind in ("RendezvousMember", "RendezvousSlice") for name in (kind, f"{kind}s", f"{kind.lower()}s")
+}
 _CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 
 

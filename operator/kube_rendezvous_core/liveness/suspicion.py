@@ -16,6 +16,7 @@ from datetime import datetime
 
 from kube_rendezvous.resources import Member, Question, Rendezvous, RendezvousStatus
 from kube_rendezvous.resources.neighbours import watched_by
+from kube_rendezvous.resources.rendezvous_slice import circles
 from kube_rendezvous_core.observed.observation import ObservedMember
 
 MOST_QUESTIONS = 8
@@ -82,7 +83,7 @@ def settle_questions(
     refuted = {q.by for q in standing if q.member in alive and _answered(q, alive[q.member])}
     news: list[Question] = []
     unheeded = False
-    for author, suspect in _pairs(suspicions, status.ranks, alive):
+    for author, suspect in _pairs(suspicions, status, alive):
         if suspect.name in asked:
             continue
         if author.name in refuted or len(standing) + len(news) >= MOST_QUESTIONS:
@@ -90,24 +91,25 @@ def settle_questions(
             continue
         asked.add(suspect.name)
         news.append(Question(suspect.name, author.name, now, suspect.renew_time))
-    again = unheeded or any(suspect.name in asked for _, suspect in _pairs(suspicions, status.ranks, alive))
+    again = unheeded or any(suspect.name in asked for _, suspect in _pairs(suspicions, status, alive))
     ends = [LET_ALONE_SECONDS - (now - question.at).total_seconds() for question in (*standing, *news)]
     more_in = max(1.0, min(ends)) if again and ends else None
     return Questions((*standing, *news) if news else status.questions, more_in)
 
 
 def _pairs(
-    suspicions: Sequence[Member], ranks: Sequence[str], alive: Mapping[str, Member]
+    suspicions: Sequence[Member], status: RendezvousStatus, alive: Mapping[str, Member]
 ) -> Iterable[tuple[Member, Member]]:
     """Who suspects whom, of neighbours alone. Only whoever can be watched knows how to answer: older clients do not."""
     authors = {member.name for member in suspicions}
-    for rank, name in enumerate(ranks):
-        if name not in authors:
-            continue
-        for neighbour in watched_by(rank, len(ranks)):
-            suspect = alive.get(ranks[neighbour])
-            if suspect is not None and suspect.watch_port and suspect.name in alive[name].suspects:
-                yield alive[name], suspect
+    for circle in circles(status):
+        for place, name in enumerate(circle):
+            if name not in authors:
+                continue
+            for neighbour in watched_by(place, len(circle)):
+                suspect = alive.get(circle[neighbour])
+                if suspect is not None and suspect.watch_port and suspect.name in alive[name].suspects:
+                    yield alive[name], suspect
 
 
 def _stands(question: Question, suspect: Member | None, now: datetime) -> bool:

@@ -108,6 +108,7 @@ class Decision:
         owners_to_read: the decision rests on how many pods these are to make, or on what these groups say of theirs:
             read them, and decide again.
         eviction_answers: to give when the status has been written.
+        reads_slices: whether each member of the newest round finds itself in slices, too.
         suspects: members that have been silent for so long that it is time to prove that this silence is theirs: make
             a consistent read, and count from there.
     """
@@ -124,6 +125,7 @@ class Decision:
     eviction_answers: tuple[EvictionAnswer, ...] = ()
     suspects: tuple[str, ...] = ()
     owners_to_read: tuple[OwnerRef, ...] = ()
+    reads_slices: bool = False
 
     @property
     def doubtful(self) -> bool:

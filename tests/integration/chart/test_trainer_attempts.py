@@ -101,6 +101,31 @@ def test_a_pod_writes_its_own_member(setting: Setting, bound: str, try_: Send) -
     assert try_(bound, Attempt("", "DELETE", path))[0] == 200
 
 
+def test_a_pod_writes_no_slice_whatever_its_role_says(
+    setting: Setting, bound: str, installed: str, kubectl: Kubectl, try_: Send
+) -> None:
+    account = f"--serviceaccount={TRAINERS}:trainer"
+    for more in (
+        ["create", "role", "slices", "--verb=*", "--resource=rendezvousslices.rendezvous.dev"],
+        ["create", "rolebinding", "slices", "--role=slices", account],
+    ):
+        assert kubectl("-n", TRAINERS, *more).returncode == 0
+    spec = {"rendezvous": "run", "rendezvousUID": setting.rendezvous_uid, "round": 1}
+    body = {"apiVersion": "rendezvous.dev/v1alpha1", "kind": "RendezvousSlice", "metadata": {"name": "run-a"}}
+    forged = json.dumps({**body, "spec": spec})
+    try:
+        path = f"{API}/namespaces/{TRAINERS}/rendezvousslices"
+        status, answer = try_(bound, Attempt("", "POST", path, {**body, "spec": spec}))
+        assert (status, "by the operator alone" in answer["message"]) == (REFUSED, True)
+        made = kubectl("-n", TRAINERS, "create", "-f", "-", stdin=forged)
+        assert made.returncode == 0, made.stderr
+        status, answer = try_(bound, Attempt("", "DELETE", f"{path}/run-a"))
+        assert (status, "by the operator alone" in answer["message"]) == (REFUSED, True)
+        assert try_(bound, Attempt("", "GET", f"{path}/run-a"))[0] == 200
+    finally:
+        kubectl("-n", TRAINERS, "delete", "role/slices", "rolebinding/slices", "rdzvs/run-a")
+
+
 def test_the_operator_and_administrators_may_delete_a_member(
     setting: Setting, bound: str, installed: str, kubectl: Kubectl
 ) -> None:

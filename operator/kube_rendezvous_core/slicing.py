@@ -1,0 +1,126 @@
+"""Cuts the assignment of a large round into slices: what is sent to all grows with their number, not with its square.
+
+The names of N members in the status go to N members: a round of 4,000 is 256 MB. In slices each member gets a status
+that names nobody, and one slice of some hundred names; and the same hash decides in every round which slice a name
+belongs to, so that a round after one loss changes two slices or three, and nobody else reads anything at all.
+
+What follows for the writing is told by `reconciling.slice_writing`: all new slices first, then the status.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from kube_rendezvous.resources import RendezvousStatus, SlicedAssignment
+from kube_rendezvous.resources.rendezvous_slice import (
+    RendezvousSlice,
+    SliceContent,
+    digest_of,
+    digests_in,
+    missing_ranks,
+    slice_index,
+)
+
+HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSizes:
+    """How large a round has slices, and how large these are.
+
+    Args:
+        above: members; a round of so many names them in its status.
+        names: members of a slice on the average, at the most when they are cut anew.
+        inline: members that a status can name at all: up to so many, there is a way without slices.
+    """
+
+    above: int = 500
+    names: int = 100
+    inline: int = 1000
+
+    def keep(self, size: int, count: int) -> bool:
+        """Whether a round of this size is still cut into so many: one that grows or shrinks shall change few slices."""
+        return count * self.names // 4 <= size <= count * self.names * 3 // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A status that points at slices, and those of them that no earlier round has."""
+
+    status: RendezvousStatus
+    new: tuple[RendezvousSlice, ...] = ()
+
+
+def cut(before: RendezvousStatus, after: RendezvousStatus, rendezvous_uid: str, sizes: SliceSizes) -> Cut:
+    """Cut the assignment of a round.
+
+    Args:
+        before: the status as it is, with all names.
+        after: the one that publishes the round, with all names.
+        rendezvous_uid: of the Rendezvous.
+        sizes: see there.
+    """
+    known = before.sliced.members if before.sliced is not None else ()
+    count = _count(len(after.ranks), len(known), sizes)
+    parts = _parts(after, count)
+    kept = _parts(before, count) if len(known) == count and not missing_ranks(before) else []
+    new: list[RendezvousSlice] = []
+    digests: list[str] = []
+    for place, content in enumerate(parts):
+        if kept and kept[place] == content:
+            digests.append(known[place])
+            continue
+        new.append(_slice(rendezvous_uid, after.round, str(place), content))
+        digests.append(new[-1].digest)
+    new.append(_slice(rendezvous_uid, after.round, HISTORY, SliceContent(history=after.history)))
+    sliced = SlicedAssignment(len(after.ranks), tuple(digests), new[-1].digest)
+    return Cut(replace(after, sliced=sliced), tuple(new))
+
+
+def leftovers(slices: Iterable[RendezvousSlice], newest: RendezvousStatus, *older: RendezvousStatus) -> frozenset[str]:
+    """Which slices no status will point at again.
+
+    A status keeps slices of the one before it only, so that one of a round that is over comes back with none. One of a
+    round to come may be another operator's, who is about to publish it.
+
+    Args:
+        slices: all that there are.
+        newest: a status that was written.
+        older: those that slow readers may still have.
+    """
+    needed = digests_in(newest).union(*map(digests_in, older))
+    return frozenset(one.digest for one in slices if one.digest not in needed and one.round <= newest.round)
+
+
+def _slice(uid: str, number: int, place: str, content: SliceContent) -> RendezvousSlice:
+    return RendezvousSlice(digest_of(uid, number, place, content), number, content)
+
+
+def _count(size: int, before: int, sizes: SliceSizes) -> int:
+    """A power of two."""
+    if before and sizes.keep(size, before):
+        return before
+    count = 1
+    while size > count * sizes.names:
+        count *= 2
+    return count
+
+
+def _parts(status: RendezvousStatus, count: int) -> list[SliceContent]:
+    places: list[list[int]] = [[] for _ in range(count)]
+    for rank, name in enumerate(status.ranks):
+        places[slice_index(name, count)].append(rank)
+    return [_part(status, ranks) for ranks in places]
+
+
+def _part(status: RendezvousStatus, ranks: list[int]) -> SliceContent:
+    return SliceContent(
+        members=_at(status.ranks, ranks),
+        ranks=tuple(ranks),
+        slots=_at(status.slots, ranks),
+        incarnations=_at(status.incarnations, ranks),
+        domains=_at(status.domains, ranks) if status.domains else (),
+    )
+
+
+def _at(values: tuple[str, ...], ranks: list[int]) -> tuple[str, ...]:
+    return tuple(values[rank] if rank < len(values) else "" for rank in ranks)
