@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     _configure_logs(getattr(logging, options.log_level.upper()), json=options.log_format == "json")
     from kube_rendezvous.cluster import Connection
     from kube_rendezvous.cluster.credentials import CredentialsError
+    from kube_rendezvous_core.slicing import SliceSizes
     from kube_rendezvous_operator.shell.monitoring.probes import ListenError
     from kube_rendezvous_operator.shell.service import Options, Service
 
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
                 lease_name=options.lease_name,
                 lease_namespace=options.lease_namespace,
                 lease_seconds=options.lease_seconds,
+                slice_sizes=SliceSizes(above=options.slices_above, names=options.slice_names),
             ),
         )
     except (CredentialsError, ListenError) as error:
@@ -82,6 +84,20 @@ def build_parser() -> argparse.ArgumentParser:
         default=4,
         metavar="N",
         help="how many rendezvous to reconcile at once (default: 4)",
+    )
+    parser.add_argument(
+        "--slices-above",
+        type=_whole(1, 1000),
+        default=500,
+        metavar="N",
+        help="members of a round of more are named in RendezvousSlices, not in the status (default: 500)",
+    )
+    parser.add_argument(
+        "--slice-names",
+        type=_whole(1, 500),
+        default=100,
+        metavar="N",
+        help="about so many of them in one slice (default: 100)",
     )
     parser.add_argument(
         "--http",

@@ -23,6 +23,7 @@ from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, Member
 from kube_rendezvous_core import Expulsion, OwnerRef, Surroundings
 from kube_rendezvous_core.liveness.expulsions import TOO_MANY
+from kube_rendezvous_core.slicing import SliceSizes
 from kube_rendezvous_operator.shell.kopf_session import log_in
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.monitoring.measurements import Measurements
@@ -92,6 +93,7 @@ class Operator:
         pulses: told that the loops go round.
         watches_nodes: whether Nodes are asked for: not where the right is withheld on purpose.
         hears_evictions: whether Evictions and EvictionRequests are asked for, and answered.
+        slice_sizes: which rounds have slices, and of what size.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Operator:
         *,
         watches_nodes: bool = True,
         hears_evictions: bool = False,
+        slice_sizes: SliceSizes | None = None,
     ) -> None:
         self._namespaces = tuple(namespaces)
         self._permit_leader = permit
@@ -144,6 +147,7 @@ class Operator:
             HeartbeatBudgets(self._counts),
             read_owners=self._read_owners,
             answer_evictions=EvictionAnswerer(connection, self._permit).answer,
+            slice_sizes=slice_sizes,
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()

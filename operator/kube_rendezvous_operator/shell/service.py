@@ -13,11 +13,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NoReturn
 
 from kube_rendezvous.cluster import Connection
+from kube_rendezvous_core.slicing import SliceSizes
 from kube_rendezvous_operator.shell.app import Operator
 from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
 from kube_rendezvous_operator.shell.monitoring.metrics import CONTENT_TYPE, Metrics
@@ -50,6 +51,7 @@ class Options:
         lease_seconds: after which others take over from a silent leader.
         watches_nodes: whether Nodes are asked for: not where the right is withheld on purpose.
         hears_evictions: whether Evictions and EvictionRequests are asked for, and answered.
+        slice_sizes: which rounds have slices, and of what size.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class Options:
     lease_seconds: int = 15
     watches_nodes: bool = True
     hears_evictions: bool = False
+    slice_sizes: SliceSizes = field(default_factory=SliceSizes)
 
 
 class Service:
@@ -106,6 +109,7 @@ class Service:
             self._pulses,
             watches_nodes=options.watches_nodes,
             hears_evictions=options.hears_evictions,
+            slice_sizes=options.slice_sizes,
         )
         self._operating = False
         self._metrics.count_at_scrape(self._operator.members_by_state, self._operator.rendezvous_by_state)

@@ -6,6 +6,7 @@ from typing import Any
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError
 from kube_rendezvous.resources import RendezvousStatus
 from kube_rendezvous_core import NOTHING_KNOWN
+from kube_rendezvous_core.slicing import SliceSizes
 from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
 from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
 from kube_rendezvous_operator.shell.reconciling.round_measurement import RoundMeasurement
@@ -39,8 +40,10 @@ class Measured(Unmeasured):
 class Shell:
     """A reconciler over a scripted API server that stores what is written to the Rendezvous."""
 
-    def __init__(self) -> None:
+    def __init__(self, slice_sizes: SliceSizes | None = None) -> None:
         self.connection = ScriptedConnection()
+        self.stored: dict[str, Any] = {}
+        """Slices, where a test stores them."""
         self.rendezvous = RendezvousCache()
         self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
         self.raw: dict[str, Any] = {}
@@ -65,6 +68,7 @@ class Shell:
             self.sweeper.sweep,
             lambda: self.permit(),
             RoundMeasurement(self.measured, lambda _: self.asked_at),
+            slice_sizes=slice_sizes,
         )
         self.answer("PUT", "/status", self._store)
         self.answer("DELETE", "/rendezvousmembers/", {})

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
+from kube_rendezvous.cluster.slice_list import with_names
 from kube_rendezvous.cluster.watch_protocol import MalformedAnswerError, Object, WatchProtocol
 from kube_rendezvous.resources import (
     API_VERSION,
@@ -37,11 +38,13 @@ from kube_rendezvous_core import (
 )
 from kube_rendezvous_core.liveness.expulsions import without_rendezvous
 from kube_rendezvous_core.policy.progress import PROGRESS_EVERY_SECONDS
+from kube_rendezvous_core.slicing import SliceSizes
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
 from kube_rendezvous_operator.shell.reconciling.heartbeat_budgets import HeartbeatBudgets
 from kube_rendezvous_operator.shell.reconciling.member_deletion import ChangedMeanwhileError, delete_member
 from kube_rendezvous_operator.shell.reconciling.round_measurement import RoundMeasurement
+from kube_rendezvous_operator.shell.reconciling.slice_writing import SliceWriting
 from kube_rendezvous_operator.shell.reconciling.steady_clock import SteadyClock
 from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
 from kube_rendezvous_operator.shell.watching.rendezvous_cache import KnownRendezvous, RendezvousCache
@@ -77,6 +80,7 @@ class Reconciler:
         now: the time, UTC; none: a clock of its own that does not jump.
         read_owners: reads what made pods, so that the surroundings have it.
         answer_evictions: gives these answers; returns the seconds until it must be tried again.
+        slice_sizes: which rounds have slices, and of what size.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Reconciler:
         now: Callable[[], datetime] | None = None,
         read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
         answer_evictions: Callable[[Key, Iterable[EvictionAnswer]], float | None] = lambda *_: None,
+        slice_sizes: SliceSizes | None = None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
@@ -103,6 +108,7 @@ class Reconciler:
         self._permit = permit
         self._read_owners = read_owners
         self._answer_evictions = answer_evictions
+        self._slices = SliceWriting(connection, permit, slice_sizes or SliceSizes())
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._now = now or SteadyClock().now
         self._budgets = budgets or HeartbeatBudgets(dict)
@@ -125,23 +131,56 @@ class Reconciler:
             known = self._look_for(key)
             if known is None:
                 return self._clean_up_after(key)
+        known = self._with_names(key, known)
         verdict = self._decide(key, known.rendezvous)
         if verdict.decision.suspects:
             self._prove(key, verdict.decision)
             verdict = self._decide(key, known.rendezvous)
         if verdict.decision.doubtful:
             known, verdict = self._confirm(key, verdict.decision)
+        status = self._prepare(known.rendezvous, verdict.decision)
         self._rounds.decided(key, known.rendezvous.status, verdict.decision.status)
         for expulsion in verdict.decision.expel_first:
             self._expel(key, expulsion)
             self._members(key[0]).expelled(key, expulsion)
-        wake_after = self._write(key, known, verdict)
+        wake_after = self._write(key, known, verdict, status)
         self._sweep(key, verdict.decision.expel_beside)
         for expulsion in verdict.decision.expel_after:
             self._expel(key, expulsion)
             self._members(key[0]).forget(key, [expulsion.member])
+        self._slices.written(known.rendezvous, status)
         again = self._answer_evictions(key, verdict.decision.eviction_answers)
         return min((seconds for seconds in (wake_after, again) if seconds is not None), default=None)
+
+    def _with_names(self, key: Key, known: KnownRendezvous) -> KnownRendezvous:
+        """Read the names of a large round, if nobody has: after a start, or another operator's write."""
+        if not known.rendezvous.status.is_unread:
+            return known
+
+        read = with_names(self._connection, known.rendezvous, lambda: self._newest(key))
+        self._rendezvous.read(read)
+        return KnownRendezvous(read)
+
+    def _newest(self, key: Key) -> Rendezvous:
+        """By a consistent read."""
+        try:
+            self._refresh(key)
+        except ApiFailureError as failure:
+            if failure.status == 404:
+                self._rendezvous.remove(key)
+                raise OvertakenError from failure
+            raise
+        found = self._rendezvous.get(key)
+        if found is None:
+            raise OvertakenError
+        return found.rendezvous
+
+    def _prepare(self, rendezvous: Rendezvous, decision: Decision) -> RendezvousStatus:
+        """The status that is to be written; its slices are written."""
+        try:
+            return self._slices.prepared(rendezvous, decision)
+        except ChangedMeanwhileError as error:
+            raise OvertakenError from error
 
     def _decide(self, key: Key, rendezvous: Rendezvous) -> Verdict:
         began = time.perf_counter()
@@ -201,23 +240,17 @@ class Reconciler:
 
         Whatever is doubtful then is as sure as it can be: this was the second look at it, or a consistent first one.
         """
-        try:
-            raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
-        except ApiFailureError as failure:
-            if failure.status == 404:
-                self._rendezvous.remove(key)
-                raise OvertakenError from failure
-            raise
-        self._rendezvous.put(raw)
+        self._newest(key)
         self._read_members(key, first)
         known = self._rendezvous.get(key)
         if known is None:
             raise OvertakenError
+        known = self._with_names(key, known)
         return known, self._decide(key, known.rendezvous)
 
-    def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict) -> float | None:
+    def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict, after: RendezvousStatus) -> float | None:
         decision, gone = verdict.decision, (*verdict.gone, *(one.member for one in verdict.decision.expel_first))
-        before, after = known.rendezvous.status, decision.status
+        before = known.rendezvous.status
         if after == before:
             self._members(key[0]).forget(key, gone)
             return decision.wake_after
@@ -236,7 +269,7 @@ class Reconciler:
                 self._rendezvous.remove(key)
                 raise OvertakenError from failure
             raise
-        self._rendezvous.put(answer)
+        self._rendezvous.put(answer, after)
         self._written[key] = time.monotonic()
         self._members(key[0]).forget(key, gone)
         if after.heartbeat_seconds < before.heartbeat_seconds:
@@ -290,6 +323,7 @@ class Reconciler:
         self._verdicts.pop(key, None)
         self._written.pop(key, None)
         self._rounds.forget(key)
+        self._slices.forget(key)
         self._budgets.forget(key)
         observed = self._members(key[0]).observed(key)
         self._members(key[0]).forget(key, [seen.member for seen in observed if seen.deleted])

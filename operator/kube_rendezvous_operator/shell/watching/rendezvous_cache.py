@@ -3,10 +3,11 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from kube_rendezvous.resources import Rendezvous, parse_rendezvous
+from kube_rendezvous.resources import Rendezvous, RendezvousStatus, parse_rendezvous
+from kube_rendezvous.resources.rendezvous_slice import carried_over
 from kube_rendezvous_operator.shell.watching.member_cache import Key
 
 _GONE_REMEMBERED = 1000
@@ -33,8 +34,12 @@ class RendezvousCache:
         with self._lock:
             return self._known.get(key)
 
-    def put(self, raw: dict[str, Any]) -> bool:
+    def put(self, raw: dict[str, Any], names: RendezvousStatus | None = None) -> bool:
         """Take a version; return whether it was news.
+
+        Args:
+            raw: as the API server shows it.
+            names: a status whose names it may have in its slices: what we have just written.
 
         Raises:
             KeyError, ValueError, TypeError: the object does not follow the CRD.
@@ -46,11 +51,24 @@ class RendezvousCache:
                 return False
             known = self._known.get(key)
             if known is not None and known.rendezvous.uid == rendezvous.uid:
+                rendezvous = _named(rendezvous, known.rendezvous.status)
                 newer = int(rendezvous.resource_version) - int(known.rendezvous.resource_version)
-                if newer <= 0:
+                if newer < 0:
                     return False
-            self._known[key] = KnownRendezvous(rendezvous)
+                if newer == 0:
+                    if names is not None:
+                        self._known[key] = KnownRendezvous(_named(known.rendezvous, names))
+                    return False
+            self._known[key] = KnownRendezvous(rendezvous if names is None else _named(rendezvous, names))
             return True
+
+    def read(self, rendezvous: Rendezvous) -> None:
+        """The names in the slices of this version have been read."""
+        key = (rendezvous.namespace, rendezvous.name)
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None and known.rendezvous.uid == rendezvous.uid:
+                self._known[key] = KnownRendezvous(_named(known.rendezvous, rendezvous.status))
 
     def remove(self, key: Key, uid: str | None = None) -> bool:
         """Forget an object that is gone (of this UID, if given); return whether it was known."""
@@ -76,3 +94,8 @@ class RendezvousCache:
         """All that are known."""
         with self._lock:
             return list(self._known)
+
+
+def _named(rendezvous: Rendezvous, known: RendezvousStatus) -> Rendezvous:
+    status = carried_over(rendezvous.status, known)
+    return rendezvous if status is rendezvous.status else replace(rendezvous, status=status)

@@ -1,0 +1,160 @@
+"""Writes the slices of a large round before the status that points at them, and removes those that none points at.
+
+Whoever sees round r sees all of it: every slice is there before the status, and goes only when the round after next has
+been written, for those who are slow. Whatever dies in between leaves slices behind that nobody is pointed at. These are
+found and removed at the first round that another process publishes.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
+from kube_rendezvous.cluster.slice_list import list_slices
+from kube_rendezvous.resources import SLICE_PLURAL, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous.resources.rendezvous_slice import (
+    RendezvousSlice,
+    digests_in,
+    parse_slice,
+    slice_manifest,
+    slice_name,
+)
+from kube_rendezvous_core import Decision
+from kube_rendezvous_core.slicing import SliceSizes, cut, leftovers
+from kube_rendezvous_operator.shell.monitoring.log_reference import about_rendezvous
+from kube_rendezvous_operator.shell.reconciling.member_deletion import ChangedMeanwhileError
+from kube_rendezvous_operator.shell.watching.member_cache import Key
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Loose:
+    """Slices of one Rendezvous that its newest status does not point at."""
+
+    uid: str
+    digests: set[str] = field(default_factory=set)
+
+
+class SliceWriting:
+    """Of all rendezvous. One thread at a time deals with one of them.
+
+    Args:
+        connection: to the API server.
+        permit: called before every write; raises if this process must not write (any more).
+        sizes: which rounds have slices, and of what size.
+    """
+
+    def __init__(self, connection: Connection, permit: Callable[[], None], sizes: SliceSizes) -> None:
+        self._connection, self._permit, self._sizes = connection, permit, sizes
+        self._loose: dict[Key, _Loose] = {}
+        self._refused: set[Key] = set()
+
+    def prepared(self, rendezvous: Rendezvous, decision: Decision) -> RendezvousStatus:
+        """The status that is to be written. Where it points at slices, these are there.
+
+        Args:
+            rendezvous: as it was decided on.
+            decision: what is to be written.
+
+        Raises:
+            ChangedMeanwhileError: look again.
+            ApiFailureError: slices are needed and cannot be written.
+        """
+        before, after = rendezvous.status, decision.status
+        size, sizes = len(after.ranks), self._sizes
+        fits = size <= sizes.inline
+        if fits and after.sliced is not None and not decision.reads_slices:  # one of them may not, it turns out
+            return replace(after, sliced=None)
+        if after.round == before.round or size <= sizes.above or (fits and not decision.reads_slices):
+            return after
+        made = cut(before, after, rendezvous.uid, sizes)
+        try:
+            for one in made.new:
+                self._write(rendezvous, one)
+        except ApiRefusedError as refusal:
+            if not fits or refusal.status not in (403, 404):
+                raise
+            self._say_once(rendezvous, refusal)
+            return after
+        return made.status
+
+    def written(self, rendezvous: Rendezvous, after: RendezvousStatus) -> None:
+        """Remove what has been superseded for long enough.
+
+        Args:
+            rendezvous: with the status before.
+            after: the status that was written.
+        """
+        key, before = (rendezvous.namespace, rendezvous.name), rendezvous.status
+        if (after.round, after.sliced) == (before.round, before.sliced):
+            return
+        known = self._loose.get(key)
+        if before.sliced is None and after.sliced is None and known is None:
+            return
+        needed = digests_in(after) | digests_in(before)
+        try:
+            if known is None or known.uid != rendezvous.uid:
+                known = self._loose[key] = _Loose(rendezvous.uid)
+                known.digests |= self._left_by_others(rendezvous, after)
+            for digest in sorted(known.digests - needed):
+                self._delete(rendezvous, digest)
+                known.digests.discard(digest)
+        except ApiFailureError as failure:  # another round will come
+            _log.debug("Slices of %s/%s are left for later: %s", *key, failure)
+        if known is not None:
+            known.digests = (known.digests | digests_in(before)) - digests_in(after)
+
+    def forget(self, key: Key) -> None:
+        """This rendezvous is gone, and Kubernetes removes what is its."""
+        self._loose.pop(key, None)
+        self._refused.discard(key)
+
+    def _write(self, rendezvous: Rendezvous, one: RendezvousSlice) -> None:
+        key = (rendezvous.namespace, rendezvous.name)
+        self._permit()
+        known = self._loose.get(key)
+        if known is not None:
+            known.digests.add(one.digest)
+        try:
+            path = collection_path(SLICE_PLURAL, rendezvous.namespace)
+            self._connection.request("POST", path, body=slice_manifest(rendezvous, one))
+        except ApiFailureError as failure:
+            if failure.status != 409:
+                raise
+            self._compare(rendezvous, one)
+
+    def _compare(self, rendezvous: Rendezvous, one: RendezvousSlice) -> None:
+        """It is there already: written by us, whose answer was lost, or by another operator that found the same."""
+        try:
+            raw = self._connection.request("GET", _path(rendezvous, one.digest))
+        except ApiFailureError as failure:
+            if failure.status == 404:
+                raise ChangedMeanwhileError from failure
+            raise
+        if parse_slice(raw) != one or "deletionTimestamp" in raw["metadata"]:
+            raise ChangedMeanwhileError
+
+    def _left_by_others(self, rendezvous: Rendezvous, after: RendezvousStatus) -> frozenset[str]:
+        slices = list_slices(self._connection, rendezvous.namespace, rendezvous.name)
+        return leftovers(slices, after, rendezvous.status)
+
+    def _delete(self, rendezvous: Rendezvous, digest: str) -> None:
+        self._permit()
+        try:
+            self._connection.request("DELETE", _path(rendezvous, digest))
+        except ApiFailureError as failure:
+            if failure.status != 404:
+                raise
+
+    def _say_once(self, rendezvous: Rendezvous, refusal: ApiRefusedError) -> None:
+        key = (rendezvous.namespace, rendezvous.name)
+        if key not in self._refused:
+            self._refused.add(key)
+            text = "Rendezvous %s/%s: its members are named in its status, since RendezvousSlices cannot be written: %s"
+            _log.warning(text, *key, refusal, extra=about_rendezvous(key))
+
+
+def _path(rendezvous: Rendezvous, digest: str) -> str:
+    return object_path(SLICE_PLURAL, rendezvous.namespace, slice_name(rendezvous.name, digest))
