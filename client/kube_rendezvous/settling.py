@@ -26,6 +26,7 @@ from kube_rendezvous.membership.standing import (
     ClosedForUs,
     MustCreate,
     MustJoin,
+    MustRead,
     MustRejoin,
     Place,
     Refused,
@@ -135,7 +136,7 @@ class Settling:
         """One that a person had made and deleted is for a person to make again: a client's would lack its settings."""
         if isinstance(where, MustCreate):
             return self._settings.create == "if-missing" and (where.by_client or not self._session.me.rendezvous_uid)
-        return isinstance(where, MustJoin | MustRejoin)
+        return isinstance(where, MustJoin | MustRejoin | MustRead)
 
     def _act(self, where: Standing, deadline: float) -> None:
         if isinstance(where, MustJoin):
@@ -146,6 +147,8 @@ class Settling:
             self._join(deadline)
         elif isinstance(where, MustRejoin):
             self._session.rejoin(where.after_round, self._listen(), deadline)
+        elif isinstance(where, MustRead):
+            self._session.read_slice(where.digest, deadline)
         else:
             self._session.create_rendezvous(self._wished_spec(), deadline)
 
@@ -225,4 +228,6 @@ class Settling:
 def _why(where: Standing) -> str:
     if isinstance(where, Waiting | BeingDeleted | MustJoin):
         return where.why
+    if isinstance(where, MustRead):
+        return f"it has to find its rank in round {where.round}"
     return _NO_OBJECT if isinstance(where, MustCreate) else "it has to join again"

@@ -12,6 +12,7 @@ from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_core import ObservedNode
 from kube_rendezvous_core.observed.pod_reading import NAME_LABEL
+from kubectl_rendezvous.errors import CommandError
 from kubectl_rendezvous.heartbeats import not_before_heartbeats
 from kubectl_rendezvous.observation import Observation
 from kubectl_rendezvous.pod_reading import read_pod
@@ -32,6 +33,7 @@ class Following:
         self._newest = first
         self._nodes: dict[str, ObservedNode] | None = None if first.nodes is None else dict(first.nodes)
         self._news = threading.Event()
+        self._unnamed = ""
         self._rendezvous, self._members, self._pods = (WatchedCollection(self._news) for _ in range(3))
         name = first.name
         own = {
@@ -61,7 +63,7 @@ class Following:
     @property
     def trouble(self) -> str:
         """Why what is shown may be old; "" if it is not."""
-        return self._rendezvous.trouble or self._members.trouble
+        return self._rendezvous.trouble or self._members.trouble or self._unnamed
 
     def wait(self, seconds: float) -> Observation | None:
         """Wait for a change, that long at the most.
@@ -86,6 +88,12 @@ class Following:
             return self._newest
         if not rendezvous:
             return None
+        try:
+            seen = self._reader.named(read_rendezvous(rendezvous[0]))
+        except CommandError as error:  # of a large round; it is tried again with the next heartbeat
+            self._unnamed = str(error)
+            return self._newest
+        self._unnamed = ""
         own, unreadable = read_members(members)
         seen_pods = tuple(map(read_pod, pods)) if self._newest.pods is not None else None
         if seen_pods is not None and not pods_complete:
@@ -93,7 +101,7 @@ class Following:
         self._newest = replace(
             self._newest,
             now=not_before_heartbeats(datetime.now(UTC), own),
-            seen=read_rendezvous(rendezvous[0]),
+            seen=seen,
             members=tuple(own),
             pods=seen_pods,
             nodes=self._nodes_of(node_names(own, seen_pods or (), self._newest.name)),

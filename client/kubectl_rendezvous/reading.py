@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavail
 from kube_rendezvous.cluster.connection import MERGE_PATCH
 from kube_rendezvous.cluster.credentials import CredentialsError
 from kube_rendezvous.cluster.refusals import explain_failure
+from kube_rendezvous.cluster.slice_list import with_names
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import (
     MEMBER_PLURAL,
@@ -18,10 +20,12 @@ from kube_rendezvous.resources import (
     MalformedMemberError,
     Member,
     Rendezvous,
+    RendezvousStatus,
     parse_member,
     parse_rendezvous,
 )
 from kube_rendezvous.resources.names import collection_path, is_object_name, object_path
+from kube_rendezvous.resources.rendezvous_slice import carried_over
 from kube_rendezvous.resources.timestamps import parse_time
 from kube_rendezvous_core import ObservedEviction, ObservedNode, ObservedOwner, ObservedPodGroup, OwnerRef
 from kube_rendezvous_core.formation.evictions import EVICTIONS_REQUESTED
@@ -87,6 +91,7 @@ class Reader:
     def __init__(self, connection: Connection, namespace: str | None = None) -> None:
         self.connection = connection
         self.namespace = namespace or connection.namespace
+        self._known: dict[str, RendezvousStatus] = {}
 
     def raw_rendezvous(self, *, everywhere: bool = False) -> list[dict[str, Any]]:
         """All Rendezvous of the namespace, or of the cluster, as the API server shows them."""
@@ -98,6 +103,34 @@ class Reader:
         Raises:
             CommandError: there is none; with names that may be meant and pods that are labelled for it.
         """
+        return self.named(self._unnamed(name))
+
+    def named(self, seen: SeenRendezvous) -> SeenRendezvous:
+        """It, or a newer version of it, with all that a large round says in slices, which are read if they are new.
+
+        Raises:
+            CommandError: they cannot be read.
+        """
+        rendezvous, newest = seen.rendezvous, seen
+        known = self._known.get(rendezvous.name)
+        if known is not None:
+            rendezvous = replace(rendezvous, status=carried_over(rendezvous.status, known))
+        if not rendezvous.status.is_unread:
+            return replace(seen, rendezvous=rendezvous)
+
+        def again() -> Rendezvous:
+            nonlocal newest
+            newest = self._unnamed(rendezvous.name)
+            return newest.rendezvous
+
+        try:
+            rendezvous = with_names(self.connection, rendezvous, again)
+        except ApiFailureError as failure:
+            raise in_words(failure, self.namespace) from failure
+        self._known[rendezvous.name] = rendezvous.status
+        return replace(newest, rendezvous=rendezvous)
+
+    def _unnamed(self, name: str) -> SeenRendezvous:
         try:
             return read_rendezvous(self.connection.request("GET", object_path(RENDEZVOUS_PLURAL, self.namespace, name)))
         except ApiFailureError as failure:

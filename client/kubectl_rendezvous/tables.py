@@ -47,7 +47,7 @@ def list_table(all_seen: Sequence[SeenRendezvous], now: datetime, *, wide: bool,
             str(spec.min_nodes),
             str(spec.max_nodes),
             str(status.standby),
-            status.ranks[0] if status.ranks else NONE,
+            status.bootstrap_store.member if status.bootstrap_store is not None else NONE,
             age((now - seen.created).total_seconds()),
         )
         rows.append((*([rendezvous.namespace] if namespaces else []), *row, *([verdict(seen)] if wide else [])))

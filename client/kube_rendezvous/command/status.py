@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kube_rendezvous.command.options import Commands, command, rendezvous_options
@@ -37,8 +38,10 @@ def run(options: argparse.Namespace) -> int:
     from kube_rendezvous.cluster import ApiFailureError, Connection
     from kube_rendezvous.cluster.credentials import CredentialsError
     from kube_rendezvous.cluster.refusals import explain_failure
+    from kube_rendezvous.cluster.slice_list import list_slices
     from kube_rendezvous.resources import RENDEZVOUS_PLURAL, parse_rendezvous
     from kube_rendezvous.resources.names import collection_path
+    from kube_rendezvous.resources.rendezvous_slice import assembled
 
     try:
         connection = Connection.open(options.kubeconfig, options.context)
@@ -49,18 +52,20 @@ def run(options: argparse.Namespace) -> int:
         # A list of one: the very right that a trainer has.
         query = {"fieldSelector": f"metadata.name={options.name}"}
         items = connection.request("GET", collection_path(RENDEZVOUS_PLURAL, namespace), query=query)["items"]
+        first = parse_rendezvous(items[0]) if items else None
+        slices = list_slices(connection, namespace, options.name) if first and first.status.is_unread else []
     except ApiFailureError as failure:
         raise fail(UNAVAILABLE, explain_failure(failure, namespace)) from failure
     finally:
         connection.close()
-    if not items:
+    if first is None:
         raise fail(FAILED, f"there is no Rendezvous {options.name} in namespace {namespace}")
     if options.output == "json":
         body = {"namespace": namespace, "name": options.name}
         shown = body | {"spec": items[0].get("spec", {}), "status": items[0].get("status", {})}
         sys.stdout.write(json.dumps(shown, indent=2) + "\n")
     else:
-        sys.stdout.write(describe(parse_rendezvous(items[0])))
+        sys.stdout.write(describe(replace(first, status=assembled(first.status, slices))))
     return 0
 
 

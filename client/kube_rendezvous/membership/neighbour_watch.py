@@ -69,16 +69,15 @@ class NeighbourWatch:
                     return 0
             return 0 if self._socket is None else int(self._socket.getsockname()[1])
 
-    def see(self, rendezvous: Rendezvous, me: str) -> None:
-        """The newest Rendezvous, and who this member is in it."""
+    def see(self, rendezvous: Rendezvous, me: str, circle: Sequence[str]) -> None:
+        """The newest Rendezvous, who this member is in it, and who watch each other there (`own_slice.circle`)."""
         status, spec = rendezvous.status, rendezvous.spec
         rare = status.heartbeat_seconds > spec.heartbeat_seconds
-        ranks: Sequence[str] = status.ranks
         mine: tuple[str, ...] = ()
         if self._socket is None or not (rare or self._thread.started):
             return
-        if rare and me in ranks:
-            mine = tuple(ranks[rank] for rank in watched_by(ranks.index(me), len(ranks)))
+        if rare and me in circle:
+            mine = tuple(circle[place] for place in watched_by(circle.index(me), len(circle)))
         wish = (rendezvous.uid, mine, digest_of(rendezvous.uid, me), status.heartbeat_seconds / 2)
         with self._lock:
             changed, self._wish = wish != self._wish, wish

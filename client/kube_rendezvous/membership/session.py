@@ -23,9 +23,11 @@ from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_j
 from kube_rendezvous.membership.member_requests import post_once
 from kube_rendezvous.membership.member_writer import MemberWriter
 from kube_rendezvous.membership.own_place import OwnPlace
+from kube_rendezvous.membership.own_slice import OwnSlice, circle
 from kube_rendezvous.membership.place_lock import PlaceTakenError
 from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
+from kube_rendezvous.membership.slice_request import read_own_slice
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous, member_manifest
 from kube_rendezvous.resources.failure_policy import possible_places
@@ -395,6 +397,25 @@ class Session:
             with self._changed:
                 self._become(self._me.rejoined(after_round))
 
+    def read_slice(self, digest: str, deadline: float) -> None:
+        """Read the slice that tells whether this member is in the round. Arguments, errors as `join`."""
+        name = self.me.name
+        try:
+            read = self._writer.persist(
+                lambda seconds: read_own_slice(self._connection, self._namespace, self._name, digest, name, seconds),
+                deadline,
+            )
+        except ApiRefusedError as refusal:
+            if refusal.status != 403:
+                raise
+            # Up to a thousand members can be named in the status, if one of them says that it needs it.
+            text = "%s: no slice of a large round can be read, the operator is asked to do without: %s"
+            _log.warning(text, self._what, self._writer.explain(refusal))
+            read = OwnSlice(digest, name)
+            self._writer.persist(lambda seconds: self._patch_member({"readsSlices": False}, seconds, name=name), deadline)
+        with self._changed:
+            self._become(replace(self._me, read=read))
+
     def say_goodbye(self, *, close_reason: str | None, leaving: bool, deadline: float) -> None:
         """Mark the Member as leaving, as asking to close, or both: one PATCH.
 
@@ -479,7 +500,8 @@ class Session:
 
     def _look_at_signs(self) -> None:
         if self._sight.rendezvous is not None and self._me.name:
-            self._life.look(self._sight.rendezvous, self._me.name)
+            neighbours = circle(self._sight.rendezvous.status, self._me.name, self._me.read)
+            self._life.look(self._sight.rendezvous, self._me.name, neighbours)
 
 
 def _places_of(identity: Identity) -> frozenset[str]:

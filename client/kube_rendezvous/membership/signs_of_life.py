@@ -1,6 +1,6 @@
 """How the operator knows that this node lives: heartbeats, answers to questions, and what its neighbours say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
@@ -75,13 +75,13 @@ class SignsOfLife:
         watched = self._watches_neighbours and may_need_watching(max_nodes, heartbeat_seconds)
         return self._neighbours.open() if watched else 0
 
-    def look(self, rendezvous: Rendezvous, member: str) -> None:
-        """Answer what the operator asks of this Member of ours, and watch whom it is to watch."""
+    def look(self, rendezvous: Rendezvous, member: str, circle: Sequence[str]) -> None:
+        """Answer what the operator asks of this Member of ours, and watch whom it is to watch in its circle."""
         asked = next((one for one in rendezvous.status.questions if one.member == member), None)
         if asked is not None and asked != self._answered:
             self._answered = asked
             self.at_once()
-        self._neighbours.see(rendezvous, member)
+        self._neighbours.see(rendezvous, member, circle)
 
     def _interval(self) -> float:
         rendezvous = self._rendezvous()

@@ -7,6 +7,7 @@ lost its Member object; a rendezvous of another UID under the same name is anoth
 
 from dataclasses import dataclass, replace
 
+from kube_rendezvous.membership.own_slice import NOT_READ, OwnSlice, rank_in, unread_slice
 from kube_rendezvous.resources import BootstrapStore, Rendezvous, RendezvousStatus
 from kube_rendezvous.resources.names import CLIENT_MANAGER
 
@@ -66,6 +67,14 @@ class MustRejoin:
 
 
 @dataclass(frozen=True, slots=True)
+class MustRead:
+    """A large round stands, and the slice of this digest says whether we are in it, and with which rank."""
+
+    round: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class MustCreate:
     """There is no Rendezvous. ``by_client``: the one that was there had been made by a client, not by a person."""
 
@@ -79,7 +88,9 @@ class BeingDeleted:
     why: str
 
 
-Standing = Place | Waiting | ClosedForUs | SentHome | Refused | MustJoin | MustRejoin | MustCreate | BeingDeleted
+Standing = (
+    Place | Waiting | ClosedForUs | SentHome | Refused | MustJoin | MustRejoin | MustRead | MustCreate | BeingDeleted
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,7 @@ class Standpoint:
         expelled: its Member object is known to be gone.
         made_by_client: the Rendezvous it knew was made by a client.
         places: where it sits, as `status.quarantined` names such places.
+        read: what it has read in the slice that is its own.
     """
 
     name: str = ""
@@ -103,6 +115,7 @@ class Standpoint:
     expelled: bool = False
     made_by_client: bool = False
     places: frozenset[str] = frozenset()
+    read: OwnSlice = NOT_READ
 
     def joined(self, name: str, rendezvous: Rendezvous) -> "Standpoint":
         """After the POST of a Member."""
@@ -142,13 +155,17 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
         return MustJoin("its RendezvousMember object is gone: the operator took it for lost, or somebody deleted it")
     if me.held_round > me.after_round:
         return MustRejoin(me.held_round)
-    rank = _rank_of(me.name, status) if status.round > me.after_round else None
     if me.name in status.surplus:
         world = f"round {status.round} stands with {status.world_size} nodes"
         return SentHome(f"{world}, and no more than spec.standby.max ({rendezvous.spec.max_spares}) spares stand by")
     refusal = next((one.message for one in status.refused if one.member == me.name), None)
     if refusal is not None:
         return Refused(refusal)
+    if status.round <= me.after_round:
+        return _waiting(rendezvous, me)
+    if (unread := unread_slice(status, me.name, me.read)) is not None:
+        return MustRead(status.round, unread)
+    rank = rank_in(status, me.name, me.read)
     if rank is None or status.bootstrap_store is None:
         return _waiting(rendezvous, me)
     if _is_replaced(status):
@@ -181,7 +198,7 @@ def holds_a_place(rendezvous: Rendezvous | None, me: Standpoint) -> bool:
     """Whether the member has taken a place in the newest round."""
     if rendezvous is None or rendezvous.uid != me.rendezvous_uid or me.held_round == 0:
         return False
-    return me.name in rendezvous.status.ranks
+    return _is_in(rendezvous.status, me)
 
 
 def is_superseded(rendezvous: Rendezvous | None, place: Place) -> bool:
@@ -197,11 +214,11 @@ def _is_replaced(status: RendezvousStatus) -> bool:
     return status.forming is not None and status.forming.interrupts
 
 
-def _rank_of(name: str, status: RendezvousStatus) -> int | None:
-    try:
-        return status.ranks.index(name)
-    except ValueError:
-        return None
+def _is_in(status: RendezvousStatus, me: Standpoint) -> bool:
+    """Whether the newest round has this member; of a slice that it has not read it knows only if it took its place."""
+    if unread_slice(status, me.name, me.read) is not None:
+        return me.held_round == status.round
+    return rank_in(status, me.name, me.read) is not None
 
 
 def _why_it_is_still_there(rendezvous: Rendezvous) -> str:
@@ -220,7 +237,7 @@ def _waiting(rendezvous: Rendezvous, me: Standpoint) -> Waiting:
         why = f"no round takes us: {left_out.message or left_out.place + ' is quarantined'}"
         return Waiting(why, spare=status.round > 0 and not _is_replaced(status))
     # Who has joined again holds a place until the operator takes notice: if that never does, this wait must end.
-    beside = status.round > 0 and me.name not in status.ranks
+    beside = status.round > 0 and not _is_in(status, me)
     if forming is None and status.round > 0 and not beside:
         return Waiting(f"the operator has not taken notice yet that this node joined again after round {status.round}")
     if forming is None and beside:

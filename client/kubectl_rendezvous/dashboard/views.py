@@ -106,7 +106,7 @@ def _line(seen: SeenRendezvous) -> View:
         "minNodes": spec.min_nodes,
         "maxNodes": spec.max_nodes,
         "standby": status.standby,
-        "rankZero": status.ranks[0] if status.ranks else "",
+        "rankZero": status.bootstrap_store.member if status.bootstrap_store is not None else "",
         "created": _moment(seen.created),
         "verdict": verdict(seen),
     }

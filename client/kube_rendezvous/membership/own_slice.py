@@ -1,0 +1,52 @@
+"""What a member knows of the one slice of a large round that is its own. No I/O.
+
+The status and the name of the member say which slice that is (`resources.rendezvous_slice`). What a later round leaves
+as it is has the same digest, and is not read again.
+"""
+
+from dataclasses import dataclass
+
+from kube_rendezvous.resources import RendezvousStatus
+from kube_rendezvous.resources.rendezvous_slice import slice_of
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSlice:
+    """A slice that was read.
+
+    Args:
+        digest: of the slice; "" before the first.
+        name: of the member that read it.
+        rank: that it has there; None: it has none, or the slice was gone: then the round is over, or comes to be soon.
+        members: all of it, in the order of their ranks.
+    """
+
+    digest: str = ""
+    name: str = ""
+    rank: int | None = None
+    members: tuple[str, ...] = ()
+
+
+NOT_READ = OwnSlice()
+
+
+def unread_slice(status: RendezvousStatus, name: str, read: OwnSlice) -> str | None:
+    """The digest of the slice that must be read to know whether a member is in the newest round; None: it is known."""
+    if status.sliced is None or not status.is_unread:
+        return None
+    digest = slice_of(name, status.sliced)
+    return None if (digest, name) == (read.digest, read.name) else digest
+
+
+def rank_in(status: RendezvousStatus, name: str, read: OwnSlice) -> int | None:
+    """The rank of a member in the newest round, as far as it is known; None: it has none."""
+    if status.is_unread:
+        return read.rank if unread_slice(status, name, read) is None else None
+    return status.ranks.index(name) if name in status.ranks else None
+
+
+def circle(status: RendezvousStatus, name: str, read: OwnSlice) -> tuple[str, ...]:
+    """Those who watch each other (`resources.neighbours`): the round, or, of one in slices, those in one's own."""
+    if not status.is_unread:
+        return status.ranks
+    return read.members if unread_slice(status, name, read) is None else ()
