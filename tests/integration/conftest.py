@@ -11,7 +11,7 @@ import pytest
 
 from integration.recorder import Recorder
 from kube_rendezvous.cluster import Connection
-from kube_rendezvous.resources import API_VERSION, MEMBER_PLURAL, RENDEZVOUS_PLURAL
+from kube_rendezvous.resources import API_VERSION, MEMBER_PLURAL, RENDEZVOUS_PLURAL, SLICE_PLURAL
 from kube_rendezvous.resources.names import collection_path
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.cluster import cluster as running_cluster
@@ -71,7 +71,7 @@ def empty(kubectl: Kubectl, namespace: str) -> None:
 
     A server ends a request after a minute, whatever is deleted by then; the next one goes on.
     """
-    for plural in (RENDEZVOUS_PLURAL, MEMBER_PLURAL):
+    for plural in (RENDEZVOUS_PLURAL, MEMBER_PLURAL, SLICE_PLURAL):
         attempts = (kubectl("delete", "--raw", collection_path(plural, namespace)) for _ in range(10))
         assert any(attempt.returncode == 0 for attempt in attempts), f"{plural} of {namespace} are still being deleted"
 

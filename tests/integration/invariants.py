@@ -3,11 +3,12 @@
 `Invariants` judges one version after another, without I/O; `integration.recorder` feeds it from a watch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kube_rendezvous.resources import BootstrapStore, Member, Rendezvous, parse_rendezvous
+from kube_rendezvous.resources.rendezvous_slice import missing_ranks
 
 # For these reasons a round may come without a version before it that told the members of the old round: those who are
 # in both had come back by themselves (which is judged apart), and the others are gone.
@@ -46,14 +47,21 @@ class Invariants:
         """A sentence for each broken invariant. Every Member's versions up to now should have been seen."""
         return self._violations + [what for life in self._lives.values() for what in self._untimely(life)]
 
-    def see(self, obj: Mapping[str, Any], *, missed: bool = False) -> Rendezvous:
+    def see(
+        self,
+        obj: Mapping[str, Any],
+        *,
+        missed: bool = False,
+        names: Callable[[Rendezvous], Rendezvous] = lambda rendezvous: rendezvous,
+    ) -> Rendezvous:
         """Takes the next version of a Rendezvous and returns it parsed.
 
         Args:
             obj: As the API server has it.
             missed: There may have been versions between the last one and this.
+            names: Adds to a large round what its slices say.
         """
-        now = parse_rendezvous(obj)
+        now = names(parse_rendezvous(obj))
         self._judge_version(now, (obj.get("status") or {}).get("worldSize", 0))
         life = self._lives.setdefault(now.uid, _Life(now))
         if life.newest is not now:
@@ -80,7 +88,8 @@ class Invariants:
             self._complain(now, f"round {status.round} ranks a member twice: {status.ranks}")
         if world_size != len(status.ranks):
             self._complain(now, f"worldSize is {world_size}, and there are {len(status.ranks)} ranks")
-        if status.ranks and (status.bootstrap_store is None or status.bootstrap_store.member != status.ranks[0]):
+        known = status.ranks and 0 not in missing_ranks(status)
+        if known and (status.bootstrap_store is None or status.bootstrap_store.member != status.ranks[0]):
             self._complain(now, f"the bootstrap store of round {status.round} is not that of its rank 0")
         if status.forming is not None and status.forming.interrupts and not status.forming.message:
             self._complain(now, f"the members of round {status.round} are told to stop and not why")
@@ -103,7 +112,7 @@ class Invariants:
 
     def _judge_name(self, now: Rendezvous, life: _Life, missed: bool) -> None:
         status = now.status
-        if status.round == 0:
+        if status.round == 0 or missing_ranks(status):
             return
         named = _Round(status.ranks, status.bootstrap_store, 0 if missed else int(now.resource_version))
         first = life.rounds.setdefault(status.round, named)

@@ -6,9 +6,11 @@
 At its end the `with` block raises an error if an invariant was broken.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -19,12 +21,20 @@ from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import (
     MEMBER_PLURAL,
     RENDEZVOUS_PLURAL,
+    SLICE_PLURAL,
     MalformedMemberError,
     Member,
     Rendezvous,
     parse_member,
 )
-from kube_rendezvous.resources.names import collection_path
+from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous.resources.rendezvous_slice import (
+    RendezvousSlice,
+    assembled,
+    missing_slices,
+    parse_slice,
+    slice_name,
+)
 
 CAUGHT_UP_SECONDS = 10.0
 
@@ -40,6 +50,8 @@ class Recorder:
     def __init__(self, connection: Connection, namespace: str) -> None:
         self._changed = threading.Condition()
         self._invariants = Invariants()
+        self._connection = connection
+        self._slices: dict[str, RendezvousSlice] = {}
         self._versions: dict[str, list[Rendezvous]] = {}
         self._members: dict[str, Member] = {}
         self._watchers = [
@@ -135,9 +147,20 @@ class Recorder:
     def _see(self, objects: list[Object], *, missed: bool = False) -> None:
         with self._changed:
             for obj in objects:
-                seen = self._invariants.see(obj, missed=missed)
+                seen = self._invariants.see(obj, missed=missed, names=self._with_names)
                 self._versions.setdefault(seen.name, []).append(seen)
             self._changed.notify_all()
+
+    def _with_names(self, rendezvous: Rendezvous) -> Rendezvous:
+        """With what its slices say, as far as they are still there: this version may be long over."""
+        status, namespace = rendezvous.status, rendezvous.namespace
+        if not status.is_unread:
+            return rendezvous
+        for digest in missing_slices(status, self._slices.values()):
+            path = object_path(SLICE_PLURAL, namespace, slice_name(rendezvous.name, digest))
+            with contextlib.suppress(ApiFailureError):
+                self._slices[digest] = parse_slice(self._connection.request("GET", path))
+        return replace(rendezvous, status=assembled(status, self._slices.values()))
 
     def _see_members(self, objects: list[Object], *, all_there_are: bool = False, gone: bool = False) -> None:
         with self._changed:

@@ -21,8 +21,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from kube_rendezvous.cluster.credentials import load_configuration
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, member_manifest
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, SLICE_PLURAL, member_manifest
 from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous.resources.rendezvous_slice import slice_index, slice_name
 from performance.spent import Spent
 
 PATIENCE_SECONDS = 300.0
@@ -119,27 +120,32 @@ class Wire:
 class Member:
     """One light watcher."""
 
-    def __init__(self, server: Server, namespace: str, rendezvous: str, number: int) -> None:
+    def __init__(
+        self, server: Server, namespace: str, rendezvous: str, number: int, handshakes: asyncio.Semaphore
+    ) -> None:
         self._server, self._namespace, self._rendezvous, self._number = server, namespace, rendezvous, number
+        self._handshakes = handshakes
         self.name = f"light-{number}-{os.getpid()}"
         self._incarnations = 0
         self._round = 0
         self._second: Wire | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._read = ""
         self.requests = 0
         self.placed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
-    async def join(self, uid: str, handshakes: asyncio.Semaphore) -> None:
+    async def join(self, uid: str) -> None:
         """POST the Member, then watch over the same connection."""
-        async with handshakes:
+        async with self._handshakes:
             wire = await Wire.open(self._server)
             await self._post(wire, uid)
         self._watch = asyncio.create_task(self._follow(wire))
 
-    async def join_again(self, uid: str, handshakes: asyncio.Semaphore) -> None:
+    async def join_again(self, uid: str) -> None:
         """Over a second connection: PATCH, or, for one that was deleted, POST."""
-        async with handshakes:
+        async with self._handshakes:
             if self._second is None:
                 self._second = await Wire.open(self._server)
             if self.gone:
@@ -194,13 +200,31 @@ class Member:
         if self._round and not self.told.done() and (number > self._round or forming.get("interrupts")):
             # Without an own watch of Members a deleted one could not know; here it sees that it is missing.
             self.told.set_result(time.monotonic())
-        if number > self._round and not forming.get("interrupts") and self._has_a_place(status):
+        if number <= self._round or forming.get("interrupts"):
+            return
+        slices = status.get("slices")
+        if slices is None:
+            self._has_a_place(number, self.name in (status.get("ranks") or ()))
+        elif (digest := slices["members"][slice_index(self.name, len(slices["members"]))]) == self._read:
+            self._has_a_place(number, True)
+        elif self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_slice(number, digest))
+
+    async def _read_slice(self, number: int, digest: str) -> None:
+        async with self._handshakes:
+            if self._second is None:
+                self._second = await Wire.open(self._server)
+            path = object_path(SLICE_PLURAL, self._namespace, slice_name(self._rendezvous, digest))
+            self.requests += 1
+            found = self.name in (await self._second.answer("GET", path))["spec"].get("members", ())
+        self._read = digest if found else ""
+        self._has_a_place(number, found)
+
+    def _has_a_place(self, number: int, true: bool) -> None:
+        if true:
             self._round = number
             if not self.placed.done():
                 self.placed.set_result(time.monotonic())
-
-    def _has_a_place(self, status: dict[str, Any]) -> bool:
-        return self.name in (status.get("ranks") or ())
 
 
 class LightPlayer:
@@ -215,14 +239,15 @@ class LightPlayer:
     async def prepare(self, namespace: str, rendezvous: str, first: int, count: int, nodes: int) -> dict[str, Any]:
         """Make so many."""
         self._where = (namespace, rendezvous)
-        self._members = [Member(self._server, namespace, rendezvous, number) for number in range(first, first + count)]
+        numbers = range(first, first + count)
+        self._members = [Member(self._server, namespace, rendezvous, n, self._handshakes) for n in numbers]
         return {}
 
     async def join(self) -> dict[str, Any]:
         """Let all join."""
         before, began = self._spent(), time.monotonic()
         uid = await self._uid()
-        await asyncio.gather(*(member.join(uid, self._handshakes) for member in self._members))
+        await asyncio.gather(*(member.join(uid) for member in self._members))
         ended = max(await asyncio.gather(*(member.placed for member in self._members)))
         return {"began": began, "ended": ended, "names": self._names(), **before.until(self._spent())}
 
@@ -240,7 +265,7 @@ class LightPlayer:
 
         async def again(member: Member) -> None:
             await member.told
-            await member.join_again(uid, self._handshakes)
+            await member.join_again(uid)
 
         await asyncio.gather(*(again(member) for member in self._members))
         told = max([member.told.result() for member in self._members])

@@ -7,6 +7,7 @@ from typing import Any
 from integration.handlers.eventually import eventually
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.cluster.slice_list import list_slices, with_names
 from kube_rendezvous.resources import (
     API_VERSION,
     MEMBER_PLURAL,
@@ -72,13 +73,16 @@ class Run:
         self._connection.request("DELETE", self._path)
 
     def get(self) -> Rendezvous | None:
-        """The object; None if it is not there."""
+        """The object, with all names of its round; None if it is not there."""
         try:
-            return parse_rendezvous(self._connection.request("GET", self._path))
+            return with_names(self._connection, self._read(), self._read)
         except ApiFailureError as failure:
             if failure.status != 404:
                 raise
             return None
+
+    def _read(self) -> Rendezvous:
+        return parse_rendezvous(self._connection.request("GET", self._path))
 
     @property
     def status(self) -> RendezvousStatus:
@@ -145,6 +149,10 @@ class Run:
         )
         manifest["spec"].update(fields)
         self._connection.request("POST", collection_path(MEMBER_PLURAL, self.namespace), body=manifest)
+
+    def slices(self) -> set[str]:
+        """The digests of all RendezvousSlices that name it."""
+        return {one.digest for one in list_slices(self._connection, self.namespace, self.name)}
 
     def delete_member(self, name: str) -> None:
         """Delete a Member; it may be gone already."""

@@ -23,6 +23,7 @@ NAMESPACED: list[dict[str, Any]] = [
     {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvous"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvous/status"], "verbs": ["update"]},
     {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvousmembers"], "verbs": ["list", "watch", "delete"]},
+    {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvousslices"], "verbs": ["get", "list", "create", "delete"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
@@ -72,6 +73,7 @@ def test_with_exactly_these_rights_nothing_is_refused(
 ) -> None:
     log = tmp_path / "operator.log"
     arguments = ["--namespace", namespace, "--lease-namespace", namespace, "--leader-elect", "--lease-name", LEASE_NAME]
+    arguments += ["--slices-above", "1", "--slice-names", "1"]
     with OperatorProcess(kubeconfig, log=log, arguments=arguments) as operator:
         until_leading(operator)
         run = runs("run").create(minNodes=2, ranking={"topologyKeys": ["topology.kubernetes.io/zone"]})

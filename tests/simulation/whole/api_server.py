@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL
+from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, SLICE_PLURAL
 from kube_rendezvous.resources.timestamps import format_time
 
 Object = dict[str, Any]
@@ -20,6 +20,7 @@ Object = dict[str, Any]
 KINDS = {
     RENDEZVOUS_PLURAL: "Rendezvous",
     MEMBER_PLURAL: "RendezvousMember",
+    SLICE_PLURAL: "RendezvousSlice",
     "pods": "Pod",
     "nodes": "Node",
     "leases": "Lease",

@@ -11,10 +11,12 @@ from typing import Any
 from kube_rendezvous.cluster import ApiFailureError
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.membership import member_writer, session
+from kube_rendezvous.membership import member_writer, session, standing
+from kube_rendezvous.membership.own_slice import OwnSlice, rank_in, unread_slice
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
+from kube_rendezvous.resources.rendezvous_slice import digests_in
 from kube_rendezvous_core import decision
 from kube_rendezvous_core.formation.formation import Crowd, Formation
 from kube_rendezvous_core.liveness.liveness import Loss
@@ -23,6 +25,7 @@ from kube_rendezvous_operator.shell.leading.leader_election import LeaderElectio
 from kube_rendezvous_operator.shell.leading.lease_protocol import LeaseProtocol, LeaseRecord
 from kube_rendezvous_operator.shell.reconciling import member_deletion, reconciler, sweeper
 from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
+from kube_rendezvous_operator.shell.reconciling.slice_writing import SliceWriting
 from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache
 from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
@@ -84,6 +87,19 @@ def _tells_at_every_opening(
     return _plan(rendezvous, shown, losses, reopened, now)
 
 
+def _removed_at_once(self: SliceWriting, rendezvous: Rendezvous, after: RendezvousStatus) -> None:
+    for digest in digests_in(rendezvous.status) - digests_in(after):
+        self._delete(rendezvous, digest)
+
+
+def _read_once(status: RendezvousStatus, name: str, read: OwnSlice) -> str | None:
+    return None if read.name == name else unread_slice(status, name, read)
+
+
+def _rank_of_old(status: RendezvousStatus, name: str, read: OwnSlice) -> int | None:
+    return read.rank if status.is_unread else rank_in(status, name, read)
+
+
 BROKEN: dict[str, list[Replacement]] = {
     "NO_FENCE": [(reconciler, "_status_body", _unfenced)],
     "CACHE_KEPT_OVER_RELIST": [(MemberCache, "relisted", _kept_over_relist)],
@@ -108,6 +124,10 @@ BROKEN: dict[str, list[Replacement]] = {
     "LEASE_SEIZED": [(LeaseProtocol, "_may_claim", lambda *_: True)],
     "LEASE_LOST_UNNOTICED": [(LeaseProtocol, "read", _never_lost)],
     "NAME_REUSED": [(session, "_NAME_RANDOM", 0)],
+    "SLICES_UNWRITTEN": [(SliceWriting, "_write", lambda *_: None)],
+    "SLICES_REMOVED_AT_ONCE": [(SliceWriting, "written", _removed_at_once)],
+    "SLICE_READ_ONCE": [(standing, "unread_slice", _read_once), (standing, "rank_in", _rank_of_old)],
+    "NAMES_UNREAD": [(Reconciler, "_with_names", lambda _, __, known: known)],
     "REJOIN_TOO_OLD": [(Session, "rejoin", _too_old)],
     "REQUEST_HEARD_AGAIN": [(MemberCache, "forget", lambda *_: None)],
     "EVERY_OPENING_TELLS": [(decision, "plan_formation", _tells_at_every_opening)],

@@ -8,13 +8,10 @@ from kube_rendezvous.membership.standing import Place, Standpoint
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.formation.formation import REJOIN_SECONDS
+from simulation.whole.world import BrokenError as BrokenError
 from simulation.whole.world import World
 
 LOSSES = {"MemberLeft", "MemberSuperseded", "HeartbeatLost", "MemberDeleted"}
-
-
-class BrokenError(AssertionError):
-    """An invariant does not hold."""
 
 
 def require(true: bool, text: str) -> None:

@@ -11,7 +11,14 @@ from typing import Any, cast
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, Member, Rendezvous, RendezvousStatus
+from kube_rendezvous.resources import (
+    MEMBER_PLURAL,
+    RENDEZVOUS_PLURAL,
+    SLICE_PLURAL,
+    Member,
+    Rendezvous,
+    RendezvousStatus,
+)
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
@@ -68,13 +75,17 @@ class Operator:
         self._decided_on, self._decided = _NOTHING, Decided(world.now)
         self.looked_once = False
         self.identity = ""
+        self.dies_after_writes = 0
+        self.on_death: Callable[[], None] = self.crash
         self.expelling: dict[str, Expulsion] = {}
         self._process.start(self._main, "main")
 
     def _main(self) -> None:
         connection = Connection(self._wire, NAMESPACE)
         permit = self._elected(connection) if self._lost is not None else lambda: None
-        self._shipped = app.Operator(connection, [NAMESPACE], _WORKERS, permit, Unmeasured(), Pulses())
+        self._shipped = app.Operator(
+            connection, [NAMESPACE], _WORKERS, permit, Unmeasured(), Pulses(), slice_sizes=self._world.slice_sizes
+        )
         _drive(self._shipped._start(cast(Any, _SETTINGS)))
         path = collection_path(RENDEZVOUS_PLURAL, NAMESPACE)
         Watcher(connection, path, {}, _Kopf(self._shipped), name="kopf", paged=True).start()
@@ -121,6 +132,13 @@ class Operator:
         self._world.say(f"{self.label} crashes")
         self._wire.stop()
         self.kill()
+
+    def _dies_in_between(self) -> None:
+        """Each write may be the last, and its answer never come."""
+        self.dies_after_writes -= 1
+        if self.dies_after_writes == 0:
+            self._invariants.count("killed between two writes")
+            self._world.after(0.0, self.on_death)
 
     def kill(self) -> None:
         """The scenario is over."""
@@ -170,11 +188,15 @@ class Operator:
             self._world.breaks(BrokenError(f"{self.label} sends {method} {plural}, but {holder} leads"))
 
     def _carried_out(self, method: str, plural: str, name: str, body: Any, refusal: RefusalError | None) -> None:
+        if method != "GET" and plural not in ("events", "leases"):
+            self._dies_in_between()
         try:
             if method == "PUT" and plural == RENDEZVOUS_PLURAL:
                 self._has_written(refusal)
             elif method == "DELETE" and plural == MEMBER_PLURAL and refusal is None:
                 self._has_deleted(name)
+            elif plural == SLICE_PLURAL and refusal is None and method != "GET":
+                self._invariants.count("slice written" if method == "POST" else "slice removed")
         except BrokenError as broken:
             self._world.breaks(broken)
 

@@ -206,7 +206,9 @@ class Scenario:
         """An operator process comes, with nothing in its memory."""
         lost = self.replace_operator if self.elects else None
         judges = self.invariants, self.policies, self.protocol
-        self.operators.append(Operator(self.world, *judges, label, lost))
+        operator = Operator(self.world, *judges, label, lost)
+        operator.on_death = partial(self.replace_operator, operator)
+        self.operators.append(operator)
 
     def replace_operator(self, operator: Operator) -> None:
         """It ends, and another process comes in its place."""

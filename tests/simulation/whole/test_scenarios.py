@@ -57,6 +57,9 @@ MUST_HAPPEN = {
     "ClosedBySpec",
     "taken for empty",
     "fifty processes",
+    "slice written",
+    "slice removed",
+    "killed between two writes",
 }
 
 

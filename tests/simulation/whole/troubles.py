@@ -163,9 +163,10 @@ class Troubles:
 
     def _crash(self) -> None:
         operator = self._rng.choice(self._scenario.operators)
-        operator.crash()
-        self._scenario.operators.remove(operator)
-        self._scenario.start_operator(operator.label)
+        if self._rng.random() < 0.5:
+            operator.dies_after_writes = self._rng.randint(1, 6)
+        else:
+            self._scenario.replace_operator(operator)
 
     def _cut(self) -> None:
         seconds = self._rng.choice([0.1, 3.0, 20.0])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kube_rendezvous.resources import (
     MEMBER_PLURAL,
     RENDEZVOUS_PLURAL,
+    SLICE_PLURAL,
     Member,
     Rendezvous,
 )
@@ -23,7 +24,9 @@ from kube_rendezvous.resources.names import (
     object_path,
 )
 from kube_rendezvous.resources.rendezvous_json import spec_to_json
+from kube_rendezvous.resources.rendezvous_slice import assembled, digests_in, missing_slices, parse_slice
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
+from kube_rendezvous_core.slicing import SliceSizes
 from simulation.whole.api_server import NAMESPACE, ApiServer, Event, RefusalError
 from simulation.whole.planted_faults import Fault
 from simulation.whole.shared_readings import SharedReadings
@@ -34,10 +37,16 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NAME = "run"
+_SLICED = 0.5
+"""How many schedules have rounds in slices, of one to some three names each."""
 
 
 class ConflictError(Exception):
     """409: not the version, or not the object, that the request was made for."""
+
+
+class BrokenError(AssertionError):
+    """An invariant does not hold."""
 
 
 class NotFoundError(Exception):
@@ -70,6 +79,10 @@ class World:
         self._clock_errors: dict[str, timedelta] = {}
         self.broken: Exception | None = None
         self.readings = SharedReadings()
+        sliced = random.Random(f"slices of {seed}")
+        self.slice_sizes = SliceSizes()
+        if sliced.random() < _SLICED:
+            self.slice_sizes = SliceSizes(above=sliced.randint(0, 3), names=sliced.randint(1, 3))
         self.server = ApiServer(lambda: self.now, lambda: self.seconds, self._changed)
         self.objects = self.server.objects
         self.rendezvous: Rendezvous | None = None
@@ -176,7 +189,7 @@ class World:
 
     def _changed(self, plural: str, event: Event) -> None:
         removed = event.type == "DELETED"
-        if removed or event.type == "ADDED" or plural in ("pods", "nodes"):
+        if plural in ("pods", "nodes") or (event.type != "MODIFIED" and plural != SLICE_PLURAL):
             self.stirs()
         if plural == MEMBER_PLURAL:
             member = self.readings.parse_member(event.object)
@@ -187,12 +200,14 @@ class World:
                 self._note(self.members.get(member.name), member)
                 self.members[member.name] = member
         elif plural == RENDEZVOUS_PLURAL:
-            rendezvous = self.readings.parse_rendezvous(event.object)
+            rendezvous = self._with_names(self.readings.parse_rendezvous(event.object))
             if event.type != "MODIFIED":
                 self.say(f"Rendezvous {rendezvous.uid} is {'deleted' if removed else 'created'}")
             if self.rendezvous is not None and self.rendezvous.generation != rendezvous.generation:
                 self.stirs()
             self.before, self.rendezvous = self.rendezvous, None if removed else rendezvous
+        elif plural == SLICE_PLURAL and removed:
+            self._is_superseded(parse_slice(event.object).digest)
         for wire in self.wires:
             for stream in wire.streams:
                 if stream.plural == plural:
@@ -209,6 +224,22 @@ class World:
     def stirs(self, seconds: float = 0.0) -> None:
         """Something has happened, or goes on for so long, that makes others do something."""
         self.quiet_from = max(self.quiet_from, self.seconds + seconds)
+
+    def _with_names(self, rendezvous: Rendezvous) -> Rendezvous:
+        """With what its slices say, all of which must be there."""
+        status = rendezvous.status
+        if not status.is_unread:
+            return rendezvous
+        slices = [parse_slice(obj) for obj in self.objects[SLICE_PLURAL].values()]
+        if missing := missing_slices(status, slices):
+            self.breaks(BrokenError(f"round {status.round} can be seen, but not its slices {sorted(missing)}"))
+        return replace(rendezvous, status=assembled(status, slices))
+
+    def _is_superseded(self, digest: str) -> None:
+        """A slice is removed: nobody may be told to read it, nor a moment ago."""
+        for version in (self.rendezvous, self.before):
+            if version is not None and digest in digests_in(version.status):
+                self.breaks(BrokenError(f"slice {digest} of round {version.status.round} is removed"))
 
     # Outages
 
