@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from kube_rendezvous.resources import LARGEST_WORLD
+
 _EXAMPLES = """\
 examples:
   kubectl rendezvous doctor                           is the cluster ready for a first job?
@@ -221,8 +223,8 @@ def _rendezvous_name(text: str) -> str:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal() or int(text) > 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of nodes from 0 to 1000")
+    if not text.isdecimal() or int(text) > LARGEST_WORLD:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of nodes from 0 to {LARGEST_WORLD}")
     return int(text)
 
 

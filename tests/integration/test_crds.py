@@ -59,8 +59,8 @@ def validate(kubectl: Kubectl) -> Validate:
             "spec.minNodes: Invalid value: 0: spec.minNodes in body should be greater than or equal to 1",
         ),
         (
-            {"minNodes": 1001},
-            "spec.minNodes: Invalid value: 1001: spec.minNodes in body should be less than or equal to 1000",
+            {"minNodes": 10001},
+            "spec.minNodes: Invalid value: 10001: spec.minNodes in body should be less than or equal to 10000",
         ),
         ({"maxNodes": 4}, "spec.minNodes: Required value"),
         (
@@ -144,7 +144,7 @@ def test_one_mistake_in_the_numbers_is_told_once(validate: Validate) -> None:
     "spec",
     [
         {"minNodes": 1},
-        {"minNodes": 1000, "maxNodes": 1000, "nodeUnit": 1000},
+        {"minNodes": 10000, "maxNodes": 10000, "nodeUnit": 10000},
         {"minNodes": 4, "nodeUnit": 2},
         {"minNodes": 4, "maxNodes": 6, "nodeUnit": 3},
         {"minNodes": 3, "maxNodes": 5, "nodeUnit": 3},

@@ -73,8 +73,8 @@ def validate(kubectl: Kubectl) -> Validate:
             "spec.standby.max: Invalid value: -1: spec.standby.max in body should be greater than or equal to 0",
         ),
         (
-            {"standby": {"max": 1001}},
-            "spec.standby.max: Invalid value: 1001: spec.standby.max in body should be less than or equal to 1000",
+            {"standby": {"max": 10001}},
+            "spec.standby.max: Invalid value: 10001: spec.standby.max in body should be less than or equal to 10000",
         ),
         ({"standby": 2}, "spec.standby in body must be of type object"),
         ({"standby": {"maximum": 2}}, 'unknown field "spec.standby.maximum"'),
@@ -123,7 +123,7 @@ def test_a_wrong_policy_is_refused_with_a_sentence_that_says_what_to_change(
     assert sentence in refused.stderr
 
 
-@pytest.mark.parametrize("spec", [{"standby": {}}, {"failurePolicy": {}}, {"standby": {"max": 1000}}, FULL])
+@pytest.mark.parametrize("spec", [{"standby": {}}, {"failurePolicy": {}}, {"standby": {"max": 10000}}, FULL])
 def test_a_right_policy_is_taken(validate: Validate, spec: dict[str, Any]) -> None:
     taken = validate(spec)
     assert taken.returncode == 0, taken.stderr

@@ -19,6 +19,7 @@ from kube_rendezvous.resources.names import (
 )
 from kube_rendezvous.resources.ranking_spec import LabelSelector, Operator, Ranking, Requirement
 from kube_rendezvous.resources.rendezvous import (
+    LARGEST_WORLD,
     BootstrapStore,
     Closed,
     Condition,
@@ -39,6 +40,7 @@ from kube_rendezvous.resources.rendezvous_json import parse_rendezvous, spec_to_
 __all__ = [
     "API_VERSION",
     "GROUP",
+    "LARGEST_WORLD",
     "MEMBER_KIND",
     "MEMBER_PLURAL",
     "RENDEZVOUS_KIND",

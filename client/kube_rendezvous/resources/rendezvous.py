@@ -12,6 +12,9 @@ from kube_rendezvous.resources.ranking_spec import Ranking
 USUAL_HEARTBEAT_SECONDS = 5
 """Between two heartbeats, where the spec says nothing."""
 
+LARGEST_WORLD = 10_000
+"""Nodes of one round at the most; the resource definitions say so, too."""
+
 
 class State(StrEnum):
     """One word for people; programs use the fields and conditions."""

@@ -17,7 +17,7 @@ from operator import attrgetter
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Member, parse_member
+from kube_rendezvous.resources import LARGEST_WORLD, MEMBER_PLURAL, MalformedMemberError, Member, parse_member
 from kube_rendezvous.resources.names import collection_path
 from kube_rendezvous_core import Expulsion, ObservedMember
 from kube_rendezvous_operator.shell.monitoring.measurements import Measurements, Unmeasured
@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 Key = tuple[str, str]
 """Namespace and name of a Rendezvous."""
 
-MOST_MEMBERS = 10_000
-"""Of one Rendezvous. What it could ever need, and no more than the operator has memory for."""
+MOST_MEMBERS = LARGEST_WORLD * 11 // 10
+"""Of one Rendezvous: with spares, and with those who come before the ones that they replace are gone."""
 
 MOST_MEMBERS_OF_A_POD = 64
 """One for each handler in it, and their ghosts."""
