@@ -74,7 +74,7 @@ class SliceWriting:
             for one in made.new:
                 self._write(rendezvous, one)
         except ApiRefusedError as refusal:
-            if not fits or refusal.status not in (403, 404):
+            if not fits or refusal.status not in (403, 404, 422):
                 raise
             self._say_once(rendezvous, refusal)
             return after
