@@ -412,7 +412,8 @@ class Session:
             text = "%s: no slice of a large round can be read, the operator is asked to do without: %s"
             _log.warning(text, self._what, self._writer.explain(refusal))
             read = OwnSlice(digest, name)
-            self._writer.persist(lambda seconds: self._patch_member({"readsSlices": False}, seconds, name=name), deadline)
+            wish = {"readsSlices": False}
+            self._writer.persist(lambda seconds: self._patch_member(wish, seconds, name=name), deadline)
         with self._changed:
             self._become(replace(self._me, read=read))
 
