@@ -10,7 +10,7 @@ What follows for the writing is told by `reconciling.slice_writing`: all new sli
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from kube_rendezvous.resources import RendezvousStatus, SlicedAssignment
+from kube_rendezvous.resources import MOST_NAMED_IN_STATUS, RendezvousStatus, SlicedAssignment
 from kube_rendezvous.resources.rendezvous_slice import (
     RendezvousSlice,
     SliceContent,
@@ -35,7 +35,7 @@ class SliceSizes:
 
     above: int = 500
     names: int = 100
-    inline: int = 1000
+    inline: int = MOST_NAMED_IN_STATUS
 
     def keep(self, size: int, count: int) -> bool:
         """Whether a round of this size is still cut into so many: one that grows or shrinks shall change few slices."""

@@ -20,6 +20,7 @@ from kube_rendezvous.resources.names import (
 from kube_rendezvous.resources.ranking_spec import LabelSelector, Operator, Ranking, Requirement
 from kube_rendezvous.resources.rendezvous import (
     LARGEST_WORLD,
+    MOST_NAMED_IN_STATUS,
     BootstrapStore,
     Closed,
     Condition,
@@ -43,6 +44,7 @@ __all__ = [
     "LARGEST_WORLD",
     "MEMBER_KIND",
     "MEMBER_PLURAL",
+    "MOST_NAMED_IN_STATUS",
     "RENDEZVOUS_KIND",
     "RENDEZVOUS_PLURAL",
     "SLICE_KIND",

@@ -15,6 +15,9 @@ USUAL_HEARTBEAT_SECONDS = 5
 LARGEST_WORLD = 10_000
 """Nodes of one round at the most; the resource definitions say so, too."""
 
+MOST_NAMED_IN_STATUS = 1000
+"""Members that `status.ranks` can name; the resource definitions say so, too."""
+
 
 class State(StrEnum):
     """One word for people; programs use the fields and conditions."""

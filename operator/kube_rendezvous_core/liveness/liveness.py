@@ -16,7 +16,8 @@ from kube_rendezvous_core.liveness.admission import POD_SEEN_WITHIN_SECONDS, adm
 from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit, suspicion_limit
 from kube_rendezvous_core.liveness.places import Places, settle_places
 from kube_rendezvous_core.liveness.pod_liveness import ending_groups, judge_pod
-from kube_rendezvous_core.liveness.refusal import refusals
+from kube_rendezvous_core.liveness.refusal import REFUSED_NAMED, refusals
+from kube_rendezvous_core.liveness.slice_readers import reads_too_little
 from kube_rendezvous_core.liveness.suspicion import answer_limit
 from kube_rendezvous_core.liveness.undecided import UNDECIDED_SECONDS, may_yet_belong
 from kube_rendezvous_core.observed.observation import ObservedMember
@@ -66,7 +67,7 @@ class Liveness:
         not_admitted: those that may not join, each with why (`admission`).
         suspects: of the living, those whose silence must be proven to be theirs.
         next_silence: seconds until the silence of one of the living means something; None: nobody lives.
-        refused: members that live but share the place of another that does.
+        refused: members that live but share the place of another that does, or cannot find their rank; the first few.
     """
 
     alive: Mapping[str, Member]
@@ -116,6 +117,8 @@ def judge(
         frozenset(rendezvous.status.ranks),
         interval_seconds,
     )
+    unable = reads_too_little(rendezvous, (m.member for m in own if not m.deleted))
+    placeless = {*places.undecided, *places.refused, *(one.member for one in unable)}
     alive: dict[str, Member] = {}
     losses: list[Loss] = []
     departing: list[Loss] = []
@@ -136,7 +139,7 @@ def judge(
         if verdict is None and observed.member.preparing:
             text = f"{observed.member.name} has stepped aside until its node is ready again"
             departing.append(Loss(observed.member.name, PREPARING, text, observed.member))
-        elif observed.member.name in places.undecided or observed.member.name in places.refused:
+        elif observed.member.name in placeless:
             pass  # it lives, but has no place
         elif verdict is None:
             alive[observed.member.name] = observed.member
@@ -149,9 +152,8 @@ def judge(
             suspects.append(observed.member.name)
         else:
             next_silence = remaining if next_silence is None else min(next_silence, remaining)
-    known = (
-        alive.keys() | places.undecided.keys() | places.refused.keys() | {loss.name for loss in (*losses, *departing)}
-    )
+    lost = {loss.name for loss in (*losses, *departing)}
+    known = alive.keys() | placeless | lost
     losses.extend(
         Loss(name, DELETED, f"{name}: its RendezvousMember object is gone", None, gone=True, doubtful=True)
         for name in rendezvous.status.ranks
@@ -173,7 +175,7 @@ def judge(
         namesakes,
         admitted.refused,
         next_silence,
-        refusals(places.refused),
+        (*refusals(places.refused), *(one for one in unable if one.member not in lost))[:REFUSED_NAMED],
     )
 
 
