@@ -7,7 +7,7 @@ belongs to, so that a round after one loss changes two slices or three, and nobo
 What follows for the writing is told by `reconciling.slice_writing`: all new slices first, then the status.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from kube_rendezvous.resources import MOST_NAMED_IN_STATUS, RendezvousStatus, SlicedAssignment
@@ -50,7 +50,13 @@ class Cut:
     new: tuple[RendezvousSlice, ...] = ()
 
 
-def cut(before: RendezvousStatus, after: RendezvousStatus, rendezvous_uid: str, sizes: SliceSizes) -> Cut:
+def cut(
+    before: RendezvousStatus,
+    after: RendezvousStatus,
+    rendezvous_uid: str,
+    sizes: SliceSizes,
+    gone: Collection[str] = (),
+) -> Cut:
     """Cut the assignment of a round.
 
     Args:
@@ -58,6 +64,7 @@ def cut(before: RendezvousStatus, after: RendezvousStatus, rendezvous_uid: str, 
         after: the one that publishes the round, with all names.
         rendezvous_uid: of the Rendezvous.
         sizes: see there.
+        gone: digests of slices that somebody has deleted.
     """
     known = before.sliced.members if before.sliced is not None else ()
     count = _count(len(after.ranks), len(known), sizes)
@@ -66,7 +73,7 @@ def cut(before: RendezvousStatus, after: RendezvousStatus, rendezvous_uid: str, 
     new: list[RendezvousSlice] = []
     digests: list[str] = []
     for place, content in enumerate(parts):
-        if kept and kept[place] == content:
+        if kept and kept[place] == content and known[place] not in gone:
             digests.append(known[place])
             continue
         new.append(_slice(rendezvous_uid, after.round, str(place), content))
@@ -74,6 +81,28 @@ def cut(before: RendezvousStatus, after: RendezvousStatus, rendezvous_uid: str, 
     new.append(_slice(rendezvous_uid, after.round, HISTORY, SliceContent(history=after.history)))
     sliced = SlicedAssignment(len(after.ranks), tuple(digests), new[-1].digest)
     return Cut(replace(after, sliced=sliced), tuple(new))
+
+
+def mended(status: RendezvousStatus, rendezvous_uid: str, gone: Collection[str]) -> Cut:
+    """The same round with other slices in the place of some: who found one gone reads what the status says then.
+
+    Args:
+        status: with all names.
+        rendezvous_uid: of the Rendezvous.
+        gone: digests of slices that somebody has deleted.
+    """
+    if status.sliced is None or missing_ranks(status):
+        return Cut(status)
+    former = (*status.sliced.members, status.sliced.history)
+    parts = [*_parts(status, len(former) - 1), SliceContent(history=status.history)]
+    digests = list(former)
+    new: list[RendezvousSlice] = []
+    for place, (digest, content) in enumerate(zip(former, parts, strict=True)):
+        if digest in gone:
+            new.append(_slice(rendezvous_uid, status.round, f"instead of {digest}", content))
+            digests[place] = new[-1].digest
+    sliced = replace(status.sliced, members=tuple(digests[:-1]), history=digests[-1])
+    return Cut(replace(status, sliced=sliced), tuple(new))
 
 
 def leftovers(slices: Iterable[RendezvousSlice], newest: RendezvousStatus, *older: RendezvousStatus) -> frozenset[str]:

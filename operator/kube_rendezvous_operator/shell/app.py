@@ -21,6 +21,7 @@ from kopf._core.engines.peering import Identity
 from kube_rendezvous.cluster import Backoff, Connection
 from kube_rendezvous.printable_text import printable
 from kube_rendezvous.resources import GROUP, RENDEZVOUS_PLURAL, Member
+from kube_rendezvous.resources.rendezvous_slice import digests_in
 from kube_rendezvous_core import Expulsion, OwnerRef, Surroundings
 from kube_rendezvous_core.liveness.expulsions import TOO_MANY
 from kube_rendezvous_core.slicing import SliceSizes
@@ -45,6 +46,7 @@ from kube_rendezvous_operator.shell.watching.pod_group_reader import PodGroupRea
 from kube_rendezvous_operator.shell.watching.population import members_by_state, rendezvous_by_state
 from kube_rendezvous_operator.shell.watching.rendezvous_cache import RendezvousCache
 from kube_rendezvous_operator.shell.watching.rendezvous_list import CRDS_AND_RIGHTS, RendezvousList, where
+from kube_rendezvous_operator.shell.watching.slice_cache import SliceCache
 
 _log = logging.getLogger(__name__)
 
@@ -125,6 +127,7 @@ class Operator:
         self._nodes = NodeCache(connection, self._wake_all, measure, withheld=not watches_nodes)
         heard = tuple(self._members) if hears_evictions else ()
         self._evictions = Evictions(connection, heard, self._wake_pod, measure)
+        self._slices = {scope: SliceCache(connection, scope, self._slice_gone, measure) for scope in self._members}
         self._owners, self._groups = OwnerReader(connection), PodGroupReader(connection)
         self._events = EventPoster(connection)
         self._sweeper = Sweeper(
@@ -148,6 +151,7 @@ class Operator:
             read_owners=self._read_owners,
             answer_evictions=EvictionAnswerer(connection, self._permit).answer,
             slice_sizes=slice_sizes,
+            slice_is_gone=lambda namespace, name: self._slices_of(namespace).is_gone(namespace, name),
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()
@@ -251,8 +255,10 @@ class Operator:
         return (*self._members.values(), *self._optional_informers)
 
     @property
-    def _optional_informers(self) -> tuple[PodCache | NodeCache | EvictionCache | EvictionRequestCache, ...]:
-        return (*self._pods.values(), self._nodes, *self._evictions.informers)
+    def _optional_informers(
+        self,
+    ) -> tuple[PodCache | NodeCache | SliceCache | EvictionCache | EvictionRequestCache, ...]:
+        return (*self._pods.values(), self._nodes, *self._slices.values(), *self._evictions.informers)
 
     def _permit(self) -> None:
         self._pulses.beat(threading.current_thread().name)  # a long reconcile goes on with each write
@@ -260,6 +266,15 @@ class Operator:
 
     def _members_of(self, namespace: str) -> MemberCache:
         return self._members[namespace if self._namespaces else None]
+
+    def _slices_of(self, namespace: str) -> SliceCache:
+        return self._slices[namespace if self._namespaces else None]
+
+    def _slice_gone(self, key: Key, digest: str) -> None:
+        """One that no status points at is of no concern: most of them we have deleted ourselves."""
+        known = self._rendezvous.get(key)
+        if known is not None and digest in digests_in(known.rendezvous.status):
+            self._queue.wake(key)
 
     def _sweep_surplus(self, key: Key, member: Member) -> None:
         self._sweeper.sweep(key, [Expulsion(member, TOO_MANY, doubtful=False)])

@@ -44,6 +44,8 @@ class Shell:
         self.connection = ScriptedConnection()
         self.stored: dict[str, Any] = {}
         """Slices, where a test stores them."""
+        self.gone: set[str] = set()
+        """Names of slices that were deleted."""
         self.rendezvous = RendezvousCache()
         self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
         self.raw: dict[str, Any] = {}
@@ -69,6 +71,7 @@ class Shell:
             lambda: self.permit(),
             RoundMeasurement(self.measured, lambda _: self.asked_at),
             slice_sizes=slice_sizes,
+            slice_is_gone=lambda _, name: name in self.gone,
         )
         self.answer("PUT", "/status", self._store)
         self.answer("DELETE", "/rendezvousmembers/", {})

@@ -135,6 +135,43 @@ def test_whose_slice_somebody_has_deleted_is_taken_for_lost(shell: Shell) -> Non
     assert "RendezvousSlice is gone" in reason
 
 
+def test_a_slice_that_somebody_deletes_is_made_again_and_the_status_tells_its_readers_where(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), member("a"), member("b", 2))
+    shell.run()
+    first = shell.status
+    assert first.sliced is not None
+    lost = first.sliced.members[0]
+    del shell.stored[f"run-{lost}"]
+    shell.gone.add(f"run-{lost}")
+    shell.run()
+    assert [asked.split()[0] for asked in shell.asked[:2]] == ["POST", "PUT"]
+    second = parse_rendezvous(shell.raw).status
+    assert second.sliced is not None
+    assert (second.round, second.sliced.members[1:], second.sliced.history) == (
+        first.round,
+        first.sliced.members[1:],
+        first.sliced.history,
+    )
+    assert stored(shell) == digests_in(second)
+    assert shell.status.ranks == ("a", "b")
+    shell.run()
+    assert shell.asked == [], "once"
+
+
+def test_a_slice_that_is_deleted_before_the_status_points_at_it_is_looked_at_again_at_once(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), member("a"), member("b", 2))
+
+    def deleted_meanwhile(asked: Asked) -> dict[str, Any]:
+        shell.gone.add(min(shell.stored))
+        return shell._store(asked)
+
+    shell.answer("PUT", "/status", deleted_meanwhile, shell._store)
+    assert shell.run() == 0.0
+    shell.run()
+    assert shell.status.round == 1
+    assert not {f"run-{one}" for one in digests_in(shell.status)} & shell.gone
+
+
 def next_round(shell: Shell, clock: Clock, lost: str, heir: str, number: int) -> None:
     """One is lost and another comes."""
     clock.now += 1.5

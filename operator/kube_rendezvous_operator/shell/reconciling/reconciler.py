@@ -81,6 +81,7 @@ class Reconciler:
         read_owners: reads what made pods, so that the surroundings have it.
         answer_evictions: gives these answers; returns the seconds until it must be tried again.
         slice_sizes: which rounds have slices, and of what size.
+        slice_is_gone: see `SliceWriting`.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Reconciler:
         read_owners: Callable[[Key, Sequence[OwnerRef]], None] = lambda *_: None,
         answer_evictions: Callable[[Key, Iterable[EvictionAnswer]], float | None] = lambda *_: None,
         slice_sizes: SliceSizes | None = None,
+        slice_is_gone: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
@@ -108,7 +110,7 @@ class Reconciler:
         self._permit = permit
         self._read_owners = read_owners
         self._answer_evictions = answer_evictions
-        self._slices = SliceWriting(connection, permit, slice_sizes or SliceSizes())
+        self._slices = SliceWriting(connection, permit, slice_sizes or SliceSizes(), slice_is_gone)
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._now = now or SteadyClock().now
         self._budgets = budgets or HeartbeatBudgets(dict)
@@ -139,6 +141,7 @@ class Reconciler:
         if verdict.decision.doubtful:
             known, verdict = self._confirm(key, verdict.decision)
         status = self._prepare(known.rendezvous, verdict.decision)
+        gone = self._slices.gone(known.rendezvous, status)
         self._rounds.decided(key, known.rendezvous.status, verdict.decision.status)
         for expulsion in verdict.decision.expel_first:
             self._expel(key, expulsion)
@@ -150,7 +153,9 @@ class Reconciler:
             self._members(key[0]).forget(key, [expulsion.member])
         self._slices.written(known.rendezvous, status)
         again = self._answer_evictions(key, verdict.decision.eviction_answers)
-        return min((seconds for seconds in (wake_after, again) if seconds is not None), default=None)
+        # One that is deleted before the status points at it is of no concern to anybody then.
+        at_once = 0.0 if self._slices.gone(known.rendezvous, status) - gone else None
+        return min((seconds for seconds in (wake_after, again, at_once) if seconds is not None), default=None)
 
     def _with_names(self, key: Key, known: KnownRendezvous) -> KnownRendezvous:
         """Read the names of a large round, if nobody has: after a start, or another operator's write."""

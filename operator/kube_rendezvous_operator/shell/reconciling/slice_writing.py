@@ -21,7 +21,7 @@ from kube_rendezvous.resources.rendezvous_slice import (
     slice_name,
 )
 from kube_rendezvous_core import Decision
-from kube_rendezvous_core.slicing import SliceSizes, cut, leftovers
+from kube_rendezvous_core.slicing import SliceSizes, cut, leftovers, mended
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.reconciling.member_deletion import ChangedMeanwhileError
 from kube_rendezvous_operator.shell.watching.member_cache import Key
@@ -44,10 +44,17 @@ class SliceWriting:
         connection: to the API server.
         permit: called before every write; raises if this process must not write (any more).
         sizes: which rounds have slices, and of what size.
+        is_gone: whether the slice of this namespace and name was deleted, as far as is known.
     """
 
-    def __init__(self, connection: Connection, permit: Callable[[], None], sizes: SliceSizes) -> None:
-        self._connection, self._permit, self._sizes = connection, permit, sizes
+    def __init__(
+        self,
+        connection: Connection,
+        permit: Callable[[], None],
+        sizes: SliceSizes,
+        is_gone: Callable[[str, str], bool] = lambda *_: False,
+    ) -> None:
+        self._connection, self._permit, self._sizes, self._is_gone = connection, permit, sizes, is_gone
         self._loose: dict[Key, _Loose] = {}
         self._refused: set[Key] = set()
 
@@ -67,9 +74,14 @@ class SliceWriting:
         fits = size <= sizes.inline
         if fits and after.sliced is not None and not decision.reads_slices:  # one of them may not, it turns out
             return replace(after, sliced=None)
-        if after.round == before.round or size <= sizes.above or (fits and not decision.reads_slices):
+        gone = self.gone(rendezvous, before)
+        if after.round == before.round and gone:
+            made = mended(after, rendezvous.uid, gone)
+            self._say_made_again(rendezvous, len(made.new))
+        elif after.round == before.round or size <= sizes.above or (fits and not decision.reads_slices):
             return after
-        made = cut(before, after, rendezvous.uid, sizes)
+        else:
+            made = cut(before, after, rendezvous.uid, sizes, gone)
         try:
             for one in made.new:
                 self._write(rendezvous, one)
@@ -79,6 +91,11 @@ class SliceWriting:
             self._say_once(rendezvous, refusal)
             return after
         return made.status
+
+    def gone(self, rendezvous: Rendezvous, status: RendezvousStatus) -> frozenset[str]:
+        """The digests of slices that this status of the Rendezvous points at, but that somebody has deleted."""
+        namespace, name = rendezvous.namespace, rendezvous.name
+        return frozenset(one for one in digests_in(status) if self._is_gone(namespace, slice_name(name, one)))
 
     def written(self, rendezvous: Rendezvous, after: RendezvousStatus) -> None:
         """Remove what has been superseded for long enough.
@@ -147,6 +164,12 @@ class SliceWriting:
         except ApiFailureError as failure:
             if failure.status != 404:
                 raise
+
+    def _say_made_again(self, rendezvous: Rendezvous, count: int) -> None:
+        key = (rendezvous.namespace, rendezvous.name)
+        if count:
+            text = "Rendezvous %s/%s: %d of its RendezvousSlices were deleted by somebody, and are made again"
+            _log.warning(text, *key, count, extra=about_rendezvous(key))
 
     def _say_once(self, rendezvous: Rendezvous, refusal: ApiRefusedError) -> None:
         key = (rendezvous.namespace, rendezvous.name)
