@@ -2,16 +2,17 @@
 
     python -m performance.light_player --kubeconfig FILE
 
-Speaks as `performance.player` does. Each member POSTs its Member and watches its Rendezvous over one TLS connection and
-PATCHes over a second one that it opens when it first joins again. It is no handler: it has no thread, no heartbeat, no
-time-out and no second try, and looks into the status only as far as it must to know that it has a place, or is told to
-stop. A process plays thousands; its figures of CPU are not those of real members.
+Speaks as `performance.player` does. Each member POSTs its Member and watches its Rendezvous over one TLS connection;
+for its heartbeats, its slice and to join again it opens a second one. It is no handler: it has no thread, no time-out
+and no second try, and looks into the status only as far as it must to know that it has a place, or is told to stop. A
+process plays thousands; its figures of CPU are not those of real members.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import random
 import ssl
 import sys
 import time
@@ -24,6 +25,7 @@ from kube_rendezvous.cluster.credentials import load_configuration
 from kube_rendezvous.resources import MEMBER_PLURAL, RENDEZVOUS_PLURAL, SLICE_PLURAL, member_manifest
 from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous.resources.rendezvous_slice import slice_index, slice_name
+from kube_rendezvous.resources.timestamps import format_time
 from performance.spent import Spent
 
 PATIENCE_SECONDS = 300.0
@@ -132,6 +134,11 @@ class Member:
         self._watch: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._read = ""
+        self._status: dict[str, Any] = {}
+        self._wished = 0  # seconds between heartbeats, as long as the status says nothing
+        self._beating: asyncio.Task[None] | None = None
+        self._busy = asyncio.Lock()
+        self.gone = False
         self.requests = 0
         self.placed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -145,16 +152,13 @@ class Member:
 
     async def join_again(self, uid: str) -> None:
         """Over a second connection: PATCH, or, for one that was deleted, POST."""
-        async with self._handshakes:
-            if self._second is None:
-                self._second = await Wire.open(self._server)
+        async with self._handshakes, self._busy:
+            wire = await self._second_wire()
             if self.gone:
-                await self._post(self._second, uid)
+                await self._post(wire, uid)
+                self.gone = False
             else:
-                wish = {"spec": {"afterRound": self._round, "port": 29500}}
-                path = object_path(MEMBER_PLURAL, self._namespace, self.name)
-                await self._second.answer("PATCH", path, wish, "application/merge-patch+json")
-                self.requests += 1
+                await self._patch(wire, {"afterRound": self._round, "port": 29500})
 
     def arm(self) -> None:
         """From now on it waits to be told, and then for its next place."""
@@ -164,10 +168,30 @@ class Member:
 
     def stop(self) -> None:
         """End without a word."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in (self._watch, self._beating):
+            if task is not None:
+                task.cancel()
         if self._second is not None:
             self._second.close()
+
+    async def _second_wire(self) -> Wire:
+        if self._second is None:
+            self._second = await Wire.open(self._server)
+        return self._second
+
+    async def _patch(self, wire: Wire, wish: dict[str, Any]) -> None:
+        path = object_path(MEMBER_PLURAL, self._namespace, self.name)
+        body = {"spec": {**wish, "renewTime": format_time(datetime.now(UTC))}}
+        await wire.answer("PATCH", path, body, "application/merge-patch+json")
+        self.requests += 1
+
+    async def _beat(self) -> None:
+        """Who is silent for three intervals is taken for lost, and a busy machine needs longer for thousands."""
+        while True:
+            await asyncio.sleep(random.uniform(0.8, 1.0) * (self._status.get("heartbeatSeconds") or self._wished))
+            async with self._busy:
+                if not self.gone:
+                    await self._patch(await self._second_wire(), {})
 
     async def _post(self, wire: Wire, uid: str) -> None:
         self._incarnations += 1
@@ -191,11 +215,15 @@ class Member:
         try:
             async for event in wire.lines(path, query):
                 if event["type"] in ("ADDED", "MODIFIED"):
+                    self._wished = event["object"]["spec"]["heartbeatSeconds"]
                     self._see(event["object"].get("status") or {})
+                    if self._beating is None:
+                        self._beating = asyncio.create_task(self._beat())
         finally:
             wire.close()
 
     def _see(self, status: dict[str, Any]) -> None:
+        self._status = status
         forming, number = status.get("forming") or {}, status.get("round", 0)
         if self._round and not self.told.done() and (number > self._round or forming.get("interrupts")):
             # Without an own watch of Members a deleted one could not know; here it sees that it is missing.
@@ -207,18 +235,18 @@ class Member:
             self._has_a_place(number, self.name in (status.get("ranks") or ()))
         elif (digest := slices["members"][slice_index(self.name, len(slices["members"]))]) == self._read:
             self._has_a_place(number, True)
-        elif self._reading is None or self._reading.done():
+        elif self._reading is None:
             self._reading = asyncio.create_task(self._read_slice(number, digest))
 
     async def _read_slice(self, number: int, digest: str) -> None:
-        async with self._handshakes:
-            if self._second is None:
-                self._second = await Wire.open(self._server)
+        async with self._handshakes, self._busy:
             path = object_path(SLICE_PLURAL, self._namespace, slice_name(self._rendezvous, digest))
             self.requests += 1
-            found = self.name in (await self._second.answer("GET", path))["spec"].get("members", ())
+            found = self.name in (await (await self._second_wire()).answer("GET", path))["spec"].get("members", ())
         self._read = digest if found else ""
         self._has_a_place(number, found)
+        self._reading = None
+        self._see(self._status)  # the newest, which may be another one by now
 
     def _has_a_place(self, number: int, true: bool) -> None:
         if true:

@@ -12,6 +12,7 @@ from kube_rendezvous.resources import (
     API_VERSION,
     MEMBER_PLURAL,
     RENDEZVOUS_PLURAL,
+    SLICE_PLURAL,
     Member,
     Rendezvous,
     RendezvousStatus,
@@ -21,6 +22,7 @@ from kube_rendezvous.resources import (
 )
 from kube_rendezvous.resources.belonging import is_certainly_younger
 from kube_rendezvous.resources.names import collection_path, object_path
+from kube_rendezvous.resources.rendezvous_slice import slice_name
 
 QUIET: dict[str, Any] = {"lastCallSeconds": 0, "heartbeatSeconds": 5}
 
@@ -153,6 +155,10 @@ class Run:
     def slices(self) -> set[str]:
         """The digests of all RendezvousSlices that name it."""
         return {one.digest for one in list_slices(self._connection, self.namespace, self.name)}
+
+    def delete_slice(self, digest: str) -> None:
+        """As a person may."""
+        self._connection.request("DELETE", object_path(SLICE_PLURAL, self.namespace, slice_name(self.name, digest)))
 
     def delete_member(self, name: str) -> None:
         """Delete a Member; it may be gone already."""

@@ -86,6 +86,20 @@ def test_who_sees_a_round_sees_all_of_it_and_nothing_is_left_behind(run: Run, no
         eventually(lambda newest=newest, older=older: run.slices() <= newest | older, "older slices are removed")
 
 
+@pytest.mark.usefixtures("mortal")
+def test_a_slice_that_somebody_deletes_is_made_again_and_nobody_is_told_to_stop(run: Run, node: MakeNode) -> None:
+    nodes = stands(run, node)
+    before = run.status
+    assert before.sliced is not None
+    for lost in (*before.sliced.members, before.sliced.history):
+        run.delete_slice(lost)
+        eventually(lambda lost=lost: lost not in digests_in(run.status), "the status points elsewhere")
+    after = run.status
+    assert digests_in(after) <= run.slices()
+    assert (after.round, after.ranks, after.forming) == (before.round, before.ranks, None)
+    assert not any(one.told for one in nodes)
+
+
 @pytest.mark.parametrize("writes", range(1, WRITES_OF_A_ROUND + 1))
 def test_an_operator_that_dies_after_any_write_leaves_a_round_that_stands(
     writes: int, run: Run, node: MakeNode, mortal: OperatorProcess, deaths: Path

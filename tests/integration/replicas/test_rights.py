@@ -23,7 +23,11 @@ NAMESPACED: list[dict[str, Any]] = [
     {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvous"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvous/status"], "verbs": ["update"]},
     {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvousmembers"], "verbs": ["list", "watch", "delete"]},
-    {"apiGroups": ["rendezvous.dev"], "resources": ["rendezvousslices"], "verbs": ["get", "list", "create", "delete"]},
+    {
+        "apiGroups": ["rendezvous.dev"],
+        "resources": ["rendezvousslices"],
+        "verbs": ["get", "list", "watch", "create", "delete"],
+    },
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
