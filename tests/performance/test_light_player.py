@@ -1,0 +1,69 @@
+"""Light watchers do what keeps a member in its round: they renew themselves, and miss no status."""
+
+import asyncio
+from typing import Any
+
+from kube_rendezvous.resources.rendezvous_slice import slice_name
+from performance.light_player import Member
+
+LIMIT_SECONDS = 20.0
+
+
+class Wire:
+    """Notes what is asked; answers the first question when it is let."""
+
+    def __init__(self, answer: Any) -> None:
+        self.asked: list[str] = []
+        self.let, self._answer = asyncio.Event(), answer
+
+    async def answer(self, method: str, path: str, body: Any = None, content_type: str = "") -> Any:
+        self.asked.append(f"{method} {path.rsplit('/', 1)[1]}")
+        await asyncio.wait_for(self.let.wait(), LIMIT_SECONDS)
+        return self._answer
+
+
+def member(wire: Wire) -> Member:
+    one = Member(None, "ns", "run", 0, asyncio.Semaphore(1))  # type: ignore[arg-type]
+    one._second = wire  # type: ignore[assignment]
+    return one
+
+
+def in_slices(number: int, digest: str) -> dict[str, Any]:
+    return {"round": number, "slices": {"members": [digest], "history": "h"}}
+
+
+async def _renews() -> list[str]:
+    wire = Wire({})
+    wire.let.set()
+    one = member(wire)
+    one._wished = 0
+    beating = asyncio.create_task(one._beat())
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while len(wire.asked) < 3:
+            await asyncio.sleep(0)
+    beating.cancel()
+    return wire.asked
+
+
+def test_it_renews_itself_again_and_again() -> None:
+    assert all(asked.startswith("PATCH light-0-") for asked in asyncio.run(_renews()))
+
+
+async def _overtaken() -> tuple[list[str], int]:
+    wire = Wire({"spec": {"members": []}})
+    one = member(wire)
+    wire._answer = {"spec": {"members": [one.name]}}
+    one._see(in_slices(1, "a"))
+    await asyncio.sleep(0)
+    one._see(in_slices(2, "b"))
+    wire.let.set()
+    await asyncio.wait_for(one.placed, LIMIT_SECONDS)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while one._round < 2:
+            await asyncio.sleep(0)
+    return wire.asked, one._round
+
+
+def test_a_status_that_comes_while_it_reads_a_slice_is_not_missed() -> None:
+    asked, number = asyncio.run(_overtaken())
+    assert (asked, number) == ([f"GET {slice_name('run', one)}" for one in ("a", "b")], 2)
