@@ -158,6 +158,17 @@ def test_a_slice_that_somebody_deletes_is_made_again_and_the_status_tells_its_re
     assert shell.asked == [], "once"
 
 
+def test_those_of_a_rendezvous_that_is_being_deleted_are_not_made_again(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), member("a"), member("b", 2))
+    shell.run()
+    metadata = {**shell.raw["metadata"], "resourceVersion": "900", "deletionTimestamp": "2026-03-01T12:00:09Z"}
+    shell.rendezvous.put({**shell.raw, "metadata": {**metadata, "finalizers": ["foregroundDeletion"]}})
+    shell.gone |= set(shell.stored)
+    shell.stored.clear()
+    shell.run()
+    assert not any("slices" in asked for asked in shell.asked), shell.asked
+
+
 def test_a_slice_that_is_deleted_before_the_status_points_at_it_is_looked_at_again_at_once(shell: Shell) -> None:
     shell.know(raw_rendezvous(10), member("a"), member("b", 2))
 

@@ -93,7 +93,12 @@ class SliceWriting:
         return made.status
 
     def gone(self, rendezvous: Rendezvous, status: RendezvousStatus) -> frozenset[str]:
-        """The digests of slices that this status of the Rendezvous points at, but that somebody has deleted."""
+        """The digests of slices that this status of the Rendezvous points at, but that somebody has deleted.
+
+        Kubernetes itself may delete them before a Rendezvous that is being deleted: those are to go.
+        """
+        if rendezvous.being_deleted:
+            return frozenset()
         namespace, name = rendezvous.namespace, rendezvous.name
         return frozenset(one for one in digests_in(status) if self._is_gone(namespace, slice_name(name, one)))
 
