@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kube_rendezvous.resources import Member, Rendezvous
+from kube_rendezvous.resources import LARGEST_WORLD, Member, Rendezvous
 from kube_rendezvous.resources.admission_spec import AdmittedAddresses, AdmittedPods
 from kube_rendezvous_core.observed.observation import ObservedMember
 from kube_rendezvous_core.observed.surroundings import Surroundings
@@ -89,7 +89,7 @@ def _refusal(rendezvous: Rendezvous, seen: ObservedMember, surroundings: Surroun
     return ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2 * LARGEST_WORLD)  # one that is too small keeps nothing at all
 def _is_nobodys(address: str) -> bool:
     """Whether no node can be reached there by others, such as a cloud's metadata service."""
     try:
