@@ -49,6 +49,14 @@ class Invariants:
         if after.round == was.round:
             self._telling(was, after)
 
+    def written_without_all_names(self, before: Rendezvous, after: RendezvousStatus) -> None:
+        """As `status_written`, by an operator that started after a slice had been deleted: it cannot know who has that
+        rank, and takes its holder for lost."""
+        self.count("status write without all names")
+        if after.round and (before.uid, after.round) not in self.rounds:
+            require(len(set(after.ranks)) == after.world_size, "ranks repeat")
+            self.rounds[before.uid, after.round] = after
+
     def _same_assignment(self, known: RendezvousStatus, after: RendezvousStatus) -> None:
         parts = "ranks", "slots", "incarnations", "bootstrap_store"
         same = all(getattr(known, part) == getattr(after, part) for part in parts)

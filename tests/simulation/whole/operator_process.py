@@ -20,6 +20,7 @@ from kube_rendezvous.resources import (
     RendezvousStatus,
 )
 from kube_rendezvous.resources.names import collection_path
+from kube_rendezvous.resources.rendezvous_slice import missing_ranks
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from kube_rendezvous_operator.shell import app
@@ -209,6 +210,11 @@ class Operator:
         assert after is not None
         self._protocol.replaced(after)
         self._say(before.status, after.status)
+        if before.status.round == after.status.round and before.status.sliced != after.status.sliced:
+            self._invariants.count("slice made again")
+        if missing_ranks(self._decided_on.status):
+            self._invariants.written_without_all_names(before, after.status)
+            return
         self._invariants.status_written(before, after.status, self._decided.members_listed_at)
         self._policies.status_written(before, after.status, self._decided)
         self._protocol.status_written(before, after.status, self._decided, self.label)
@@ -216,6 +222,8 @@ class Operator:
     def _has_deleted(self, name: str) -> None:
         expulsion = self.expelling[name]
         self._world.say(f"{self.label} deletes {name}: {expulsion.reason}")
+        if missing_ranks(self._decided_on.status):
+            return  # it knows only some of those that have a rank
         truth: Member = self._world.gone[name][1]
         self._invariants.expelled(expulsion, self._decided_on, truth.after_round)
         self._policies.expelled(expulsion)

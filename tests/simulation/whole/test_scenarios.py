@@ -59,6 +59,8 @@ MUST_HAPPEN = {
     "fifty processes",
     "slice written",
     "slice removed",
+    "slice deleted by hand",
+    "slice made again",
     "killed between two writes",
 }
 

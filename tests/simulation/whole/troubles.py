@@ -53,7 +53,7 @@ class Troubles:
             (self._die, 6), (self._leave, 2), (self._fail, 5), (self._delete_member, 3), (self._delete_pod, 3),
             (self._crash, 6), (self._cut, 7), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 1),
             (self._trust, 1), (self._outage, 1), (self._delete_rendezvous, 1), (self._cut_client, 3),
-            (self._close, 1),
+            (self._close, 1), (self._take_slice, 2),
         ]  # fmt: skip
 
     def _client(self) -> Client | None:
@@ -160,6 +160,10 @@ class Troubles:
         if self._world.members:
             self._world.say("a Member is deleted by hand")
             self._world.delete_member(self._rng.choice(list(self._world.members)))
+
+    def _take_slice(self) -> None:
+        if self._world.take_slice():
+            self._scenario.invariants.count("slice deleted by hand")
 
     def _crash(self) -> None:
         operator = self._rng.choice(self._scenario.operators)

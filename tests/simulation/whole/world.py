@@ -24,7 +24,13 @@ from kube_rendezvous.resources.names import (
     object_path,
 )
 from kube_rendezvous.resources.rendezvous_json import spec_to_json
-from kube_rendezvous.resources.rendezvous_slice import assembled, digests_in, missing_slices, parse_slice
+from kube_rendezvous.resources.rendezvous_slice import (
+    RendezvousSlice,
+    assembled,
+    digests_in,
+    missing_slices,
+    parse_slice,
+)
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from kube_rendezvous_core.slicing import SliceSizes
 from simulation.whole.api_server import NAMESPACE, ApiServer, Event, RefusalError
@@ -79,6 +85,7 @@ class World:
         self._clock_errors: dict[str, timedelta] = {}
         self.broken: Exception | None = None
         self.readings = SharedReadings()
+        self._taken: dict[str, RendezvousSlice] = {}
         sliced = random.Random(f"slices of {seed}")
         self.slice_sizes = SliceSizes()
         if sliced.random() < _SLICED:
@@ -207,7 +214,9 @@ class World:
                 self.stirs()
             self.before, self.rendezvous = self.rendezvous, None if removed else rendezvous
         elif plural == SLICE_PLURAL and removed:
-            self._is_superseded(parse_slice(event.object).digest)
+            digest = parse_slice(event.object).digest
+            if digest not in self._taken:
+                self._is_superseded(digest)
         for wire in self.wires:
             for stream in wire.streams:
                 if stream.plural == plural:
@@ -230,10 +239,24 @@ class World:
         status = rendezvous.status
         if not status.is_unread:
             return rendezvous
-        slices = [parse_slice(obj) for obj in self.objects[SLICE_PLURAL].values()]
+        slices = [parse_slice(obj) for obj in self.objects[SLICE_PLURAL].values()] + list(self._taken.values())
         if missing := missing_slices(status, slices):
             self.breaks(BrokenError(f"round {status.round} can be seen, but not its slices {sorted(missing)}"))
         return replace(rendezvous, status=assembled(status, slices))
+
+    def take_slice(self) -> bool:
+        """Somebody deletes one of those that the newest status points at; false: there is none."""
+        known = self.rendezvous
+        there = {parse_slice(obj).digest: name for name, obj in self.objects[SLICE_PLURAL].items()}
+        pointed = sorted(digests_in(known.status) & there.keys()) if known is not None else []
+        if not pointed:
+            return False
+        digest = self.rng.choice(pointed)
+        self.say(f"slice {digest} is deleted by hand")
+        self._taken[digest] = parse_slice(self.objects[SLICE_PLURAL][there[digest]])
+        self.drop(SLICE_PLURAL, there[digest])
+        self.stirs()
+        return True
 
     def _is_superseded(self, digest: str) -> None:
         """A slice is removed: nobody may be told to read it, nor a moment ago."""
