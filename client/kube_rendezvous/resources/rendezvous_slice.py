@@ -165,14 +165,14 @@ def assembled(status: RendezvousStatus, slices: Iterable[RendezvousSlice]) -> Re
                 (domains, content.domains),
             ):
                 those[rank] = theirs[place] if place < len(theirs) else ""
-    history = known[assignment.history].history if assignment.history in known else status.history
+    history = known[assignment.history].history if assignment.history in known else ()
     return replace(
         status,
         ranks=tuple(ranks),
         slots=tuple(slots),
         incarnations=tuple(incarnations),
         domains=tuple(domains) if any(content.domains for content in contents) else (),
-        history=history,
+        history=_completed(status.history, history),
     )
 
 
@@ -198,13 +198,30 @@ def carried_over(status: RendezvousStatus, known: RendezvousStatus) -> Rendezvou
         slots=known.slots,
         incarnations=known.incarnations,
         domains=known.domains,
-        history=known.history,
+        history=_completed(status.history, known.history),
     )
+
+
+def history_unsaid(status: RendezvousStatus, before: RendezvousStatus) -> RendezvousStatus:
+    """The status of the same round and slices without what only another slice could say of rounds before.
+
+    Args:
+        status: with all names.
+        before: likewise, as it is written.
+    """
+    return replace(status, history=(*status.history[:1], *before.history[1:]))
 
 
 def missing_ranks(status: RendezvousStatus) -> tuple[int, ...]:
     """The ranks whose slice was gone when the status was assembled."""
     return tuple(rank for rank, name in enumerate(status.ranks) if name == _unknown_holder(rank))
+
+
+def _completed(said: tuple[PastRound, ...], known: tuple[PastRound, ...]) -> tuple[PastRound, ...]:
+    """What a status says of the newest round may be newer than what its slice does, but names nobody."""
+    if not known:
+        return said
+    return (*(replace(past, joined=known[0].joined, left=known[0].left) for past in said[:1]), *known[1:])
 
 
 def _unknown_holder(rank: int) -> str:

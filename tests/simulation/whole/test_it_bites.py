@@ -21,13 +21,13 @@ SCHEDULES: dict[Fault, type[Scenario]] = {
 """Where a fault is looked for, if not in the usual schedule."""
 
 FOUND_AS = {
-    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten|but the status is not",
+    Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten|but the status is not|changes nothing",
     Fault.RANKS_BY_ARRIVAL: "survived and lost rank|a domain is split",
     Fault.CACHE_KEPT_OVER_RELIST: "was gone when the Members were listed last",
     Fault.DEADLINE_RESET_AT_RESTART: "deadline was moved later",
     Fault.DELETE_WITHOUT_PRECONDITION: "had not arrived, but it waits|lives and was expelled",
     Fault.NO_SECOND_LOOK: "but all are there",
-    Fault.SILENCE_COUNTED_WHILE_CUT: "lives and was expelled for HeartbeatLost",
+    Fault.SILENCE_COUNTED_WHILE_CUT: "lives and was expelled for HeartbeatLost|is quarantined for .* who live",
     Fault.CLIENT_NEVER_REJOINS: "no round stands",
     Fault.INTERRUPTS_WITHDRAWN: "interrupts was withdrawn",
     Fault.STORE_OF_ANOTHER_MEMBER: "bootstrap store is not rank 0's",

@@ -246,6 +246,8 @@ class World:
 
     def take_slice(self) -> bool:
         """Somebody deletes one of those that the newest status points at; false: there is none."""
+        if self.away:
+            raise UnavailableError
         known = self.rendezvous
         there = {parse_slice(obj).digest: name for name, obj in self.objects[SLICE_PLURAL].items()}
         pointed = sorted(digests_in(known.status) & there.keys()) if known is not None else []

@@ -67,6 +67,15 @@ def test_whoever_reads_status_and_slices_reads_the_assignment(who: list[str], do
     assert carried_over(read, again) == again
 
 
+def test_of_the_newest_round_the_status_knows_better_than_the_slice_and_the_slice_knows_more() -> None:
+    read, slices = through_the_server(cut(NOTHING, assignment(["a", "b", "c"]), UID, SMALL))
+    before = assembled(read, slices)
+    mended = replace(read, history=(replace(read.history[0], formed_at=at(-60)),))
+    wanted = (replace(before.history[0], formed_at=at(-60)), *before.history[1:])
+    assert assembled(mended, slices).history == wanted
+    assert carried_over(mended, before).history == wanted
+
+
 @given(names)
 def test_a_member_finds_its_rank_with_its_name_and_the_status(who: list[str]) -> None:
     made = cut(NOTHING, assignment(who), UID, SMALL)

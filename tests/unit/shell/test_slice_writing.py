@@ -1,5 +1,6 @@
 """A large round: all slices before the status, none away too early, and none left behind."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -219,6 +220,19 @@ def test_what_others_have_left_behind_is_removed_with_the_first_round_but_not_wh
     shell.reconciler._slices.forget(KEY)
     next_round(shell, clock, "a", "c", 1)
     assert stored(shell) == standing | digests_in(shell.status) | {"coming"}
+
+
+def test_a_clock_that_was_set_back_costs_one_write_and_not_one_at_each_look(shell: Shell, clock: Clock) -> None:
+    shell.know(raw_rendezvous(10), member("a"), member("b", 2))
+    shell.run()
+    next_round(shell, clock, "a", "c", 1)
+    first, second = shell.status.history[1].formed_at, shell.status.history[0].formed_at
+    for look in range(3):
+        clock.now += 1.5
+        shell.reconciler._now = lambda seconds=look: second - timedelta(hours=1) + timedelta(seconds=seconds)
+        shell.run()
+        assert shell.asked == ([] if look else ["PUT status"]), look
+    assert [past.formed_at for past in shell.status.history] == [second - timedelta(hours=1), first]
 
 
 def test_a_small_rendezvous_asks_for_no_slices(standing: Shell) -> None:

@@ -16,6 +16,7 @@ from kube_rendezvous.resources.names import collection_path, object_path
 from kube_rendezvous.resources.rendezvous_slice import (
     RendezvousSlice,
     digests_in,
+    history_unsaid,
     parse_slice,
     slice_manifest,
     slice_name,
@@ -74,6 +75,8 @@ class SliceWriting:
         fits = size <= sizes.inline
         if fits and after.sliced is not None and not decision.reads_slices:  # one of them may not, it turns out
             return replace(after, sliced=None)
+        if after.round == before.round and after.sliced is not None:
+            after = history_unsaid(after, before)
         gone = self.gone(rendezvous, before)
         if after.round == before.round and gone:
             made = mended(after, rendezvous.uid, gone)
