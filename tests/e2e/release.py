@@ -15,7 +15,7 @@ CHART = Path(__file__).parents[2] / "deploy" / "helm" / "kube-rendezvous"
 NAMESPACE = "kube-rendezvous-system"
 NAME = "kube-rendezvous"
 LEASE = "kube-rendezvous-operator"
-CRDS = ("rendezvous.rendezvous.dev", "rendezvousmembers.rendezvous.dev")
+CRDS = ("rendezvous.rendezvous.dev", "rendezvousmembers.rendezvous.dev", "rendezvousslices.rendezvous.dev")
 HELM_SECONDS = 180.0
 
 

@@ -218,4 +218,4 @@ def test_the_definitions_are_kept_unless_it_is_said_otherwise(helm: Path) -> Non
         [one["metadata"].get("annotations") for one in objects if one["kind"] == "CustomResourceDefinition"]
         for objects in (kept, left)
     ]
-    assert definitions == [[{keep: "keep"}] * 2, [{"a": "b"}] * 2]
+    assert definitions == [[{keep: "keep"}] * 3, [{"a": "b"}] * 3]
