@@ -33,6 +33,7 @@ _HOLDS = {
     Hindrance.IMAGE: Hold.IMAGE,
     Hindrance.CRASHING: Hold.CRASHING,
     Hindrance.MISCONFIGURED: Hold.MISCONFIGURED,
+    Hindrance.ENDED: Hold.WITHOUT_PROCESS,
 }
 
 

@@ -53,6 +53,19 @@ def pod_like(run: RunningExample, model: str, name: str, **container: Any) -> di
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
 
 
+def failed_beside_another(pod: dict[str, Any]) -> dict[str, Any]:
+    """The pod with a container that runs on when the first one has failed, and nobody starts that again."""
+    (first,) = pod["spec"]["containers"]
+    pod["spec"]["containers"].append(first | {"name": "proxy", "command": ["sleep", "600"]})
+    pod["spec"]["restartPolicy"] = "Never"
+    return pod
+
+
+def create(run: RunningExample, pod: dict[str, Any]) -> None:
+    """As somebody does by hand."""
+    run.kubectl("-n", run.namespace, "create", "-f", "-", stdin=json.dumps(pod))
+
+
 def test_pods_that_the_kubelet_cannot_start_hold_nobody_up_and_join_when_they_can(
     examples: Examples, figures: Figures
 ) -> None:
@@ -66,15 +79,17 @@ def test_pods_that_the_kubelet_cannot_start_hold_nobody_up_and_join_when_they_ca
             pod_like(run, model, "crashing", command=["false"], args=[]),
         ):
             pod["spec"]["restartPolicy"] = "Always"
-            run.kubectl("-n", run.namespace, "create", "-f", "-", stdin=json.dumps(pod))
+            create(run, pod)
+        create(run, failed_beside_another(pod_like(run, model, "failed", command=["false"], args=[])))
         for pod_name, why in (
             ("imageless", "Image"),
             ("unconfigured", "CreateContainerConfigError"),
             ("crashing", "CrashLoopBackOff"),
+            ("failed", "ended for good (exit code 1, Error)"),
         ):
             eventually(lambda said=(pod_name, why): all(x in condition(run, "PodsHeldUp") for x in said), why, LIMIT)
         seconds = seconds_from_told_to_round(run, lambda: delete_by_force(run, ranks_by_pod(run)[1][1]))
-        figures.add("pod deleted beside three that cannot start: from told to the next round", seconds, "s")
+        figures.add("pod deleted beside four that cannot start: from told to the next round", seconds, "s")
         assert seconds < HELD_UP_SECONDS, run.waited_for()
         run.wait_for_round(4, LIMIT)
         trainer = run.kubectl.json("-n", run.namespace, "get", "pod", model)["spec"]["containers"][0]["image"]

@@ -16,6 +16,7 @@ class Hindrance(StrEnum):
     IMAGE = "ImageNotPulled"
     CRASHING = "CrashLoopBackOff"
     MISCONFIGURED = "ContainerNotCreated"
+    ENDED = "ContainerEnded"
 
 
 _IMAGE_REASONS = ("ImagePull", "ErrImage", "InvalidImage", "ImageInspect", "RegistryUnavailable", "SignatureValidation")

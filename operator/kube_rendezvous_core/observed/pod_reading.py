@@ -56,7 +56,7 @@ def read_pod(obj: Mapping[str, Any]) -> ObservedPod:
         deleting="deletionTimestamp" in meta,
         grace_over="deletionTimestamp" in meta and meta.get("deletionGracePeriodSeconds") == 0,
         disruption=said(disruption) if disruption.get("status") == "True" else "",
-        holdup=holdup or _holdup(status, container),
+        holdup=holdup or _holdup(status, conditions, container),
         hindrance=hindrance,
         place=_place(meta),
         completion_index=_completion_index(meta),
@@ -195,6 +195,10 @@ def read_hindrance(
             return hindrance, said(waiting)
         if _is_in_back_off(one):
             return Hindrance.CRASHING, f"CrashLoopBackOff: {_ending(one)}"
+    if _ended_for_good(spec, status, container):
+        ending = _read_container(container).ending
+        text = f"its container ended for good ({ending}), and another one of the pod keeps it from ending"
+        return Hindrance.ENDED, text
     return None, ""
 
 
@@ -210,6 +214,22 @@ def _is_in_back_off(container: Mapping[str, Any]) -> bool:
     return began is not None and end is not None and end - began < _BACK_OFF_ENDS_AFTER
 
 
+def _ended_for_good(spec: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
+    """Whether it has failed in a pod that lives on, and no policy starts it again.
+
+    The owner makes another pod only when this one has ended: when whatever runs beside the trainer, such as a proxy
+    or what ships logs, ends as well. What has succeeded may have prepared the pod for another container.
+    """
+    ended = (container.get("state") or {}).get("terminated") or {}
+    if not ended.get("exitCode") or status.get("phase") != "Running":
+        return False
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    if any(one.get("restartPolicyRules") for one in containers):
+        return False  # one of them may start it, or all, again
+    own: Mapping[str, Any] = next((one for one in containers if one.get("name") == container.get("name")), {})
+    return (own.get("restartPolicy") or spec.get("restartPolicy")) == "Never"
+
+
 def _ending(container: Mapping[str, Any]) -> str:
     ended, times = container["state"]["terminated"], int(container.get("restartCount") or 0)
     why = f", {ended['reason']}" if ended.get("reason") else ""
@@ -217,12 +237,18 @@ def _ending(container: Mapping[str, Any]) -> str:
     return one_line(f"exit code {ended.get('exitCode')}{why}, started again {again}")[:_LONGEST_TEXT]
 
 
-def _holdup(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+def _holdup(
+    status: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]], container: Mapping[str, Any]
+) -> str:
     waiting = (container.get("state") or {}).get("waiting") or {}
     if waiting.get("reason"):
         return said(waiting)
     if status.get("phase") != "Running":
         return str(status.get("phase", "Pending"))
+    if restart_in_place(conditions):
+        return "all its containers are being restarted in place"
+    if ending := _read_container(container).ending:
+        return f"its container ended ({ending})"
     # A moment and not a length of time: the status must not change with every second that passes.
     since = ((container.get("state") or {}).get("running") or {}).get("startedAt")
     return f"running since {since}, not joined yet" if since else "running, not joined yet"

@@ -41,7 +41,7 @@ class PodObjects:
             node: on which it is to run.
             gates: what keeps it from the scheduler.
             meta: more of its metadata; labels are added to its own. ``group``: the PodGroup that it names;
-                ``responders``: to its eviction.
+                ``responders``: to its eviction; ``restart_policy``: Always, if nothing is said.
 
         Returns:
             Its UID.
@@ -53,12 +53,14 @@ class PodObjects:
         }
         labels = ({"rendezvous.dev/name": run} if run is not None else {}) | meta.pop("labels", {})
         group, responders = meta.pop("group", ""), meta.pop("responders", ())
+        restart_policy = meta.pop("restart_policy", None)
         body = {
             "metadata": {"name": name, "labels": labels, **meta},
             "spec": {
                 "containers": [container],
                 "terminationGracePeriodSeconds": 30,
                 "nodeName": node or None,
+                "restartPolicy": restart_policy,
                 "serviceAccountName": self._account or None,
                 "schedulingGroup": {"podGroupName": group} if group else None,
                 "evictionResponders": [{"name": name, "priority": 10000} for name in responders] or None,

@@ -42,6 +42,17 @@ def _failed_again(pods: PodObjects, name: str) -> None:
     pods.set_container(name, failed, lastState=failed, restartCount=1)
 
 
+def _failed_for_good(pods: PodObjects, name: str) -> None:
+    """As the kubelet shows it while another container of the pod runs on."""
+    pods.create(name, "run", "worker-1", restart_policy="Never")
+    pods.set_container(name, terminated(whole_second()))
+
+
+ENDED = pytest.param(
+    _failed_for_good,
+    "its container ended for good (exit code 137, OOMKilled), and another one of the pod keeps it from ending",
+    id="ended for good beside another container",
+)
 HINDRANCES: list[Any] = [
     pytest.param(_gated, "SchedulingGated: kueue.x-k8s.io/elastic-job", id="gated"),
     pytest.param(_unschedulable, "Pending: 0/3 nodes are available: 3 Insufficient gpu.", id="unschedulable"),
@@ -63,7 +74,7 @@ def condition(status: RendezvousStatus, kind: str) -> str:
     return next((c.message for c in status.conditions if c.type == kind and c.status == "True"), "")
 
 
-@pytest.mark.parametrize(("hinder", "named"), HINDRANCES)
+@pytest.mark.parametrize(("hinder", "named"), [*HINDRANCES, ENDED])
 def test_neither_the_first_round_nor_survivors_wait_for_a_pod_that_cannot_run(
     run: PodRun, pods: PodObjects, member: MakeMember, hinder: Hinder, named: str
 ) -> None:

@@ -99,6 +99,21 @@ def test_a_running_pod() -> None:
     assert seen.container == ObservedContainer(running_since=STARTED, first=True)
 
 
+def ended_beside_another(policy: str, state: dict[str, Any] = KILLED, **spec: Any) -> dict[str, Any]:
+    """A pod whose trainer has ended, and in which something else runs on: a proxy, something that ships logs.
+
+    Args:
+        policy: `restartPolicy` of the pod.
+        state: of the trainer.
+        spec: of the trainer.
+    """
+    statuses = container(state), container(RUNNING, "proxy")
+    beside = pod("Running", *statuses, conditions=(SCHEDULED,), containers=("trainer", "proxy"))
+    beside["spec"]["restartPolicy"] = policy
+    beside["spec"]["containers"][0] |= spec
+    return beside
+
+
 GATED = pod("Pending", conditions=(condition("PodScheduled", "False", "SchedulingGated", "Scheduling is blocked"),))
 GATED["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}, {"name": "example.org/licence"}]
 
@@ -149,6 +164,21 @@ GATED["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}, {"name
             pod("Running", container(RUNNING)), "running since 2026-03-01T12:00:05Z, not joined yet", id="it runs"
         ),
         pytest.param(pod("Running"), "running, not joined yet", id="it runs, and nobody says since when"),
+        pytest.param(
+            pod("Running", container(KILLED)),
+            "its container ended (exit code 137, OOMKilled)",
+            id="it ended, and is about to be started again",
+        ),
+        pytest.param(
+            pod("Running", container(RUNNING), conditions=(condition("AllContainersRestarting", "True"),)),
+            "all its containers are being restarted in place",
+            id="all its containers are restarted",
+        ),
+        pytest.param(
+            ended_beside_another("Never"),
+            "its container ended for good (exit code 137, OOMKilled), and another one of the pod keeps it from ending",
+            id="it ended for good beside a container that runs",
+        ),
     ],
 )
 def test_what_holds_a_pod(obj: dict[str, Any], holdup: str) -> None:
@@ -214,6 +244,23 @@ def initialising(reason: str) -> dict[str, Any]:
             pod("Running", container(DONE, lastState=KILLED, restartCount=1), conditions=(SCHEDULED,)),
             None,
             id="done at the second attempt",
+        ),
+        pytest.param(ended_beside_another("Never"), Hindrance.ENDED, id="ended for good beside another"),
+        pytest.param(ended_beside_another("Always"), None, id="ended beside another, and about to be started again"),
+        pytest.param(ended_beside_another("Never", DONE), None, id="done beside another"),
+        pytest.param(
+            ended_beside_another("Never", restartPolicy="OnFailure"), None, id="its own policy starts it again"
+        ),
+        pytest.param(
+            ended_beside_another("Always", restartPolicy="Never"), Hindrance.ENDED, id="its own policy leaves it ended"
+        ),
+        pytest.param(
+            ended_beside_another(
+                "Never",
+                restartPolicyRules=[{"action": "Restart", "exitCodes": {"operator": "In", "values": [137]}}],
+            ),
+            None,
+            id="a rule may start it again",
         ),
         pytest.param(pod("Pending"), None, id="not looked at yet"),
         pytest.param(pod("Running", container(RUNNING)), None, id="runs"),
