@@ -35,7 +35,8 @@ class Questions:
 
     Args:
         standing: for the status; those before, if there is nothing to ask.
-        more_in: seconds until a suspicion that was not heeded may be; None: there is none.
+        more_in: seconds until those who are asked only now should have answered, or a suspicion that was not heeded may
+            be; None: neither.
     """
 
     standing: tuple[Question, ...]
@@ -93,7 +94,10 @@ def settle_questions(
         news.append(Question(suspect.name, author.name, now, suspect.renew_time))
     again = unheeded or any(suspect.name in asked for _, suspect in _pairs(suspicions, status, alive))
     ends = [LET_ALONE_SECONDS - (now - question.at).total_seconds() for question in (*standing, *news)]
-    more_in = max(1.0, min(ends)) if again and ends else None
+    moments = [max(1.0, min(ends))] if again and ends else []
+    if news:
+        moments.append(answer_limit(rendezvous.spec.heartbeat_seconds) / 2)
+    more_in = min(moments, default=None)
     return Questions((*standing, *news) if news else status.questions, more_in)
 
 

@@ -16,12 +16,18 @@ from collections import deque
 from simulation.whole.elections import Elections
 from simulation.whole.invariants import BrokenError
 from simulation.whole.many_seeds import Tally, first_broken
+from simulation.whole.neighbourhoods import Neighbourhoods
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, Shortened
 from simulation.whole.shorter_story import Shortener
 from simulation.whole.shrinking_intervals import ShrinkingIntervals
 
-SCHEDULES: dict[str, type[Scenario]] = {"everything": Scenario, "shrinking": ShrinkingIntervals, "elections": Elections}
+SCHEDULES: dict[str, type[Scenario]] = {
+    "everything": Scenario,
+    "shrinking": ShrinkingIntervals,
+    "elections": Elections,
+    "neighbourhoods": Neighbourhoods,
+}
 STORY_LINES = 80
 PROGRESS_SECONDS = 10.0
 

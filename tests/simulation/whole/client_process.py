@@ -61,6 +61,7 @@ class Client:
         self.phase = Phase.WAITING
         self.on_leave: Callable[[], None] = lambda: None
         self._failed = False
+        self.stopped_until = 0.0
         self._process = Process(world, self.label, self)
         self._process.ahead = world.clock_error(home.node)
         self._wire = Wire(world, self._process)
@@ -71,6 +72,11 @@ class Client:
     def alive(self) -> bool:
         """Whether it wants to be in a round."""
         return self.phase not in (Phase.LEAVING, Phase.GONE)
+
+    @property
+    def address(self) -> str:
+        """Of its host."""
+        return f"{self.label}.sim"
 
     @property
     def me(self) -> Standpoint:
@@ -107,6 +113,12 @@ class Client:
         self._world.say(f"{self.label} loses its watch for {seconds:.0f} s")
         self._wire.cut("rendezvous", seconds)
 
+    def stop_for(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT so much later."""
+        self._world.say(f"{self.label} is stopped for {seconds:.0f} s")
+        self._process.stop(seconds)
+        self.stopped_until = self._world.seconds + seconds
+
     def kill(self) -> None:
         """The scenario is over."""
         self._process.kill()
@@ -136,6 +148,7 @@ class Client:
             self.wish.max_nodes,
             join_timeout=_PATIENCE_SECONDS,
             slot=self.home.slot,
+            watch_neighbours=self._world.neighbours_watch,
         )
         self._handler = shipped.KubernetesRendezvousHandler(settings, Connection(self._wire, NAMESPACE), self._open)
         while self.phase is Phase.WAITING and self._goes_on(self._handler):
@@ -240,7 +253,7 @@ class _Silent:
 def _identify(*_: object, **__: object) -> Identity:
     client = current_owner(Client)
     home = client.home
-    return Identity(client.label, home.pod_uid, home.pod_uid, home.node, home.slot, f"{client.label}.sim")
+    return Identity(client.label, home.pod_uid, home.pod_uid, home.node, home.slot, client.address)
 
 
 def without_sockets() -> list[Replacement]:

@@ -31,8 +31,9 @@ from kube_rendezvous_operator.shell.reconciling import reconciler, sweeper
 from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler, Verdict
 from kube_rendezvous_operator.shell.watching.member_cache import Key
 from simulation.whole.api_server import NAMESPACE, RefusalError
+from simulation.whole.decided import Decided
 from simulation.whole.invariants import BrokenError, Invariants
-from simulation.whole.policy_invariants import Decided, PolicyInvariants
+from simulation.whole.policy_invariants import PolicyInvariants
 from simulation.whole.protocol_invariants import ProtocolInvariants
 from simulation.whole.simulated_modules import Replacement
 from simulation.whole.simulated_runtime import Process, SimulatedEvent, current_owner

@@ -13,6 +13,7 @@ from kube_rendezvous_core import Decision, ObservedMember, Surroundings
 from kube_rendezvous_core.liveness.heartbeat import HeartbeatBudget
 from kube_rendezvous_operator.shell.reconciling import reconciler
 from simulation.whole.broken_shells import BROKEN
+from simulation.whole.broken_signs import BROKEN_SIGNS
 from simulation.whole.simulated_modules import Replacement
 
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,6 +69,19 @@ class Fault(StrEnum):
     DELETED_TOO_LATE = "who is left out of a round keeps its Member until after the write"
     SILENCE_BY_WALL_CLOCK = "silence is counted by the clock of who is silent"
     NODE_CHANGES_UNSEEN = "changes of nodes are not seen"
+    DEVICES_IGNORED = "what nodes say of devices is ignored"
+    DEVICE_RECOVERY_UNHEARD = "whatever a node says of a device, it is taken for ill"
+    DEVICE_WITHOUT_SPARE = "who has an ill device is handed over although nobody can take its place"
+    AILING_TAKES_A_PLACE = "newcomers with ill devices take places before healthy ones"
+    SUSPICION_BELIEVED = "whom a neighbour suspects is lost without being asked"
+    ANSWER_UNHEARD = "an answer to a question is not taken for one"
+    QUESTION_UNHEARD = "who is asked does not answer"
+    QUESTION_NEVER_ASKED = "suspicions are not heeded"
+    QUESTION_FORGOTTEN = "nobody looks whether the one who was asked has answered"
+    QUESTION_REPEATED = "who has just answered is asked again"
+    SUSPICION_UNSAID = "who hears nothing of a neighbour keeps it to itself"
+    THE_DEAF_ACCUSE = "who hears nobody suspects all"
+    THE_SLEEPER_ACCUSES = "who was asleep suspects those that it has not heard meanwhile"
 
 
 def planted(faults: frozenset[Fault], at_start: Callable[[], bool]) -> list[Replacement]:
@@ -81,7 +95,7 @@ def planted(faults: frozenset[Fault], at_start: Callable[[], bool]) -> list[Repl
         return []
     found: list[Replacement] = [(reconciler, "decide", _faulty(reconciler.decide, faults, at_start))]
     for fault in sorted(faults):
-        found += BROKEN.get(fault.name, [])
+        found += (BROKEN | BROKEN_SIGNS).get(fault.name, [])
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from kube_rendezvous.resources.timestamps import format_time
 from kube_rendezvous_core.observed.pod_reading import NAME_LABEL
+from simulation.whole.devices import Devices
 from simulation.whole.world import World
 
 ZONE, RACK = "topology.kubernetes.io/zone", "example.org/rack"
@@ -40,6 +41,7 @@ class PodsAndNodes:
         self.created: dict[str, float] = {}
         self.drained: dict[str, float] = {}
         self.held_until: dict[str, float] = {}
+        self.devices = Devices(lambda: world.seconds)
         self.nodes = [f"node-{number}" for number in range(node_count)]
         for name in self.nodes:
             self._create_node(name)
@@ -117,6 +119,12 @@ class PodsAndNodes:
         self._change(uid, warn, "has to go")
         self.warned.setdefault(uid, self._world.seconds)
 
+    def say_of_its_device(self, uid: str, health: str) -> None:
+        """Its node does."""
+        if uid in self._world.objects["pods"]:
+            self.devices.say(uid, health)
+            self._change(uid, lambda _: None, f"has a device that is {health}")
+
     def delete_pod(self, uid: str) -> None:
         """It is gone, and its process with it; its Member follows."""
         if uid not in self._world.objects["pods"]:
@@ -144,6 +152,7 @@ class PodsAndNodes:
             return
         pod = copy.deepcopy(known)
         change(pod)
+        self.devices.shown_in(uid, pod)
         self._world.put("pods", uid, pod)
         self._world.say(f"pod {uid} {what}")
 

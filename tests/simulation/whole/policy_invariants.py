@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 
 from kube_rendezvous.resources import Member, Rendezvous, RendezvousStatus
 from kube_rendezvous.resources.failure_policy import places_at
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.formation.formation import WorldSizes
+from kube_rendezvous_core.liveness.pod_liveness import DEVICE_UNHEALTHY
+from simulation.whole.decided import Decided
+from simulation.whole.device_invariants import DeviceInvariants
 from simulation.whole.invariants import require
 from simulation.whole.pods_and_nodes import UNSCHEDULED, WITHOUT_CONTAINER, PodsAndNodes
 from simulation.whole.world import World
@@ -19,18 +20,6 @@ WANTED = {
     "FirstRound", "Reopened", "Growth", "SpecChanged", "MemberLeft", "MemberDeleted", "PodDeleted", "PodTerminating",
     "PodEvicted", "NodeDraining",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """When an operator decided, and up to when it had heard everything about pods and nodes (simulated seconds)."""
-
-    at: datetime
-    pods_until: float = -1.0
-    nodes_until: float = -1.0
-    pods_told_of: frozenset[str] = frozenset()
-    nodes_known: bool = False
-    members_listed_at: float = 0.0
 
 
 class PolicyInvariants:
@@ -45,6 +34,9 @@ class PolicyInvariants:
         self, world: World, cluster: PodsAndNodes, living: Callable[[], set[str]], count: Callable[[str], None]
     ) -> None:
         self._world, self._cluster, self._living, self._count = world, cluster, living, count
+        self.devices = DeviceInvariants(world, cluster, living, count)
+        self.others: list[Callable[[Rendezvous, RendezvousStatus], None]] = []
+        """Judges of one schedule alone."""
 
     def status_written(self, before: Rendezvous, after: RendezvousStatus, decided: Decided) -> None:
         """An operator has replaced the status of `before`."""
@@ -52,6 +44,9 @@ class PolicyInvariants:
         self._quarantine(before, after)
         self._standby(before, after)
         self._nobody_held_up(after)
+        self.devices.status_written(before, after, decided)
+        for judge in self.others:
+            judge(before, after)
         if after.round > was.round:
             members = [self._member(name) for name in after.ranks]
             self._places(members, after, decided)
@@ -115,9 +110,11 @@ class PolicyInvariants:
         require(known - before.trusted_places <= now, f"quarantine of {sorted(known - now)} was forgotten")
         for place in sorted(now - known):
             self._count("quarantine")
-            names = {loss.member for loss in after.recent_losses if loss.place == place}
+            losses = {loss.member: loss.reason for loss in after.recent_losses if loss.place == place}
+            names = losses.keys()
             require(policy is not None and len(names) >= policy.losses, f"{place} is quarantined after {sorted(names)}")
-            require(not names & self._living(), f"{place} is quarantined for {sorted(names)}, who live")
+            dead = {name for name, reason in losses.items() if reason != DEVICE_UNHEALTHY}
+            require(not dead & self._living(), f"{place} is quarantined for {sorted(dead)}, who live")
 
     def _standby(self, before: Rendezvous, after: RendezvousStatus) -> None:
         if after.surplus:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from kube_rendezvous.resources import LateJoiners, Member, Rendezvous, RendezvousStatus
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.formation.formation import WorldSizes
+from simulation.whole.decided import Decided
 from simulation.whole.invariants import require
 from simulation.whole.pods_and_nodes import PodsAndNodes
-from simulation.whole.policy_invariants import Decided
 from simulation.whole.world import World
 
 NEWS_SECONDS = 6.0
@@ -61,7 +61,7 @@ class ProtocolInvariants:
         member = self._member(expulsion.member.name) or expulsion.member
         if self.world.rendezvous is not None and member.rendezvous_uid == self.world.rendezvous.uid:
             self._request_kept(member, decided_on, self.world.rendezvous)
-        if expulsion.reason == "NotArrived" and member.name in self.living() and not self._must_go(member):
+        if expulsion.reason == "NotArrived" and member.name in self.living() and not self._must_go(member, decided):
             self._claim(member, decided_on, decided)
 
     def _member(self, name: str) -> Member | None:
@@ -69,8 +69,10 @@ class ProtocolInvariants:
         gone = self.world.gone.get(name)
         return self.world.members.get(name) or (gone[1] if gone is not None else None)
 
-    def _must_go(self, member: Member) -> bool:
-        return member.pod_uid in self.cluster.warned or member.node_name in self.cluster.drained
+    def _must_go(self, member: Member, decided: Decided) -> bool:
+        cluster, pod = self.cluster, member.pod_uid
+        ill = cluster.devices.was_ill_after(pod, decided.pods_until)
+        return ill or pod in cluster.warned or member.node_name in cluster.drained
 
     def _calm(self, was: RendezvousStatus, after: RendezvousStatus) -> None:
         """Nothing has happened, nobody is waited for, and yet: times that run out explain a few writes.

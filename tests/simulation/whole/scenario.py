@@ -1,7 +1,7 @@
 """One scenario: a crowd of clients, one or two operators; faults for a while, then calm in which a round must stand."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from simulation.whole.planted_faults import Fault, planted
 from simulation.whole.pods_and_nodes import RACK, UNSCHEDULED, WITHOUT_CONTAINER, ZONE, Home, PodsAndNodes
 from simulation.whole.policy_invariants import PolicyInvariants
 from simulation.whole.protocol_invariants import ProtocolInvariants
-from simulation.whole.simulated_modules import errors_told, replaced, replacements
+from simulation.whole.simulated_modules import Replacement, errors_told, replaced, replacements
 from simulation.whole.troubles import Troubles
 from simulation.whole.world import World
 
@@ -52,6 +52,9 @@ class Scenario:
 
     slack_seconds = 30.0
     """For lag, the last cut, pods that were warned and go later, and workers that take their time to stop."""
+
+    client_cuts: Sequence[float] = (0.1, 3.0, 20.0)
+    """For how long a client may lose its watch (seconds)."""
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class Scenario:
         product = replacements(world, world.readings.instead)
         with (
             replaced([*product, (connection, "Credentials", lambda wire: wire), *observed(), *without_sockets()]),
+            replaced(self.of_this_schedule()),
             replaced(planted(world.faults, decides_first)),
             errors_told(lambda text: world.breaks(BrokenError(text))),
         ):
@@ -104,6 +108,10 @@ class Scenario:
                 for process in world.processes:
                     process.kill()
                     process.forget()
+
+    def of_this_schedule(self) -> list[Replacement]:
+        """What this schedule replaces beside what all do."""
+        return []
 
     @property
     def blows(self) -> int:
@@ -141,8 +149,11 @@ class Scenario:
             raise BrokenError(f"no round stands {limit:.0f} s after the last trouble: {status}")
         world.run(world.seconds + CALM_SECONDS)
         # An operator that was cut off has yet to hear of those who came meanwhile.
-        world.run(world.seconds + limit, enough=lambda: not self._too_many_spares())
-        require(not (too_many := self._too_many_spares()), too_many)
+        world.run(world.seconds + limit, enough=lambda: not self._wrong_in_calm())
+        require(not (wrong := self._wrong_in_calm()), wrong)
+
+    def _wrong_in_calm(self) -> str:
+        return self._too_many_spares() or self.policies.devices.wrong_in_calm()
 
     def _too_many_spares(self) -> str:
         """Who stands by although `spec.standby.max` sends them home, as a sentence; "" if they are few enough."""
@@ -161,6 +172,7 @@ class Scenario:
             and client.phase is Phase.WAITING
             and self.world.members[client.me.name].created < settled
             and not self._must_go(client)
+            and not self.cluster.devices.is_ill(client.home.pod_uid)
         ]
         bound = max(0, free) + spec.max_spares
         return f"{unranked} stand by, but standby.max allows {bound}" if len(unranked) > bound else ""

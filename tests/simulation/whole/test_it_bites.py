@@ -5,6 +5,7 @@ import re
 import pytest
 
 from simulation.whole.elections import Elections
+from simulation.whole.neighbourhoods import Neighbourhoods
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, fails
 from simulation.whole.shrinking_intervals import ShrinkingIntervals
@@ -17,8 +18,19 @@ SCHEDULES: dict[Fault, type[Scenario]] = {
     Fault.LEASE_BELIEVED_TOO_LONG: Elections,
     Fault.LEASE_SEIZED: Elections,
     Fault.LEASE_LOST_UNNOTICED: Elections,
+    Fault.SUSPICION_BELIEVED: Neighbourhoods,
+    Fault.ANSWER_UNHEARD: Neighbourhoods,
+    Fault.QUESTION_UNHEARD: Neighbourhoods,
+    Fault.QUESTION_NEVER_ASKED: Neighbourhoods,
+    Fault.QUESTION_FORGOTTEN: Neighbourhoods,
+    Fault.QUESTION_REPEATED: Neighbourhoods,
+    Fault.SUSPICION_UNSAID: Neighbourhoods,
+    Fault.THE_DEAF_ACCUSE: Neighbourhoods,
+    Fault.THE_SLEEPER_ACCUSES: Neighbourhoods,
 }
 """Where a fault is looked for, if not in the usual schedule."""
+
+_FALSELY_LOST = "lives and was expelled for HeartbeatLost|but all are there|is quarantined for .* who live"
 
 FOUND_AS = {
     Fault.NO_FENCE: "two assignments|deadline was moved|withdrawn|was forgotten|but the status is not|changes nothing",
@@ -67,6 +79,19 @@ FOUND_AS = {
     Fault.DELETED_TOO_LATE: "which may still run its workers",
     Fault.SILENCE_BY_WALL_CLOCK: "lives and was expelled for HeartbeatLost|but all are there",
     Fault.NODE_CHANGES_UNSEEN: "its node was known to be drained|growth stopped training",
+    Fault.DEVICES_IGNORED: "but the condition says False|its device was known to be ill",
+    Fault.DEVICE_RECOVERY_UNHEARD: "but the condition says True|were known to be healthy|stand by, but standby.max",
+    Fault.DEVICE_WITHOUT_SPARE: "no healthy one can take its place",
+    Fault.AILING_TAKES_A_PLACE: "its device was known to be ill, and",
+    Fault.SUSPICION_BELIEVED: _FALSELY_LOST,
+    Fault.ANSWER_UNHEARD: _FALSELY_LOST,
+    Fault.QUESTION_UNHEARD: _FALSELY_LOST,
+    Fault.QUESTION_NEVER_ASKED: "nobody has found it lost",
+    Fault.QUESTION_FORGOTTEN: "nobody has found it lost",
+    Fault.QUESTION_REPEATED: "is asked again after|written again and again",
+    Fault.SUSPICION_UNSAID: "nobody has found it lost",
+    Fault.THE_DEAF_ACCUSE: "but has heard nobody",
+    Fault.THE_SLEEPER_ACCUSES: "which answers",
     Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
 }
 

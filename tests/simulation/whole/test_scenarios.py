@@ -46,6 +46,8 @@ MUST_HAPPEN = {
     "ContainerEnded",
     "expelled for ContainerRestarted",
     "NodeDraining",
+    "DeviceUnhealthy",
+    "ailing member has a rank",
     "quarantine",
     "held-up pod can run",
     "surplus",

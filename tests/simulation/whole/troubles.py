@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simulation.whole.client_process import Client
+from simulation.whole.devices import HEALTHY, UNHEALTHY, UNKNOWN
 from simulation.whole.world import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _REPLACED = 0.6
 _CLOSED_BY_HAND = 0.2
+_MENDED = 0.5
 
 
 class Troubles:
@@ -53,7 +55,7 @@ class Troubles:
             (self._die, 6), (self._leave, 2), (self._fail, 5), (self._delete_member, 3), (self._delete_pod, 3),
             (self._crash, 6), (self._cut, 7), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 1),
             (self._trust, 1), (self._outage, 1), (self._delete_rendezvous, 1), (self._cut_client, 3),
-            (self._close, 1), (self._take_slice, 2),
+            (self._close, 1), (self._take_slice, 2), (self._ail, 3),
         ]  # fmt: skip
 
     def _client(self) -> Client | None:
@@ -134,6 +136,16 @@ class Troubles:
         if one.home.labelled:
             self._cluster.delete_pod(one.home.pod_uid)
 
+    def _ail(self) -> None:
+        one = self._client()
+        if one is None or not one.home.labelled:
+            return
+        uid, health = one.home.pod_uid, UNKNOWN if self._rng.random() < 0.1 else UNHEALTHY
+        self._cluster.say_of_its_device(uid, health)
+        if self._rng.random() < _MENDED:
+            later = self._rng.uniform(1.0, 15.0)
+            self._world.after(later, lambda: self._cluster.say_of_its_device(uid, HEALTHY))
+
     def _drain(self) -> None:
         fit = [node for node in self._cluster.nodes if node not in self._cluster.drained]
         if len(fit) < 3:
@@ -178,7 +190,7 @@ class Troubles:
 
     def _cut_client(self) -> None:
         if (one := self._client()) is not None:
-            one.cut_watch(self._rng.choice([0.1, 3.0, 20.0]))
+            one.cut_watch(self._rng.choice(self._scenario.client_cuts))
 
     def _edit(self) -> None:
         low = self._rng.randint(1, 4)

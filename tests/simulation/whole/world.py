@@ -82,6 +82,8 @@ class World:
         self.lossy = self.rng.choice([0.0, 0.0, 0.01])
         self.clocks_differ = self.rng.random() < 0.3
         self.two_lead = False
+        self.neighbours_watch = False
+        self.member_written: Callable[[Member | None, Member], None] = lambda *_: None
         self._clock_errors: dict[str, timedelta] = {}
         self.broken: Exception | None = None
         self.readings = SharedReadings()
@@ -223,6 +225,7 @@ class World:
                     stream.push(event)
 
     def _note(self, before: Member | None, after: Member) -> None:
+        self.member_written(before, after)
         if before is None:
             self.joined_at[after.name] = self.seconds
         elif _WORDS(before) != _WORDS(after):

@@ -108,6 +108,15 @@ def test_the_proof_is_asked_for_in_the_middle_of_the_time_and_the_decision_wakes
     assert decide(question, observed, at(6)).suspects == ("b",)
 
 
+def test_a_decision_that_asks_wakes_in_time_to_have_the_answer_missed() -> None:
+    observed = members(a=("b",))
+    observed[1] = replace(observed[1], silence=20.0, proven_silence=0.0)
+    asks = decide(rare(), observed, at(0))
+    assert asks.status.questions
+    assert asks.wake_after is not None
+    assert asks.wake_after <= 6.0
+
+
 def answering(observed: list[ObservedMember], name: str) -> list[ObservedMember]:
     return [
         replace(one, member=replace(one.member, renew_time="another")) if one.member.name == name else one
