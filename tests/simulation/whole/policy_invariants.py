@@ -44,6 +44,7 @@ class PolicyInvariants:
         self._quarantine(before, after)
         self._standby(before, after)
         self._nobody_held_up(after)
+        self._told_to_leave(after, decided)
         self.devices.status_written(before, after, decided)
         for judge in self.others:
             judge(before, after)
@@ -81,6 +82,16 @@ class PolicyInvariants:
             require(drained >= decided.nodes_until, f"{name} has a rank, but its node was known to be drained")
             at = places_at(member.node_name, member.slot) & quarantined
             require(not at, f"{name} has a rank, but {sorted(at)} is quarantined")
+
+    def _told_to_leave(self, after: RendezvousStatus, decided: Decided) -> None:
+        """Who is on a node that is drained has to leave, and no round stands with it."""
+        told = after.forming is not None and after.forming.interrupts
+        if told or after.closed is not None:
+            return
+        for name in after.ranks:
+            member = self._member(name)
+            drained = self._cluster.drained.get(member.node_name, math.inf) if member.pod_uid else math.inf
+            require(drained >= decided.nodes_until, f"{name} goes on, but its node was known to be drained")
 
     def _nobody_overlooked(self, before: Rendezvous, after: RendezvousStatus, decided: Decided) -> None:
         """A round that is not full is formed before last call ends only if no pod is on its way."""

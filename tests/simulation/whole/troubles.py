@@ -53,7 +53,7 @@ class Troubles:
     def _kinds(self) -> list[tuple[Callable[[], None], int]]:
         return [
             (self._die, 6), (self._leave, 2), (self._fail, 5), (self._delete_member, 3), (self._delete_pod, 3),
-            (self._crash, 6), (self._cut, 7), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 1),
+            (self._crash, 6), (self._cut, 7), (self._join, 4), (self._edit, 1), (self._warn, 4), (self._drain, 2),
             (self._trust, 1), (self._outage, 1), (self._delete_rendezvous, 1), (self._cut_client, 3),
             (self._close, 1), (self._take_slice, 2), (self._ail, 3),
         ]  # fmt: skip
@@ -154,7 +154,7 @@ class Troubles:
         self._cluster.drain(node)
         for one in self._scenario.living():
             if one.home.node == node and one.home.labelled:
-                self._world.after(self._rng.uniform(1.0, 5.0), lambda one=one: self._end_with_warning(one))
+                self._world.after(self._rng.uniform(1.0, 12.0), lambda one=one: self._end_with_warning(one))
         self._world.after(20.0, lambda: self._replace(node))
 
     def _replace(self, node: str) -> None:
