@@ -53,11 +53,13 @@ class DeviceInvariants:
             require(ill, f"told for {message}, but the devices of {member.name} were known to be healthy")
             times = self._handed_over[member.pod_uid] = self._handed_over.get(member.pod_uid, 0) + 1
             require(times <= MOST_HAND_OVERS_IN_CALM, f"{member.pod_uid} is handed over again and again in calm")
-        lost = {name for name, (seconds, _) in self.world.gone.items() if seconds < decided.members_listed_at}
+        out = {name for name, (seconds, _) in self.world.gone.items() if seconds < decided.members_listed_at}
+        out.update(member.name for member in named)
         able = [
             member
             for member in self._all_of(before)
-            if member.name not in lost and not self._is_known_to_be_ill(member, decided)
+            if member.name not in out
+            and (member.name in before.status.ranks or not self._is_known_to_be_ill(member, decided))
         ]
         world = WorldSizes.of(before.spec).largest(len(able))
         size = before.status.world_size
