@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kube_rendezvous.membership.neighbours import SUSPECTED_AFTER_SECONDS
 from kube_rendezvous.resources import Member, Question, Rendezvous, RendezvousStatus
 from kube_rendezvous.resources.neighbours import watched_by
+from kube_rendezvous.resources.rendezvous_slice import circles
 from kube_rendezvous_core.liveness.suspicion import LET_ALONE_SECONDS, MOST_QUESTIONS
 from simulation.whole.client_process import Client
 from simulation.whole.datagrams import Datagrams
@@ -15,6 +16,16 @@ from simulation.whole.world import World
 
 _SAID_LATE_SECONDS = 9.0
 """A suspicion is some seconds old when it is on record: others were said just before it, and a request takes time."""
+
+
+def watchers_of(name: str, status: RendezvousStatus) -> list[str]:
+    """The members of a round that watch this one."""
+    circle: Sequence[str] = next((circle for circle in circles(status) if name in circle), ())
+    return [
+        one
+        for place, one in enumerate(circle)
+        if name in (circle[watched] for watched in watched_by(place, len(circle)))
+    ]
 
 
 @dataclass(slots=True)
@@ -69,12 +80,11 @@ class NeighbourInvariants:
             if question not in was.questions:
                 self.count("question")
                 require(rare, f"{question.member} is asked although heartbeats are frequent")
-                self._asked(was.ranks, question)
+                self._asked(was, question)
 
-    def _asked(self, ranks: Sequence[str], question: Question) -> None:
+    def _asked(self, status: RendezvousStatus, question: Question) -> None:
         name, author, now = question.member, question.by, self.world.seconds
-        watched = [ranks[rank] for rank in watched_by(ranks.index(author), len(ranks))] if author in ranks else []
-        require(name in watched, f"{name} is asked because of {author}, which does not watch it")
+        require(author in watchers_of(name, status), f"{name} is asked because of {author}, which does not watch it")
         require(name in self._suspected.get(author, ()), f"{name} is asked, but {author} never suspected it")
         last = self._asked_at.get(name, -LET_ALONE_SECONDS)
         alone = now - last >= LET_ALONE_SECONDS - _SAID_LATE_SECONDS

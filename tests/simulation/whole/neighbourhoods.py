@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from kube_rendezvous.membership.neighbours import PING_EVERY_SECONDS, SUSPECTED_AFTER_SECONDS
 from kube_rendezvous.resources import Member, Rendezvous, neighbours
-from kube_rendezvous.resources.neighbours import watched_by
+from kube_rendezvous.resources.neighbours import WATCHED_AHEAD
 from kube_rendezvous_core.liveness import heartbeat
 from kube_rendezvous_core.liveness.suspicion import answer_limit
+from kube_rendezvous_core.slicing import SliceSizes
 from simulation.whole.client_process import Client
 from simulation.whole.datagrams import Datagrams
 from simulation.whole.invariants import BrokenError, require
-from simulation.whole.neighbour_invariants import NeighbourInvariants
+from simulation.whole.neighbour_invariants import NeighbourInvariants, watchers_of
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import WHOLE, Scenario, Shortened
 from simulation.whole.simulated_modules import Replacement
@@ -48,6 +49,8 @@ class Neighbourhoods(Scenario):
         self.neighbours = NeighbourInvariants(self.world, self.network, self.living, self.invariants.count)
         self.policies.others.append(self.neighbours.status_written)
         self.world.member_written = self._judge_member
+        if self.world.slice_sizes != SliceSizes():
+            self.world.slice_sizes = SliceSizes(above=self.world.rng.randint(0, 6), names=self.world.rng.randint(4, 6))
         self.spec = replace(self.spec, max_nodes=self.spec.max_nodes + 4 * self.spec.node_unit)
 
     def of_this_schedule(self) -> list[Replacement]:
@@ -146,11 +149,9 @@ class Neighbourhoods(Scenario):
             return False
         if now.spec != before.spec or now.status.round != before.status.round or not victim.alive:
             return False
-        ranks = now.status.ranks
-        rank = ranks.index(victim.me.name) if victim.me.name in ranks else -1
-        watchers = [name for number, name in enumerate(ranks) if rank in watched_by(number, len(ranks))]
-        able = {client.me.name for client in self.living()}
-        return rank >= 0 and bool(watchers) and able.issuperset(watchers) and len(ranks) >= 3
+        watchers = watchers_of(victim.me.name, now.status)
+        living = {client.me.name for client in self.living()}
+        return len(watchers) == WATCHED_AHEAD and living.issuperset(watchers)
 
     def _holds_a_place(self, name: str) -> bool:
         rendezvous = self.world.rendezvous
