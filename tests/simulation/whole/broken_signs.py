@@ -1,7 +1,7 @@
 """Plausible bugs in what is made of signs: what nodes say of devices, and what members say of their neighbours."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -85,8 +85,8 @@ def _although_asleep(self: Neighbours, now: float) -> list[tuple[Address, bytes]
     return _pings(self, now)
 
 
-def _deaf_to_questions(self: SignsOfLife, rendezvous: Rendezvous, member: str) -> None:
-    self._neighbours.see(rendezvous, member)
+def _deaf_to_questions(self: SignsOfLife, rendezvous: Rendezvous, member: str, circle: Sequence[str]) -> None:
+    self._neighbours.see(rendezvous, member, circle)
 
 
 BROKEN_SIGNS: dict[str, list[Replacement]] = {
