@@ -174,11 +174,12 @@ class Operator:
         backoff = Backoff(first=0.5, limit=_LONGEST_KOPF_PAUSE)
         try:
             while not stop.is_set():
-                there = await self._list.wait(stop)
-                for key in self._rendezvous.keep_only(there):  # kopf tells nobody of those that it has not seen go
-                    self._queue.wake(key)
+                known = self._rendezvous.uids()  # who is found while the list is under way may be missing from it
+                there = set(await self._list.wait(stop))
                 if stop.is_set():
                     return
+                for key in self._rendezvous.keep_only(there, known):  # kopf tells nobody of those it has not seen go
+                    self._queue.wake(key)
                 self._kopf_began = time.monotonic()
                 try:
                     await self._watch(stop, own_signals, {*mine, beating})

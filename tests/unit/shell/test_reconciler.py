@@ -10,6 +10,7 @@ import pytest
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member, parse_rendezvous
 from kube_rendezvous_operator.shell.reconciling.reconciler import OvertakenError
+from unit.scripted_connection import Answer, Asked
 from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
 from unit.shell.scripted_shell import GONE, Shell
@@ -128,6 +129,40 @@ def test_a_write_to_what_is_gone_forgets_it(shell: Shell) -> None:
     with pytest.raises(OvertakenError):
         shell.run()
     assert shell.rendezvous.get(KEY) is None
+
+
+def recreated_before_the_answer(shell: Shell) -> Answer:
+    """Gone when it was asked for; kopf shows its successor before that is heard."""
+
+    def answer(_: Asked) -> dict[str, Any]:
+        shell.rendezvous.put(raw_rendezvous(20, uid="another"))
+        raise GONE
+
+    return answer
+
+
+def assert_the_successor_is_known(shell: Shell) -> None:
+    known = shell.rendezvous.get(KEY)
+    assert known is not None, "its successor must not be buried with it"
+    assert known.rendezvous.uid == "another"
+    assert shell.rendezvous.put(raw_rendezvous(21, uid="another"))
+
+
+def test_the_late_news_of_a_write_that_it_is_gone_does_not_bury_its_successor(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    shell.answer("PUT", "/status", recreated_before_the_answer(shell))
+    with pytest.raises(OvertakenError):
+        shell.run()
+    assert_the_successor_is_known(shell)
+
+
+def test_the_late_news_of_a_read_that_it_is_gone_does_not_bury_its_successor(standing: Shell) -> None:
+    standing.members.relisted([raw_member("a", 1)])
+    standing.members.forget(KEY, [parse_member(raw_member("b", 2))])
+    standing.answer("GET", "/rendezvous/run", recreated_before_the_answer(standing))
+    with pytest.raises(OvertakenError):
+        standing.run()
+    assert_the_successor_is_known(standing)
 
 
 def test_a_write_that_fails_is_announced_to_nobody(shell: Shell) -> None:

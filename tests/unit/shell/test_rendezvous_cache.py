@@ -63,14 +63,21 @@ def test_the_deletion_of_an_earlier_object_does_not_remove_its_successor(cache: 
     assert cache.all_keys() == [KEY]
 
 
-@pytest.mark.parametrize("uid", [UID, None])
-def test_the_answer_to_a_write_that_was_under_way_does_not_raise_what_was_deleted(
-    cache: RendezvousCache, uid: str | None
-) -> None:
-    cache.remove(KEY, uid)
+def test_the_answer_to_a_write_that_was_under_way_does_not_raise_what_was_deleted(cache: RendezvousCache) -> None:
+    cache.remove(KEY, UID)
     assert not cache.put(raw_rendezvous(9))
     assert cache.get(KEY) is None
     assert cache.put(raw_rendezvous(1, uid="another")), "its successor is another one"
+
+
+def test_who_is_missing_from_a_list_is_forgotten_but_not_who_came_while_it_was_made(cache: RendezvousCache) -> None:
+    before = cache.uids()
+    cache.put(raw_rendezvous(6, uid="another"))
+    assert cache.keep_only({"a third"}, before) == []
+    assert version_in(cache) == "6"
+    assert cache.put(raw_rendezvous(7, uid="another"))
+    assert cache.keep_only(set(), cache.uids()) == [KEY]
+    assert cache.get(KEY) is None
 
 
 def test_an_object_that_cannot_be_read_is_refused_and_changes_nothing(cache: RendezvousCache) -> None:

@@ -168,11 +168,13 @@ class Reconciler:
 
     def _newest(self, key: Key) -> Rendezvous:
         """By a consistent read."""
+        before = self._rendezvous.get(key)
         try:
             self._refresh(key)
         except ApiFailureError as failure:
             if failure.status == 404:
-                self._rendezvous.remove(key)
+                if before is not None:
+                    self._rendezvous.remove(key, before.rendezvous.uid)
                 raise OvertakenError from failure
             raise
         found = self._rendezvous.get(key)
@@ -271,7 +273,7 @@ class Reconciler:
                 self._refresh(key)
                 raise OvertakenError from failure
             if failure.status == 404:
-                self._rendezvous.remove(key)
+                self._rendezvous.remove(key, known.rendezvous.uid)
                 raise OvertakenError from failure
             raise
         self._rendezvous.put(answer, after)

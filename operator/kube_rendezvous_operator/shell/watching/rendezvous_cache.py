@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,25 +70,36 @@ class RendezvousCache:
             if known is not None and known.rendezvous.uid == rendezvous.uid:
                 self._known[key] = KnownRendezvous(_named(known.rendezvous, rendezvous.status))
 
-    def remove(self, key: Key, uid: str | None = None) -> bool:
-        """Forget an object that is gone (of this UID, if given); return whether it was known."""
+    def remove(self, key: Key, uid: str) -> bool:
+        """Forget an object that is gone; return whether it was known.
+
+        Args:
+            key: under which it was.
+            uid: of the object that whoever says so has asked for: a successor may have come before the answer did.
+        """
         with self._lock:
+            self._gone[uid] = None
+            if len(self._gone) > _GONE_REMEMBERED:
+                self._gone.popitem(last=False)
             known = self._known.get(key)
-            gone = uid if uid is not None else known.rendezvous.uid if known is not None else None
-            if gone is not None:
-                self._gone[gone] = None
-                if len(self._gone) > _GONE_REMEMBERED:
-                    self._gone.popitem(last=False)
-            if known is None or (uid is not None and known.rendezvous.uid != uid):
+            if known is None or known.rendezvous.uid != uid:
                 return False
             del self._known[key]
             return True
 
-    def keep_only(self, uids: Collection[str]) -> list[Key]:
-        """Forget all but these; return the keys of those that are forgotten."""
+    def keep_only(self, there: Collection[str], known: Mapping[str, Key]) -> list[Key]:
+        """Forget who is missing from a list; return the keys of those that are forgotten.
+
+        Args:
+            there: the UIDs in the list.
+            known: `uids` of before it was asked for: who came meanwhile may be missing from it.
+        """
+        return [key for uid, key in known.items() if uid not in there and self.remove(key, uid)]
+
+    def uids(self) -> dict[str, Key]:
+        """Of all that are known."""
         with self._lock:
-            gone = {key: known.rendezvous.uid for key, known in self._known.items() if known.rendezvous.uid not in uids}
-        return [key for key, uid in gone.items() if self.remove(key, uid)]
+            return {known.rendezvous.uid: key for key, known in self._known.items()}
 
     def all_keys(self) -> list[Key]:
         """All that are known."""
