@@ -17,7 +17,6 @@ A new run is kept by `make bench ARGS="--only scale --output docs/bench/scale.js
 _TITLES = {
     "scale": "One rendezvous, by its size",
     "told": "A pod is deleted: until every survivor is told",
-    "light": "One rendezvous of thousands of light watchers",
     "storm": "Nodes join at once, beside torch's c10d",
     "survive": "Survivors keep their processes",
     "hindered": "Losses beside pods that cannot come",
