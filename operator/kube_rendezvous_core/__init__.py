@@ -26,7 +26,7 @@ from kube_rendezvous_core.observed.surroundings import (
     OwnerRef,
     Surroundings,
 )
-from kube_rendezvous_core.policy.progress import only_progress
+from kube_rendezvous_core.policy.progress import only_progress, progress_every
 
 __all__ = [
     "NOTHING_KNOWN",
@@ -46,4 +46,5 @@ __all__ = [
     "Surroundings",
     "decide",
     "only_progress",
+    "progress_every",
 ]

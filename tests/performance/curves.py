@@ -32,7 +32,8 @@ def draw_curves(sizes: Sequence[Sizes], against: str, file: Path) -> None:
             (f"{against}, light watchers", True, True, "s--"),
         ):
             points = [(size.nodes, _of(size, of_theirs)) for size in sizes if size.light == light]
-            drawn = [(nodes, median(measured, name)) for nodes, measured in points if measured]
+            found = [(nodes, median(measured, name)) for nodes, measured in points if measured]
+            drawn = [(nodes, value) for nodes, value in found if value > 0]  # what was not measured is 0
             if drawn:
                 axes.plot(*zip(*drawn, strict=True), style, label=label, markersize=4)
         axes.set(xscale="log", yscale="log", title=name, xlabel="members")

@@ -3,7 +3,8 @@
     python -m performance.light_player --kubeconfig FILE
 
 Speaks as `performance.player` does. Each member POSTs its Member and watches its Rendezvous over one TLS connection;
-for its heartbeats, its slice and to join again it opens a second one. It is no handler: it has no thread, no time-out
+for its heartbeats, its slice and to join again it opens a second one, which members of a process share where the
+machine lets none have so many files open (see `may_have_two_each`). It is no handler: it has no thread, no time-out
 and no second try, and looks into the status only as far as it must to know that it has a place, or is told to stop. A
 process plays thousands; its figures of CPU are not those of real members.
 """
@@ -13,6 +14,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import ssl
 import sys
 import time
@@ -31,6 +33,8 @@ from performance.spent import Spent
 PATIENCE_SECONDS = 300.0
 _LINE_BYTES = 8 << 20
 _HANDSHAKES_AT_ONCE = 64
+_SHARED = 256
+_OTHER_FILES = 1000
 _INITIAL = {
     "watch": "1",
     "allowWatchBookmarks": "true",
@@ -119,25 +123,60 @@ class Wire:
         self._writer.close()
 
 
+class Second:
+    """A second connection, opened when it is first needed; whoever has entered it has it for itself."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._wire, self._lock = server, None, asyncio.Lock()
+
+    async def __aenter__(self) -> Wire:
+        await self._lock.acquire()
+        try:
+            self._wire = self._wire or await Wire.open(self._server)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._wire
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._wire is not None:
+            self._wire.close()
+
+
+def may_have_two_each(nodes: int) -> bool:
+    """Whether a process such as the API server may have two connections open to each of so many members."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return most == resource.RLIM_INFINITY or 2 * nodes + _OTHER_FILES <= most
+
+
 class Member:
     """One light watcher."""
 
     def __init__(
-        self, server: Server, namespace: str, rendezvous: str, number: int, handshakes: asyncio.Semaphore
+        self,
+        server: Server,
+        namespace: str,
+        rendezvous: str,
+        number: int,
+        handshakes: asyncio.Semaphore,
+        second: Second,
     ) -> None:
         self._server, self._namespace, self._rendezvous, self._number = server, namespace, rendezvous, number
         self._handshakes = handshakes
         self.name = f"light-{number}-{os.getpid()}"
         self._incarnations = 0
         self._round = 0
-        self._second: Wire | None = None
+        self._second = second
         self._watch: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._read = ""
         self._status: dict[str, Any] = {}
         self._wished = 0  # seconds between heartbeats, as long as the status says nothing
         self._beating: asyncio.Task[None] | None = None
-        self._busy = asyncio.Lock()
         self.gone = False
         self.requests = 0
         self.placed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -152,8 +191,7 @@ class Member:
 
     async def join_again(self, uid: str) -> None:
         """Over a second connection: PATCH, or, for one that was deleted, POST."""
-        async with self._handshakes, self._busy:
-            wire = await self._second_wire()
+        async with self._handshakes, self._second as wire:
             if self.gone:
                 await self._post(wire, uid)
                 self.gone = False
@@ -171,13 +209,7 @@ class Member:
         for task in (self._watch, self._beating):
             if task is not None:
                 task.cancel()
-        if self._second is not None:
-            self._second.close()
-
-    async def _second_wire(self) -> Wire:
-        if self._second is None:
-            self._second = await Wire.open(self._server)
-        return self._second
+        self._second.close()
 
     async def _patch(self, wire: Wire, wish: dict[str, Any]) -> None:
         path = object_path(MEMBER_PLURAL, self._namespace, self.name)
@@ -189,9 +221,9 @@ class Member:
         """Who is silent for three intervals is taken for lost, and a busy machine needs longer for thousands."""
         while True:
             await asyncio.sleep(random.uniform(0.8, 1.0) * (self._status.get("heartbeatSeconds") or self._wished))
-            async with self._busy:
+            async with self._second as wire:
                 if not self.gone:
-                    await self._patch(await self._second_wire(), {})
+                    await self._patch(wire, {})
 
     async def _post(self, wire: Wire, uid: str) -> None:
         self._incarnations += 1
@@ -239,10 +271,10 @@ class Member:
             self._reading = asyncio.create_task(self._read_slice(number, digest))
 
     async def _read_slice(self, number: int, digest: str) -> None:
-        async with self._handshakes, self._busy:
+        async with self._handshakes, self._second as wire:
             path = object_path(SLICE_PLURAL, self._namespace, slice_name(self._rendezvous, digest))
             self.requests += 1
-            found = self.name in (await (await self._second_wire()).answer("GET", path))["spec"].get("members", ())
+            found = self.name in (await wire.answer("GET", path))["spec"].get("members", ())
         self._read = digest if found else ""
         self._has_a_place(number, found)
         self._reading = None
@@ -268,7 +300,10 @@ class LightPlayer:
         """Make so many."""
         self._where = (namespace, rendezvous)
         numbers = range(first, first + count)
-        self._members = [Member(self._server, namespace, rendezvous, n, self._handshakes) for n in numbers]
+        seconds = [Second(self._server) for _ in range(count if may_have_two_each(nodes) else min(count, _SHARED))]
+        self._members = [
+            Member(self._server, namespace, rendezvous, n, self._handshakes, seconds[n % len(seconds)]) for n in numbers
+        ]
         return {}
 
     async def join(self) -> dict[str, Any]:

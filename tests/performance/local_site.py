@@ -29,6 +29,7 @@ class Site:
         namespace: its name.
         pods: its pods.
         api_server: number of its process.
+        operator: its process.
     """
 
     kubeconfig: Path
@@ -36,6 +37,7 @@ class Site:
     namespace: str
     pods: PodObjects
     api_server: int
+    operator: OperatorProcess
 
     def clear(self) -> None:
         """Take away what one measurement left, before the operator finds it silent in the midst of the next."""
@@ -53,17 +55,18 @@ def site(commit: Path | None = None) -> Iterator[Site]:
     # One process plays many nodes, that need more connections than one node's pool keeps, and wish for other sizes.
     for name in ("urllib3.connectionpool", "kube_rendezvous.handler"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    environment = operator_path(commit)
     with (
         tempfile.TemporaryDirectory() as folder,
         cluster(commit / "crds" if commit else CRDS, environment=_without_kubeconfig()) as running,
-        OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log", environment=operator_path(commit)),
+        OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log", environment=environment) as operator,
     ):
         connection = Connection.open(str(running.kubeconfig))
         namespace = f"bench-{int(time.time())}"
         connection.request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
         assert running.control_plane is not None
         api_server = running.control_plane.api_server_process
-        yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace), api_server)
+        yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace), api_server, operator)
         connection.close()
 
 

@@ -78,15 +78,18 @@ class Player:
         return {"began": began, "ended": ended, "names": [_session(one).me.name for one in self._handlers], **spent}
 
     def arm(self, victim: str) -> dict[str, Any]:
-        """Let each wait until it is told to stop, and join again then, as an agent does.
+        """Let each wait until it is told to stop, and join again, as an agent does, once all of this process have been.
+
+        A node of its own is not slowed down by others that join already, and has workers to stop before it does.
 
         Args:
             victim: the Member that will be deleted; a real handler finds that out by itself.
         """
         self._told = [Future() for _ in self._handlers]
         self._before = Spent.now(len(self._requests))
+        all_told = threading.Barrier(len(self._handlers))
         self._joins = [
-            _in_thread(lambda handler=handler, told=told: _again(handler, told))
+            _in_thread(lambda handler=handler, told=told: _again(handler, told, all_told))
             for handler, told in zip(self._handlers, self._told, strict=True)
         ]
         return {}
@@ -110,10 +113,11 @@ def _session(handler: KubernetesRendezvousHandler) -> Any:
     return handler._session
 
 
-def _again(handler: KubernetesRendezvousHandler, told: "Future[float]") -> None:
+def _again(handler: KubernetesRendezvousHandler, told: "Future[float]", all_told: threading.Barrier) -> None:
     session = _session(handler)
     session.wait_until(lambda: session.nodes_waiting() > 0, PATIENCE_SECONDS)
     told.set_result(time.monotonic())
+    all_told.wait(PATIENCE_SECONDS)
     handler.next_rendezvous()
 
 

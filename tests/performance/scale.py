@@ -6,7 +6,7 @@ from typing import Any
 
 from kube_rendezvous.resources import API_VERSION, MEMBER_PLURAL, RENDEZVOUS_PLURAL
 from kube_rendezvous.resources.names import collection_path, object_path
-from performance.fleet import Fleet, cpu_seconds, fleet, resident_bytes
+from performance.fleet import Fleet, cpu_seconds, fleet, peak_bytes, resident_bytes
 from performance.local_site import Site
 from performance.scale_figures import Cost, Measured
 
@@ -31,6 +31,9 @@ def measure(where: Site, nodes: int, processes: int, commit: Path | None, module
         "spec": {"minNodes": nodes, "maxNodes": nodes, "heartbeatSeconds": 30},
     }
     path = collection_path(RENDEZVOUS_PLURAL, where.namespace)
+    operator_process = where.operator.pid
+    assert operator_process is not None
+    before = cpu_seconds(operator_process)
     with fleet(where.kubeconfig, nodes, processes, commit, module) as members:
         members.prepare(where.namespace, name)
         where.connection.request("POST", path, body=body)
@@ -40,9 +43,10 @@ def measure(where: Site, nodes: int, processes: int, commit: Path | None, module
         *_, names, _ = _loss(where, members, nodes, names[-1])
         told, again, _, rejoin = _loss(where, members, nodes, names[-1])
         rss = resident_bytes(where.api_server)
+        operator = peak_bytes(operator_process), cpu_seconds(operator_process) - before
     where.connection.request("DELETE", object_path(RENDEZVOUS_PLURAL, where.namespace, name))
     where.connection.request("DELETE", collection_path(MEMBER_PLURAL, where.namespace), timeout=120.0)
-    return Measured(nodes, storm, told, again, join, rejoin, rss)
+    return Measured(nodes, storm, told, again, join, rejoin, rss, *operator)
 
 
 def _storm(where: Site, members: Fleet, nodes: int) -> tuple[float, list[str], Cost]:

@@ -1,10 +1,11 @@
 """How time, bytes and CPU grow with the number of members, beside another commit's, and whether that is good enough."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kube_rendezvous.resources import LARGEST_WORLD
 from performance.figures import Verdict
 
 
@@ -30,6 +31,8 @@ class Measured:
         again: from the deletion until all have joined again.
         join, rejoin: what it cost.
         server_rss: memory of the API server afterwards, bytes.
+        operator_peak: the most memory that the operator has held so far, bytes; 0: not measured.
+        operator_cpu: seconds that it used from first to last.
     """
 
     nodes: int
@@ -39,6 +42,8 @@ class Measured:
     join: Cost
     rejoin: Cost
     server_rss: int
+    operator_peak: int = 0
+    operator_cpu: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,14 @@ class Sizes:
 
     Args:
         light: played by light watchers and not by real handlers.
+        deciding: seconds of CPU that our operator needs for one decision while they gather; 0: not measured.
     """
 
     nodes: int
     light: bool
     ours: Sequence[Measured]
     theirs: Sequence[Measured] = ()
+    deciding: float = 0.0
 
     def share(self, figure: str) -> float | None:
         """Our median as a share of theirs; None: nothing to compare with.
@@ -76,13 +83,19 @@ FIGURES = {
     "API server CPU to join, s": lambda one: one.join.server_cpu,
     "API server CPU to join again, s": lambda one: one.rejoin.server_cpu,
     "API server RSS": lambda one: one.server_rss,
+    "operator's peak RSS": lambda one: one.operator_peak,
+    "operator CPU, s": lambda one: one.operator_cpu,
 }
-"""Of one `Measured`; bytes, requests and CPU are a member's."""
+"""Of one `Measured`; bytes, requests and CPU are a member's, but for the operator's."""
 
 SHARE_LIMITS = {"storm, s": 0.4, "client CPU to join, s": 0.4, "API server CPU to join, s": 0.5}
 SHARE_NODES = (64, 256)
+LIGHT_SHARE_LIMITS = {"bytes to join again": 0.1, "API server RSS": 0.6}  # they join as ours do under either operator
+LIGHT_SHARE_NODES = 4000
 LARGEST_REAL = 999
 LARGEST_REAL_LIMITS = {"storm, s": 8.0, "told, s": 0.5, "again, s": 4.0}
+LARGEST_LIMITS = {"told, s": 3.0, "operator's peak RSS": 200e6}
+LARGEST_DECIDING_SECONDS = 0.06
 
 
 def median(measured: Sequence[Measured], figure: str) -> float:
@@ -93,14 +106,27 @@ def median(measured: Sequence[Measured], figure: str) -> float:
 def judge_scale(sizes: Sequence[Sizes]) -> Iterator[Verdict]:
     """Compare what was measured with what is good enough; what was not measured is not judged."""
     for size in sizes:
-        if size.nodes in SHARE_NODES and not size.light:
-            for figure, limit in SHARE_LIMITS.items():
-                share = size.share(figure)
-                if share is not None:
-                    yield Verdict(f"{size.nodes} members, {figure}: share of the other commit's", share, limit)
-        if size.nodes == LARGEST_REAL and not size.light:
-            for figure, limit in LARGEST_REAL_LIMITS.items():
-                yield Verdict(f"{size.nodes} members, {figure}", median(size.ours, figure), limit)
+        members = f"{size.nodes} members"
+        for figure, limit in _share_limits(size).items():
+            share = size.share(figure)
+            if share is not None:
+                yield Verdict(f"{members}, {figure}: share of the other commit's", share, limit)
+        for figure, limit in _limits(size).items():
+            yield Verdict(f"{members}, {figure}", median(size.ours, figure), limit)
+        if size.nodes == LARGEST_WORLD and size.deciding:
+            yield Verdict(f"{members}, one decision, s of CPU", size.deciding, LARGEST_DECIDING_SECONDS)
+
+
+def _share_limits(size: Sizes) -> Mapping[str, float]:
+    if size.light:
+        return LIGHT_SHARE_LIMITS if size.nodes == LIGHT_SHARE_NODES else {}
+    return SHARE_LIMITS if size.nodes in SHARE_NODES else {}
+
+
+def _limits(size: Sizes) -> Mapping[str, float]:
+    if size.light:
+        return LARGEST_LIMITS if size.nodes == LARGEST_WORLD else {}
+    return LARGEST_REAL_LIMITS if size.nodes == LARGEST_REAL else {}
 
 
 def scale_as_json(sizes: Sequence[Sizes], against: str) -> dict[str, Any]:
@@ -113,6 +139,7 @@ def scale_as_json(sizes: Sequence[Sizes], against: str) -> dict[str, Any]:
                 "players": "light watchers" if size.light else "real handlers",
                 "medians": {figure: median(size.ours, figure) for figure in FIGURES},
                 "shares": {figure: size.share(figure) for figure in FIGURES} if size.theirs else None,
+                "deciding": size.deciding,
                 "ours": [asdict(one) for one in size.ours],
                 "theirs": [asdict(one) for one in size.theirs],
             }
@@ -129,6 +156,7 @@ def sizes_from_json(report: dict[str, Any]) -> list[Sizes]:
             size["players"] == "light watchers",
             [_measured(one) for one in size["ours"]],
             [_measured(one) for one in size["theirs"]],
+            size.get("deciding", 0.0),
         )
         for size in report["sizes"]
     ]

@@ -3,8 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from kube_rendezvous.resources.rendezvous_slice import slice_name
-from performance.light_player import Member
+from performance import light_player
+from performance.light_player import Member, Second
 
 LIMIT_SECONDS = 20.0
 
@@ -23,9 +26,9 @@ class Wire:
 
 
 def member(wire: Wire) -> Member:
-    one = Member(None, "ns", "run", 0, asyncio.Semaphore(1))  # type: ignore[arg-type]
-    one._second = wire  # type: ignore[assignment]
-    return one
+    second = Second(None)  # type: ignore[arg-type]
+    second._wire = wire  # type: ignore[assignment]
+    return Member(None, "ns", "run", 0, asyncio.Semaphore(1), second)  # type: ignore[arg-type]
 
 
 def in_slices(number: int, digest: str) -> dict[str, Any]:
@@ -67,3 +70,11 @@ async def _overtaken() -> tuple[list[str], int]:
 def test_a_status_that_comes_while_it_reads_a_slice_is_not_missed() -> None:
     asked, number = asyncio.run(_overtaken())
     assert (asked, number) == ([f"GET {slice_name('run', one)}" for one in ("a", "b")], 2)
+
+
+@pytest.mark.parametrize(("files", "two"), [(9_000, True), (8_999, False)])
+def test_members_share_second_connections_where_not_so_many_files_may_be_open(
+    monkeypatch: pytest.MonkeyPatch, files: int, two: bool
+) -> None:
+    monkeypatch.setattr(light_player.resource, "getrlimit", lambda _: (1024, files))
+    assert light_player.may_have_two_each(4_000) is two

@@ -29,6 +29,22 @@ def test_the_largest_size_of_real_handlers_is_held_to_seconds() -> None:
     assert [verdict.holds for verdict in verdicts] == [False, True, True]
 
 
+def test_a_size_of_light_watchers_is_held_to_a_share_and_the_largest_to_seconds_and_memory() -> None:
+    ours = replace(THEIRS, nodes=4000, server_rss=290, rejoin=replace(COST, read=50, written=50))
+    shares = list(judge_scale([Sizes(4000, True, [ours], [THEIRS])]))
+    assert [(round(one.measured, 2), one.holds) for one in shares] == [(0.07, True), (0.97, False)]
+    largest = replace(THEIRS, nodes=10_000, told=3.5, operator_peak=190_000_000)
+    verdicts = list(judge_scale([Sizes(10_000, True, [largest], deciding=0.07)]))
+    assert [verdict.holds for verdict in verdicts] == [False, True, False]
+
+
+def test_a_report_that_was_kept_before_the_operator_was_measured_can_be_read() -> None:
+    kept = scale_as_json([Sizes(64, False, [THEIRS])], "")
+    for one in kept["sizes"]:
+        del one["deciding"], one["ours"][0]["operator_peak"], one["ours"][0]["operator_cpu"]
+    assert sizes_from_json(kept) == [Sizes(64, False, [THEIRS], [])]
+
+
 def test_the_report_says_who_played() -> None:
     report = scale_as_json([Sizes(4000, True, [THEIRS])], "")
     assert report["sizes"][0]["players"] == "light watchers"

@@ -55,7 +55,7 @@ class Blame:
 
     def holds(self, member: Member) -> bool:
         """Whether the member sits at a quarantined place."""
-        return bool(places_of(member) & {place.place for place in self.quarantined})
+        return bool(self.quarantined) and bool(places_of(member) & {place.place for place in self.quarantined})
 
 
 def places_of(member: Member) -> set[str]:
@@ -65,8 +65,10 @@ def places_of(member: Member) -> set[str]:
 
 def is_left_out(rendezvous: Rendezvous, member: Member) -> bool:
     """Whether the member sits at a place that was quarantined before this decision, and is not trusted again."""
+    if rendezvous.spec.failure_policy.quarantine is None or not rendezvous.status.quarantined:
+        return False
     quarantined = {place.place for place in rendezvous.status.quarantined} - rendezvous.trusted_places
-    return rendezvous.spec.failure_policy.quarantine is not None and bool(places_of(member) & quarantined)
+    return bool(places_of(member) & quarantined)
 
 
 def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], alive: Container[str], now: datetime) -> Blame:

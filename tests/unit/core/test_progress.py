@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.resources import Closed, RendezvousStatus
-from kube_rendezvous_core import only_progress
+from kube_rendezvous_core import only_progress, progress_every
 from unit.core.builders import NOW, at, crowd, outcome, rendezvous, round_of, told
 
 
@@ -44,3 +44,11 @@ def test_a_published_round_is_more_than_progress() -> None:
 def test_what_may_wait(change: dict[str, Any], may_wait: bool) -> None:
     before: RendezvousStatus = round_of("a b", forming=told())
     assert only_progress(before, replace(before, **change)) is may_wait
+
+
+@pytest.mark.parametrize(
+    ("ranked", "arrived", "seconds"), [(0, 8, 1.0), (8, 2, 1.0), (1000, 0, 1.0), (0, 4000, 4.0), (10_000, 17, 10.0)]
+)
+def test_progress_is_told_the_more_rarely_the_more_it_is_told_to(ranked: int, arrived: int, seconds: float) -> None:
+    names = " ".join(f"m{number}" for number in range(ranked))
+    assert progress_every(round_of(names or "a", forming=told(arrived=arrived))) == seconds

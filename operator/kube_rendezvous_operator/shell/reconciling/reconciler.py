@@ -35,9 +35,9 @@ from kube_rendezvous_core import (
     Surroundings,
     decide,
     only_progress,
+    progress_every,
 )
 from kube_rendezvous_core.liveness.expulsions import without_rendezvous
-from kube_rendezvous_core.policy.progress import PROGRESS_EVERY_SECONDS
 from kube_rendezvous_core.slicing import SliceSizes
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_member, about_rendezvous
 from kube_rendezvous_operator.shell.monitoring.measurements import Unmeasured
@@ -261,7 +261,7 @@ class Reconciler:
         if after == before:
             self._members(key[0]).forget(key, gone)
             return decision.wake_after
-        rest = self._written.get(key, 0.0) + PROGRESS_EVERY_SECONDS - time.monotonic()
+        rest = self._written.get(key, 0.0) + progress_every(after) - time.monotonic()
         if rest > 0 and only_progress(before, after):
             return min(rest, decision.wake_after) if decision.wake_after is not None else rest
         body = _status_body(known.rendezvous, after)
