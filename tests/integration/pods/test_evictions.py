@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from integration.pods.eviction_objects import EVICTOR, EvictionObjects
+from integration.pods.gated_cluster import cluster_with
 from integration.pods.pod_member import PodMember
 from integration.pods.pod_objects import PodObjects, whole_second
 from integration.pods.pod_run import PodRun, eventually
@@ -19,8 +20,6 @@ from kube_rendezvous.cluster import Connection
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous_core.observed.eviction_reading import RESPONDER
 from rendezvous_local.cluster import Cluster
-from rendezvous_local.control_plane import ControlPlane
-from rendezvous_local.crds import apply_crds
 from rendezvous_local.operator_process import OperatorProcess
 
 MakeMember = Callable[[Identity], PodMember]
@@ -34,9 +33,8 @@ pytestmark = pytest.mark.usefixtures("operator")
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """One of its own, with the gate."""
-    with ControlPlane(api_server_flags=[GATE, SERVED]) as control_plane:
-        apply_crds(control_plane.kubeconfig)
-        yield Cluster(control_plane.kubeconfig, control_plane.kubectl, control_plane)
+    with cluster_with([GATE, SERVED]) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integration.pods.gated_cluster import cluster_with
 from integration.pods.pod_member import PodMember
 from integration.pods.pod_objects import NodeObjects, PodObjects, kubelet_time, whole_second
 from integration.pods.pod_run import PodRun
@@ -15,8 +16,6 @@ from kube_rendezvous.cluster import Connection
 from kube_rendezvous.cluster.connection import MERGE_PATCH
 from kube_rendezvous.membership.identity import Identity
 from rendezvous_local.cluster import Cluster
-from rendezvous_local.control_plane import ControlPlane
-from rendezvous_local.crds import apply_crds
 
 MakeMember = Callable[[Identity], PodMember]
 
@@ -30,9 +29,8 @@ pytestmark = pytest.mark.usefixtures("operator")
 @pytest.fixture(scope="module", params=[[GATES, SERVED], [GATES]], ids=["served", "absent"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """One of its own, with the gates."""
-    with ControlPlane(api_server_flags=request.param) as control_plane:
-        apply_crds(control_plane.kubeconfig)
-        yield Cluster(control_plane.kubeconfig, control_plane.kubectl, control_plane)
+    with cluster_with(request.param) as cluster:
+        yield cluster
 
 
 @pytest.fixture
