@@ -70,7 +70,7 @@ class NeighbourWatch:
             return 0 if self._socket is None else int(self._socket.getsockname()[1])
 
     def see(self, rendezvous: Rendezvous, me: str, circle: Sequence[str]) -> None:
-        """The newest Rendezvous, who this member is in it, and who watch each other there (`own_slice.circle`)."""
+        """The newest Rendezvous, who this member is in it, and who watch each other there (`standing.circle`)."""
         status, spec = rendezvous.status, rendezvous.spec
         rare = status.heartbeat_seconds > spec.heartbeat_seconds
         mine: tuple[str, ...] = ()

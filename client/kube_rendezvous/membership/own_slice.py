@@ -43,10 +43,3 @@ def rank_in(status: RendezvousStatus, name: str, read: OwnSlice) -> int | None:
     if status.is_unread:
         return read.rank if unread_slice(status, name, read) is None else None
     return status.ranks.index(name) if name in status.ranks else None
-
-
-def circle(status: RendezvousStatus, name: str, read: OwnSlice) -> tuple[str, ...]:
-    """Those who watch each other (`resources.neighbours`): the round, or, of one in slices, those in one's own."""
-    if not status.is_unread:
-        return status.ranks
-    return read.members if unread_slice(status, name, read) is None else ()

@@ -23,12 +23,12 @@ from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_j
 from kube_rendezvous.membership.member_requests import post_once
 from kube_rendezvous.membership.member_writer import MemberWriter
 from kube_rendezvous.membership.own_place import OwnPlace
-from kube_rendezvous.membership.own_slice import OwnSlice, circle
+from kube_rendezvous.membership.own_slice import OwnSlice
 from kube_rendezvous.membership.place_lock import PlaceTakenError
 from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.slice_request import read_own_slice
-from kube_rendezvous.membership.standing import Place, Standing, Standpoint, nodes_waiting, standing
+from kube_rendezvous.membership.standing import Place, Standing, Standpoint, circle, nodes_waiting, standing
 from kube_rendezvous.resources import MOST_NAMED_IN_STATUS, RENDEZVOUS_PLURAL, Rendezvous, member_manifest
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
@@ -505,7 +505,7 @@ class Session:
 
     def _look_at_signs(self) -> None:
         if self._sight.rendezvous is not None and self._me.name:
-            neighbours = circle(self._sight.rendezvous.status, self._me.name, self._me.read)
+            neighbours = circle(self._sight.rendezvous.status, self._me)
             self._life.look(self._sight.rendezvous, self._me.name, neighbours)
 
 

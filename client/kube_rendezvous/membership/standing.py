@@ -214,6 +214,17 @@ def _is_replaced(status: RendezvousStatus) -> bool:
     return status.forming is not None and status.forming.interrupts
 
 
+def circle(status: RendezvousStatus, me: Standpoint) -> tuple[str, ...]:
+    """Those who watch each other (`resources.neighbours`): the round, or, of one in slices, those in one's own.
+
+    A slice that was deleted and is made again has another digest; whoever runs the round does not read it again.
+    """
+    if not status.is_unread:
+        return status.ranks
+    read = unread_slice(status, me.name, me.read) is None or (me.held_round, me.name) == (status.round, me.read.name)
+    return me.read.members if read else ()
+
+
 def _is_in(status: RendezvousStatus, me: Standpoint) -> bool:
     """Whether the newest round has this member; of a slice that it has not read it knows only if it took its place."""
     if unread_slice(status, me.name, me.read) is not None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kube_rendezvous.membership.own_slice import OwnSlice, circle
+from kube_rendezvous.membership.own_slice import OwnSlice
 from kube_rendezvous.membership.standing import (
     MustJoin,
     MustRead,
@@ -12,6 +12,7 @@ from kube_rendezvous.membership.standing import (
     Place,
     Standpoint,
     Waiting,
+    circle,
     holds_a_place,
     nodes_waiting,
     standing,
@@ -88,6 +89,18 @@ def test_without_reading_it_knows_that_it_holds_the_place_that_it_took(number: i
 
 def test_those_of_a_slice_watch_each_other() -> None:
     seen = large()
-    assert circle(seen.status, "b", own(seen)) == ("b", "e")
-    assert circle(seen.status, "b", OwnSlice()) == ()
-    assert circle(round_of("a b"), "b", OwnSlice()) == ("a", "b")
+    assert circle(seen.status, replace(JOINED, read=own(seen))) == ("b", "e")
+    assert circle(seen.status, JOINED) == ()
+    assert circle(round_of("a b"), JOINED) == ("a", "b")
+
+
+@pytest.mark.parametrize(("held_round", "those"), [(3, ("b", "e")), (2, ())])
+def test_those_who_run_a_round_go_on_watching_each_other_when_their_slice_is_made_again(
+    held_round: int, those: tuple[str, ...]
+) -> None:
+    seen = large()
+    assert seen.status.sliced is not None
+    again = replace(seen.status.sliced, members=tuple(f"{digest}x" for digest in seen.status.sliced.members))
+    me = replace(JOINED, held_round=held_round, read=own(seen))
+    assert circle(replace(seen.status, sliced=again), me) == those
+    assert circle(replace(seen.status, sliced=again), replace(me, name="b2")) == ()
