@@ -22,8 +22,9 @@ JOIN_SECONDS = 6
 CLOSE_SECONDS = 4
 LATE_SECONDS = 10.0
 A_SECOND = 2.0
-OPENING = 4
-"""List, watch, create, join: what every node begins with."""
+OPENING = 5
+"""Join, watch, list (where no watch brings it), create, and where it belongs (said later of a Rendezvous as new as the
+Member): what every node begins with."""
 
 
 def not_found(asked: Asked) -> Answer:
