@@ -9,9 +9,11 @@ import pytest
 
 from e2e.api_writes import writes
 from e2e.container_processes import resident_megabytes
+from e2e.eventually import eventually
 from e2e.examples import Examples
 from e2e.figures import Figures
 from e2e.job_run import NODES, JobRun
+from e2e.kubectl import Kubectl
 from e2e.release import Release
 from e2e.site import Site
 from kube_rendezvous.cluster import Connection
@@ -33,10 +35,16 @@ def test_sizes_of_the_images(site: Site, figures: Figures) -> None:
         figures.add(f"image {name}", megabytes, "MB")
 
 
+def no_namespace_is_ending(kubectl: Kubectl) -> bool:
+    """Kubernetes deletes what is in one that is."""
+    return "Terminating" not in kubectl("get", "namespaces", "-o", "jsonpath={.items[*].status.phase}")
+
+
 def test_nothing_but_leases_and_due_heartbeats_is_written_in_an_idle_minute(
     job_run: JobRun, release: Release, figures: Figures
 ) -> None:
     job_run.stands()
+    eventually(lambda: no_namespace_is_ending(release.kubectl), "the end of what earlier tests have left", LIMIT)
     before, began = writes(release.kubectl), time.monotonic()
     time.sleep(IDLE_SECONDS)  # what is not written in this time is tested
     after, seconds = writes(release.kubectl), time.monotonic() - began
