@@ -82,6 +82,7 @@ def test_growth_beyond_the_quota_holds_no_survivors_up_and_comes_when_the_quota_
     assert run.rendezvous.status.world_size == 3
     # A pod of the waiting growth takes the place; the replacement waits with the rest of it. In a PodGroup the
     # scheduler takes it up only when the gates of all are lifted.
+    eventually(lambda: lost not in (now := run.pods) and len(now) == 6, "a replacement: the Job takes its time", LIMIT)
     eventually(lambda: len(gated(run)) == 2, "a pod that is let through", LIMIT)
     if not grouped(run):
         run.wait_for_round(4, LIMIT)
