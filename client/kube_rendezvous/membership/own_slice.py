@@ -6,7 +6,7 @@ as it is has the same digest, and is not read again.
 
 from dataclasses import dataclass
 
-from kube_rendezvous.resources import RendezvousStatus
+from kube_rendezvous.resources import MOST_NAMED_IN_STATUS, RendezvousStatus
 from kube_rendezvous.resources.rendezvous_slice import slice_of
 
 
@@ -43,3 +43,8 @@ def rank_in(status: RendezvousStatus, name: str, read: OwnSlice) -> int | None:
     if status.is_unread:
         return read.rank if unread_slice(status, name, read) is None else None
     return status.ranks.index(name) if name in status.ranks else None
+
+
+def may_be_named_in_status(status: RendezvousStatus) -> bool:
+    """Whether the round can do without slices: up to a thousand members can, if one of them says that it must."""
+    return status.world_size <= MOST_NAMED_IN_STATUS

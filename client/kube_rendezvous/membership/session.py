@@ -23,13 +23,13 @@ from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_j
 from kube_rendezvous.membership.member_requests import post_once
 from kube_rendezvous.membership.member_writer import MemberWriter
 from kube_rendezvous.membership.own_place import OwnPlace
-from kube_rendezvous.membership.own_slice import OwnSlice
+from kube_rendezvous.membership.own_slice import OwnSlice, may_be_named_in_status
 from kube_rendezvous.membership.place_lock import PlaceTakenError
 from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.slice_request import read_own_slice
 from kube_rendezvous.membership.standing import Place, Standing, Standpoint, circle, nodes_waiting, standing
-from kube_rendezvous.resources import MOST_NAMED_IN_STATUS, RENDEZVOUS_PLURAL, Rendezvous, member_manifest
+from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous, member_manifest
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
 from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
@@ -406,7 +406,8 @@ class Session:
                 deadline,
             )
         except ApiRefusedError as refusal:
-            if refusal.status != 403 or not self._could_be_named_in_status():
+            rendezvous = self.rendezvous
+            if refusal.status != 403 or rendezvous is None or not may_be_named_in_status(rendezvous.status):
                 raise
             text = "%s: no slice of a large round can be read, the operator is asked to do without: %s"
             _log.warning(text, self._what, self._writer.explain(refusal))
@@ -415,11 +416,6 @@ class Session:
             self._writer.persist(lambda seconds: self._patch_member(wish, seconds, name=name), deadline)
         with self._changed:
             self._become(replace(self._me, read=read))
-
-    def _could_be_named_in_status(self) -> bool:
-        """Up to a thousand members can be, if one of them says that it needs it."""
-        rendezvous = self.rendezvous
-        return rendezvous is not None and rendezvous.status.world_size <= MOST_NAMED_IN_STATUS
 
     def say_goodbye(self, *, close_reason: str | None, leaving: bool, deadline: float) -> None:
         """Mark the Member as leaving, as asking to close, or both: one PATCH.
