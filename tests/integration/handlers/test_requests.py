@@ -43,6 +43,7 @@ def test_a_node_makes_at_most_five_requests_also_when_it_creates_the_rendezvous(
 
 def test_a_node_makes_one_patch_for_each_later_round(run: Run, node: Callable[..., Node]) -> None:
     run.create(minNodes=2, maxNodes=2, **NO_HEARTBEAT)
+    run.until_settled()  # else each node's second write may end after the first round began
     restarted, told = nodes = [node(), node()]
     meet(*nodes)
     made = [len(one.requests) for one in nodes]
@@ -57,6 +58,7 @@ def test_a_node_makes_one_patch_for_each_later_round(run: Run, node: Callable[..
 
 def test_asking_for_waiting_nodes_makes_no_request(run: Run, node: Callable[..., Node]) -> None:
     run.create(minNodes=1, maxNodes=1, **NO_HEARTBEAT)
+    run.until_settled()
     one = node(1, 1)
     meet(one)
     made = len(one.requests)
