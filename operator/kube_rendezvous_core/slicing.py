@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from kube_rendezvous.resources import MOST_NAMED_IN_STATUS, RendezvousStatus, SlicedAssignment
+from kube_rendezvous.resources.rank_keys import rank_keys
 from kube_rendezvous.resources.rendezvous_slice import (
     RendezvousSlice,
     SliceContent,
@@ -31,11 +32,14 @@ class SliceSizes:
         above: members; a round of so many names them in its status.
         names: members of a slice on the average, at the most when they are cut anew.
         inline: members that a status can name at all: up to so many, there is a way without slices.
+        keyed: members up to which a status that has slices tells each its rank all the same (`resources.rank_keys`).
+            Its bytes grow with the square of the size, but stay a fifth of the names'.
     """
 
     above: int = 500
     names: int = 100
     inline: int = MOST_NAMED_IN_STATUS
+    keyed: int = MOST_NAMED_IN_STATUS
 
     def keep(self, size: int, count: int) -> bool:
         """Whether a round of this size is still cut into so many: one that grows or shrinks shall change few slices."""
@@ -79,7 +83,8 @@ def cut(
         new.append(_slice(rendezvous_uid, after.round, str(place), content))
         digests.append(new[-1].digest)
     new.append(_slice(rendezvous_uid, after.round, HISTORY, SliceContent(history=after.history)))
-    sliced = SlicedAssignment(len(after.ranks), tuple(digests), new[-1].digest)
+    keys = rank_keys(after.ranks) if len(after.ranks) <= sizes.keyed else b""
+    sliced = SlicedAssignment(len(after.ranks), tuple(digests), new[-1].digest, keys)
     return Cut(replace(after, sliced=sliced), tuple(new))
 
 

@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
                 lease_name=options.lease_name,
                 lease_namespace=options.lease_namespace,
                 lease_seconds=options.lease_seconds,
-                slice_sizes=SliceSizes(above=options.slices_above, names=options.slice_names),
+                slice_sizes=SliceSizes(
+                    above=options.slices_above, names=options.slice_names, keyed=options.rank_keys_up_to
+                ),
             ),
         )
     except (CredentialsError, ListenError) as error:
@@ -98,6 +100,14 @@ def build_parser() -> argparse.ArgumentParser:
         default=100,
         metavar="N",
         help="about so many of them in one slice (default: 100)",
+    )
+    parser.add_argument(
+        "--rank-keys-up-to",
+        type=_whole(0, 1000),
+        default=1000,
+        metavar="N",
+        help="in a round of so many the status tells each its rank all the same, in eight bytes a member, and nobody "
+        "reads a slice for it (default: 1000)",
     )
     parser.add_argument(
         "--http",

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from kube_rendezvous.cluster import ApiFailureError, Connection, KeptThread
 from kube_rendezvous.every_address import bind_on_every_address
@@ -25,7 +26,28 @@ _LOOK_UP_SECONDS = 2.0
 _LONGEST_DATAGRAM = 64
 _AT_ONCE = 256
 _QUIET_BETWEEN_SAYINGS = 5.0
-_NOBODY: tuple[str, tuple[str, ...], bytes, float] = ("", (), b"", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Whom to watch.
+
+    Args:
+        rendezvous_uid: of the Rendezvous.
+        names: of the Members.
+        unread: digest of the slice that names them; "": they are known.
+        myself: the digest that datagrams call us by.
+        within: seconds in which to find out where they are.
+    """
+
+    rendezvous_uid: str = ""
+    names: tuple[str, ...] = ()
+    unread: str = ""
+    myself: bytes = b""
+    within: float = 0.0
+
+
+_NOBODY = _Wish()
 
 
 class NeighbourWatch:
@@ -36,15 +58,23 @@ class NeighbourWatch:
         namespace, name: of the Rendezvous.
         say: called when there is something to tell the operator: the next heartbeat should carry `to_say`.
         works: whether this member does what makes it a living one.
+        read_circle: reads the slice of this digest within so many seconds; then `see` is called anew.
     """
 
     def __init__(
-        self, connection: Connection, namespace: str, name: str, say: Callable[[], None], works: Callable[[], bool]
+        self,
+        connection: Connection,
+        namespace: str,
+        name: str,
+        say: Callable[[], None],
+        works: Callable[[], bool],
+        read_circle: Callable[[str, float], None],
     ) -> None:
         self._connection = connection
         self._namespace = namespace
         self._say = say
         self._works = works
+        self._read_circle = read_circle
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._waker: tuple[socket.socket, socket.socket] | None = None
@@ -69,8 +99,15 @@ class NeighbourWatch:
                     return 0
             return 0 if self._socket is None else int(self._socket.getsockname()[1])
 
-    def see(self, rendezvous: Rendezvous, me: str, circle: Sequence[str]) -> None:
-        """The newest Rendezvous, who this member is in it, and who watch each other there (`standing.circle`)."""
+    def see(self, rendezvous: Rendezvous, me: str, circle: Sequence[str], unread: str) -> None:
+        """The newest Rendezvous, and who is to be watched there.
+
+        Args:
+            rendezvous: the newest version seen.
+            me: who this member is in it.
+            circle: those who watch each other (`standing.circle`).
+            unread: the digest of the slice that names those; "": they are known.
+        """
         status, spec = rendezvous.status, rendezvous.spec
         rare = status.heartbeat_seconds > spec.heartbeat_seconds
         mine: tuple[str, ...] = ()
@@ -78,7 +115,8 @@ class NeighbourWatch:
             return
         if rare and me in circle:
             mine = tuple(circle[place] for place in watched_by(circle.index(me), len(circle)))
-        wish = (rendezvous.uid, mine, digest_of(rendezvous.uid, me), status.heartbeat_seconds / 2)
+        myself, within = digest_of(rendezvous.uid, me), status.heartbeat_seconds / 2
+        wish = _Wish(rendezvous.uid, mine, unread if rare else "", myself, within)
         with self._lock:
             changed, self._wish = wish != self._wish, wish
             if changed and not self._stopping:
@@ -123,7 +161,10 @@ class NeighbourWatch:
             now = time.monotonic()
             if wish != self._taken:
                 self._taken = wish
-                self._neighbours.watch(wish[0], wish[1], now + random.uniform(0, wish[3]))
+                soon = now + random.uniform(0, wish.within)
+                self._neighbours.watch(wish.rendezvous_uid, wish.names, soon)
+                self._neighbours.watch_those_in(wish.unread, soon)
+            self._read_names(self._neighbours.to_read(now))
             self._look_up(self._neighbours.to_look_up(now), link.family)
             for address, ping in self._neighbours.pings(time.monotonic()):
                 _send(link, ping, address)
@@ -132,7 +173,7 @@ class NeighbourWatch:
             if waker[0] in ready:
                 waker[0].recv(4096)
             if link in ready:
-                self._read(link, wish[2])
+                self._read(link, wish.myself)
 
     def _read(self, link: socket.socket, myself: bytes) -> None:
         for _ in range(_AT_ONCE):
@@ -157,6 +198,14 @@ class NeighbourWatch:
         if suspects:
             _log.warning("Neighbours that are not heard any more; the operator will ask them: %s", ", ".join(suspects))
         self._say()
+
+    def _read_names(self, digest: str) -> None:
+        if not digest:
+            return
+        try:
+            self._read_circle(digest, _LOOK_UP_SECONDS)
+        except ApiFailureError as failure:
+            _log.debug("The neighbours in slice %s are not known yet: %s", digest, failure)
 
     def _look_up(self, name: str | None, family: int) -> None:
         if name is None:

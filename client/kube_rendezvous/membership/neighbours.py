@@ -49,6 +49,8 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._watched: dict[str, _Neighbour] = {}
+        self._unread = ""
+        self._read_at = 0.0
         self._others_heard = float("-inf")
         self._looked: float | None = None
 
@@ -64,6 +66,23 @@ class Neighbours:
             name: self._watched.get(name) or _Neighbour(digest_of(rendezvous_uid, name), look_up_at=look_up_from)
             for name in names
         }
+
+    def watch_those_in(self, slice_digest: str, read_from: float) -> None:
+        """Who is to be watched lies in a slice that is still to be read; "": it is known.
+
+        Args:
+            slice_digest: of the slice.
+            read_from: when to read it: see `watch`.
+        """
+        if slice_digest != self._unread:
+            self._unread, self._read_at = slice_digest, read_from
+
+    def to_read(self, now: float) -> str:
+        """The digest of a slice that is needed now; "": none is."""
+        if not self._unread or self._read_at > now:
+            return ""
+        self._read_at = now + LOOKED_UP_AGAIN_SECONDS
+        return self._unread
 
     def to_look_up(self, now: float) -> str | None:
         """One whose address is needed now."""
@@ -118,4 +137,5 @@ class Neighbours:
         """Seconds until there is something to do, at the most one ping's distance."""
         moments = [min(one.ping_at, now + PING_EVERY_SECONDS) for one in self._watched.values() if one.address]
         moments += [one.look_up_at for one in self._watched.values() if one.address is None]
+        moments += [self._read_at] if self._unread else []
         return min(PING_EVERY_SECONDS, max(0.0, min(moments, default=now + PING_EVERY_SECONDS) - now))

@@ -1,12 +1,14 @@
 """What a member knows of the one slice of a large round that is its own. No I/O.
 
 The status and the name of the member say which slice that is (`resources.rendezvous_slice`). What a later round leaves
-as it is has the same digest, and is not read again.
+as it is has the same digest, and is not read again. Where the status has rank keys (`resources.rank_keys`) no member
+needs its slice to find its rank: only those who watch each other do, for the names, and they have time.
 """
 
 from dataclasses import dataclass
 
 from kube_rendezvous.resources import MOST_NAMED_IN_STATUS, RendezvousStatus
+from kube_rendezvous.resources.rank_keys import rank_by_key
 from kube_rendezvous.resources.rendezvous_slice import slice_of
 
 
@@ -32,6 +34,13 @@ NOT_READ = OwnSlice()
 
 def unread_slice(status: RendezvousStatus, name: str, read: OwnSlice) -> str | None:
     """The digest of the slice that must be read to know whether a member is in the newest round; None: it is known."""
+    if status.sliced is None or status.sliced.rank_keys:
+        return None
+    return unread_circle(status, name, read)
+
+
+def unread_circle(status: RendezvousStatus, name: str, read: OwnSlice) -> str | None:
+    """The digest of the slice that names those who are in it beside a member; None: they are known."""
     if status.sliced is None or not status.is_unread:
         return None
     digest = slice_of(name, status.sliced)
@@ -40,6 +49,8 @@ def unread_slice(status: RendezvousStatus, name: str, read: OwnSlice) -> str | N
 
 def rank_in(status: RendezvousStatus, name: str, read: OwnSlice) -> int | None:
     """The rank of a member in the newest round, as far as it is known; None: it has none."""
+    if status.is_unread and status.sliced is not None and status.sliced.rank_keys:
+        return rank_by_key(name, status.sliced.rank_keys)
     if status.is_unread:
         return read.rank if unread_slice(status, name, read) is None else None
     return status.ranks.index(name) if name in status.ranks else None

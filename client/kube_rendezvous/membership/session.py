@@ -23,12 +23,19 @@ from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_j
 from kube_rendezvous.membership.member_requests import post_once
 from kube_rendezvous.membership.member_writer import MemberWriter
 from kube_rendezvous.membership.own_place import OwnPlace
-from kube_rendezvous.membership.own_slice import OwnSlice, may_be_named_in_status
 from kube_rendezvous.membership.place_lock import PlaceTakenError
 from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
-from kube_rendezvous.membership.slice_request import read_own_slice
-from kube_rendezvous.membership.standing import Place, Standing, Standpoint, circle, nodes_waiting, standing
+from kube_rendezvous.membership.slice_request import SliceReader
+from kube_rendezvous.membership.standing import (
+    Place,
+    Standing,
+    Standpoint,
+    circle,
+    nodes_waiting,
+    slice_of_circle,
+    standing,
+)
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous, member_manifest
 from kube_rendezvous.resources.failure_policy import possible_places
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
@@ -81,6 +88,7 @@ class Session:
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first = FirstJoin()
         self._place = OwnPlace(namespace, name, identity)
+        self._slices = SliceReader(connection, namespace, name, self._what)
         self._stopping = threading.Event()
         self._waits_are_over = False
         self._life = SignsOfLife(
@@ -90,6 +98,7 @@ class Session:
             rendezvous=lambda: self.rendezvous,
             member=self._living,
             write=self._renew,
+            read_circle=self._read_circle,
             watches_neighbours=watches_neighbours,
         )
         self._watcher = Watcher(
@@ -400,22 +409,24 @@ class Session:
     def read_slice(self, digest: str, deadline: float) -> None:
         """Read the slice that tells whether this member is in the round. Arguments, errors as `join`."""
         name = self.me.name
-        try:
-            read = self._writer.persist(
-                lambda seconds: read_own_slice(self._connection, self._namespace, self._name, digest, name, seconds),
-                deadline,
-            )
-        except ApiRefusedError as refusal:
-            rendezvous = self.rendezvous
-            if refusal.status != 403 or rendezvous is None or not may_be_named_in_status(rendezvous.status):
-                raise
-            text = "%s: no slice of a large round can be read, the operator is asked to do without: %s"
-            _log.warning(text, self._what, self._writer.explain(refusal))
-            read = OwnSlice(digest, name)
-            wish = {"readsSlices": False}
-            self._writer.persist(lambda seconds: self._patch_member(wish, seconds, name=name), deadline)
+        read = self._slices.read_or_ask_to_do_without(
+            digest,
+            name,
+            deadline,
+            self._writer,
+            newest=lambda: self.rendezvous,
+            ask=lambda wish, seconds: self._patch_member(wish, seconds, name=name),
+        )
         with self._changed:
             self._become(replace(self._me, read=read))
+
+    def _read_circle(self, digest: str, timeout: float) -> None:
+        name = self.me.name
+        read = self._slices.read(digest, name, timeout)
+        with self._changed:
+            if self._me.name == name:
+                self._become(replace(self._me, read=read))
+                self._look_at_signs()
 
     def say_goodbye(self, *, close_reason: str | None, leaving: bool, deadline: float) -> None:
         """Mark the Member as leaving, as asking to close, or both: one PATCH.
@@ -501,8 +512,8 @@ class Session:
 
     def _look_at_signs(self) -> None:
         if self._sight.rendezvous is not None and self._me.name:
-            neighbours = circle(self._sight.rendezvous.status, self._me)
-            self._life.look(self._sight.rendezvous, self._me.name, neighbours)
+            status, me = self._sight.rendezvous.status, self._me
+            self._life.look(self._sight.rendezvous, me.name, circle(status, me), slice_of_circle(status, me))
 
 
 def _places_of(identity: Identity) -> frozenset[str]:

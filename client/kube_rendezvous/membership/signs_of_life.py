@@ -24,6 +24,7 @@ class SignsOfLife:
         rendezvous: the newest version seen.
         member: the name of the Member that lives; "" for none.
         write: writes a heartbeat of this Member with these fields, within so many seconds.
+        read_circle: reads who watch each other in the slice of this digest, within so many seconds; `look` follows.
         watches_neighbours: takes part where members watch each other (`neighbour_watch`).
 
     Attributes:
@@ -39,6 +40,7 @@ class SignsOfLife:
         rendezvous: Callable[[], Rendezvous | None],
         member: Callable[[], str],
         write: Callable[[str, dict[str, Any], float], None],
+        read_circle: Callable[[str, float], None],
         watches_neighbours: bool,
     ) -> None:
         self.unheard: ApiFailureError | None = None
@@ -48,7 +50,9 @@ class SignsOfLife:
         self._write = write
         self._report = TroubleReport(f"The heartbeat at Rendezvous {namespace}/{name}")
         self._heartbeat = Heartbeat(f"rendezvous-heartbeat-{name}", self._interval, self._renew)
-        self._neighbours = NeighbourWatch(connection, namespace, name, self.at_once, self._heartbeat.is_well)
+        self._neighbours = NeighbourWatch(
+            connection, namespace, name, self.at_once, self._heartbeat.is_well, read_circle
+        )
         self._watches_neighbours = watches_neighbours
         self._answered: Question | None = None
 
@@ -75,13 +79,14 @@ class SignsOfLife:
         watched = self._watches_neighbours and may_need_watching(max_nodes, heartbeat_seconds)
         return self._neighbours.open() if watched else 0
 
-    def look(self, rendezvous: Rendezvous, member: str, circle: Sequence[str]) -> None:
-        """Answer what the operator asks of this Member of ours, and watch whom it is to watch in its circle."""
+    def look(self, rendezvous: Rendezvous, member: str, circle: Sequence[str], unread: str) -> None:
+        """Answer what the operator asks of this Member of ours, and watch whom it is to watch. Arguments as in
+        `NeighbourWatch.see`."""
         asked = next((one for one in rendezvous.status.questions if one.member == member), None)
         if asked is not None and asked != self._answered:
             self._answered = asked
             self.at_once()
-        self._neighbours.see(rendezvous, member, circle)
+        self._neighbours.see(rendezvous, member, circle, unread)
 
     def _interval(self) -> float:
         rendezvous = self._rendezvous()

@@ -7,7 +7,7 @@ lost its Member object; a rendezvous of another UID under the same name is anoth
 
 from dataclasses import dataclass, replace
 
-from kube_rendezvous.membership.own_slice import NOT_READ, OwnSlice, rank_in, unread_slice
+from kube_rendezvous.membership.own_slice import NOT_READ, OwnSlice, rank_in, unread_circle, unread_slice
 from kube_rendezvous.resources import BootstrapStore, Rendezvous, RendezvousStatus
 from kube_rendezvous.resources.names import CLIENT_MANAGER
 
@@ -217,12 +217,21 @@ def _is_replaced(status: RendezvousStatus) -> bool:
 def circle(status: RendezvousStatus, me: Standpoint) -> tuple[str, ...]:
     """Those who watch each other (`resources.neighbours`): the round, or, of one in slices, those in one's own.
 
-    A slice that was deleted and is made again has another digest; whoever runs the round does not read it again.
+    A slice that was deleted and is made again has another digest; whoever had to read the first to run the round does
+    not read it again.
     """
     if not status.is_unread:
         return status.ranks
-    read = unread_slice(status, me.name, me.read) is None or (me.held_round, me.name) == (status.round, me.read.name)
-    return me.read.members if read else ()
+    had_to = status.sliced is not None and not status.sliced.rank_keys
+    runs = had_to and (me.held_round, me.name) == (status.round, me.read.name)
+    return me.read.members if runs or unread_circle(status, me.name, me.read) is None else ()
+
+
+def slice_of_circle(status: RendezvousStatus, me: Standpoint) -> str:
+    """The digest of the slice that names those who watch each other, where nothing else made the member read it; ""."""
+    if status.sliced is None or not status.sliced.rank_keys or rank_in(status, me.name, me.read) is None:
+        return ""
+    return unread_circle(status, me.name, me.read) or ""
 
 
 def _is_in(status: RendezvousStatus, me: Standpoint) -> bool:

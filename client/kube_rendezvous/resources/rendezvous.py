@@ -161,11 +161,13 @@ class SlicedAssignment:
         world_size: number of members.
         members: the digests of the slices that hold the members; a name's hash says which holds it.
         history: the digest of the slice that holds the history.
+        rank_keys: what tells each member its rank without its slice (`rank_keys`); b"" where nothing does.
     """
 
     world_size: int
     members: tuple[str, ...]
     history: str
+    rank_keys: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from kube_rendezvous.resources.failure_policy import (
 )
 from kube_rendezvous.resources.names import MANAGED_BY_LABEL, TRUST_ANNOTATION
 from kube_rendezvous.resources.past_rounds import parse_past_rounds, past_rounds_to_json
+from kube_rendezvous.resources.rank_keys import parse_rank_keys, rank_keys_to_lines
 from kube_rendezvous.resources.ranking_spec import parse_ranking, ranking_to_json
 from kube_rendezvous.resources.rendezvous import (
     USUAL_HEARTBEAT_SECONDS,
@@ -141,10 +142,12 @@ def _parse_slices(status: Mapping[str, Any]) -> SlicedAssignment | None:
     slices = status.get("slices")
     if not slices:
         return None
+    world_size = int(status.get("worldSize", 0))
     return SlicedAssignment(
-        world_size=int(status.get("worldSize", 0)),
+        world_size=world_size,
         members=tuple(slices["members"]),
         history=str(slices.get("history", "")),
+        rank_keys=parse_rank_keys(slices.get("rankKeys"), world_size),
     )
 
 
@@ -246,8 +249,11 @@ def _assignment_to_json(status: RendezvousStatus) -> dict[str, Any]:
 def _slices_to_json(status: RendezvousStatus, sliced: SlicedAssignment) -> dict[str, Any]:
     """Where the names lie, and why there is this round: members say it when they stop for it."""
     newest = [replace(past, joined=(), left=()) for past in status.history[:1]]
+    slices: dict[str, Any] = {"members": list(sliced.members), "history": sliced.history}
+    if sliced.rank_keys:
+        slices["rankKeys"] = rank_keys_to_lines(sliced.rank_keys)
     return {
-        "slices": {"members": list(sliced.members), "history": sliced.history},
+        "slices": slices,
         "history": past_rounds_to_json(newest),
     }
 

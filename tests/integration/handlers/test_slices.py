@@ -16,7 +16,7 @@ MakeNode = Callable[..., Node]
 
 TESTS = Path(__file__).resolve().parents[2]
 NODES = 5
-SMALL = ("--slices-above=2", "--slice-names=2")
+SMALL = ("--slices-above=2", "--slice-names=2", "--rank-keys-up-to=0")
 WRITES_OF_A_ROUND = 8
 """Four slices, one for the history, the status, and what is removed."""
 

@@ -85,8 +85,10 @@ def _although_asleep(self: Neighbours, now: float) -> list[tuple[Address, bytes]
     return _pings(self, now)
 
 
-def _deaf_to_questions(self: SignsOfLife, rendezvous: Rendezvous, member: str, circle: Sequence[str]) -> None:
-    self._neighbours.see(rendezvous, member, circle)
+def _deaf_to_questions(
+    self: SignsOfLife, rendezvous: Rendezvous, member: str, circle: Sequence[str], unread: str
+) -> None:
+    self._neighbours.see(rendezvous, member, circle, unread)
 
 
 BROKEN_SIGNS: dict[str, list[Replacement]] = {

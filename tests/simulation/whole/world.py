@@ -92,6 +92,7 @@ class World:
         self.slice_sizes = SliceSizes()
         if sliced.random() < _SLICED:
             self.slice_sizes = SliceSizes(above=sliced.randint(0, 3), names=sliced.randint(1, 3))
+            self.slice_sizes = replace(self.slice_sizes, keyed=sliced.choice([0, 0, 3, 1000]))
         self.server = ApiServer(lambda: self.now, lambda: self.seconds, self._changed)
         self.objects = self.server.objects
         self.rendezvous: Rendezvous | None = None

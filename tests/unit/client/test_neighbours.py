@@ -124,3 +124,21 @@ def test_who_has_not_said_yet_what_it_belongs_to_may_say_a_port_with_that(
     belongs_to: str, port: int, asked_again: bool
 ) -> None:
     assert may_still_say(member("a", rendezvous_uid=belongs_to, watch_port=port)) is asked_again
+
+
+def test_the_slice_that_names_them_is_read_when_its_time_comes_and_again_if_that_failed() -> None:
+    neighbours = Neighbours()
+    neighbours.watch_those_in("digest", 105.0)
+    assert neighbours.to_read(104.0) == ""
+    assert neighbours.next_in(104.0) == 1.0
+    assert neighbours.to_read(105.0) == "digest"
+    neighbours.watch_those_in("digest", 106.0)
+    assert neighbours.to_read(106.0) == ""
+    assert neighbours.to_read(105.0 + LOOKED_UP_AGAIN_SECONDS) == "digest"
+
+
+def test_a_slice_that_was_read_is_not_read_again() -> None:
+    neighbours = Neighbours()
+    neighbours.watch_those_in("digest", 105.0)
+    neighbours.watch_those_in("", 105.0)
+    assert neighbours.to_read(200.0) == ""

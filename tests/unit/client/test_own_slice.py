@@ -24,7 +24,7 @@ from unit.core.builders import UID, rendezvous, round_of, told
 
 JOINED = Standpoint("b", UID)
 NAMES = "a b c d e"
-SIZES = SliceSizes(above=2, names=2)
+SIZES = SliceSizes(above=2, names=2, keyed=0)
 
 
 def large(names: str = NAMES, before: RendezvousStatus | None = None, number: int = 3, **fields: object) -> Rendezvous:
