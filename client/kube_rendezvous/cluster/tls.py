@@ -2,6 +2,9 @@
 
 To build one costs as much as a handshake: the authorities and the client's certificate are read and parsed. urllib3
 would do so again for every connection.
+
+A connection beside an open watch goes on with the watch's TLS session: the API server signs nothing and the client
+verifies nothing anew, which costs both of them half of a handshake.
 """
 
 import ssl
@@ -13,6 +16,33 @@ _MOST = 8
 
 _contexts: dict[str, ssl.SSLContext] = {}
 _lock = threading.Lock()
+
+
+class ResumingContext(ssl.SSLContext):
+    """Begins each connection with the session that was kept of one to the same name, if there is any.
+
+    A server that does not know the session any more makes a whole handshake with it.
+    """
+
+    def wrap_socket(self, sock: Any, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        """See base class."""
+        if kwargs.get("session") is None and not args:
+            kwargs["session"] = self._kept.get(kwargs.get("server_hostname"))
+        return super().wrap_socket(sock, *args, **kwargs)
+
+    def keep(self, sock: Any) -> None:
+        """Keep the session of a connection on which an answer has begun. Nobody else may read from it meanwhile."""
+        if isinstance(sock, ssl.SSLSocket) and sock.context is self and sock.session is not None:
+            self._kept[sock.server_hostname] = sock.session
+
+    def forget(self) -> None:
+        """Begin anew: what was kept may be what is in the way."""
+        self._kept.clear()
+
+    @property
+    def _kept(self) -> dict[str | None, ssl.SSLSession]:
+        kept: dict[str | None, ssl.SSLSession] = self.__dict__.setdefault("kept", {})
+        return kept
 
 
 def share_tls(pool: Any, fingerprint: str) -> None:
@@ -57,7 +87,9 @@ def verify_as_kubernetes_does(context: ssl.SSLContext) -> ssl.SSLContext:
 def _new() -> ssl.SSLContext:
     from urllib3.util.ssl_ import create_urllib3_context
 
-    return verify_as_kubernetes_does(create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED))
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.__class__ = ResumingContext  # as urllib3 has set it up, whose settings are another with each version
+    return verify_as_kubernetes_does(context)
 
 
 def _shared(how: dict[str, Any], fingerprint: str) -> ssl.SSLContext:
