@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kube_rendezvous.cluster.failures import ApiUnavailableError
-from kube_rendezvous.cluster.tls import ResumingContext, share_tls
+from kube_rendezvous.cluster.tls import KeptSessions, share_tls
 
 # A peer that vanished without a word (a node lost its power) is noticed within 25 s although nothing is sent.
 _KEEPALIVE = [
@@ -57,7 +57,7 @@ class Credentials:
         self._api = client.ApiClient(configuration)
         self.pool = self._api.rest_client.pool_manager
         share_tls(self.pool, self.fingerprint)
-        self._tls = self.pool.connection_pool_kw.get("ssl_context")
+        self._tls_sessions = KeptSessions()
         self._connections: Any = None
         self._headers: dict[str, str] = {}
         self._headers_until = 0.0
@@ -87,6 +87,7 @@ class Credentials:
 
         what = f"{method} {url}"
         own = self._identify(what)
+        self._tls_sessions.use()
         answering = min(timeouts[1], LONGEST_TO_BEGIN) if stream else timeouts[1]
         try:
             response = self._request(
@@ -100,8 +101,7 @@ class Credentials:
             )
         except urllib3.exceptions.SSLError as error:
             self.close_idle()
-            if isinstance(self._tls, ResumingContext):
-                self._tls.forget()
+            self._tls_sessions.forget()
             raise NotTrustedError(what, 0, "", f"{self.host}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Idle connections led the same way, and may be as dead: none of them is to cost the next try.
@@ -109,13 +109,9 @@ class Credentials:
             raise ApiUnavailableError(what, 0, "", f"{self.host}: {error}") from error
         if stream:
             _be_patient(response, timeouts[1])
-            self._keep_session(response)
+            # A watch is not read yet: to ask for its session beside a thread that reads would not be safe.
+            self._tls_sessions.keep(getattr(response.connection, "sock", None))
         return response
-
-    def _keep_session(self, response: Any) -> None:
-        """Of a watch, which nobody reads yet: to ask for the session beside a thread that reads is not safe."""
-        if isinstance(self._tls, ResumingContext):
-            self._tls.keep(getattr(response.connection, "sock", None))
 
     def _request(self, method: str, url: str, **how: Any) -> Any:
         """Past the pool of pools, which would look for the one server's pool at each request: a third of its cost.

@@ -18,31 +18,46 @@ _contexts: dict[str, ssl.SSLContext] = {}
 _lock = threading.Lock()
 
 
-class ResumingContext(ssl.SSLContext):
-    """Begins each connection with the session that was kept of one to the same name, if there is any.
+class KeptSessions:
+    """TLS sessions of one owner of connections, by the name of the server."""
 
-    A server that does not know the session any more makes a whole handshake with it.
-    """
+    def __init__(self) -> None:
+        self._by_name: dict[str | None, tuple[ssl.SSLContext, ssl.SSLSession]] = {}
 
-    def wrap_socket(self, sock: Any, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        """See base class."""
-        if kwargs.get("session") is None and not args:
-            kwargs["session"] = self._kept.get(kwargs.get("server_hostname"))
-        return super().wrap_socket(sock, *args, **kwargs)
+    def use(self) -> None:
+        """Connections that this thread opens from now on go on with these, until it uses others.
+
+        A server that does not know one any more makes a whole handshake.
+        """
+        _used.sessions = self
 
     def keep(self, sock: Any) -> None:
-        """Keep the session of a connection on which an answer has begun. Nobody else may read from it meanwhile."""
-        if isinstance(sock, ssl.SSLSocket) and sock.context is self and sock.session is not None:
-            self._kept[sock.server_hostname] = sock.session
+        """Keep that of a connection on which an answer has begun. Nobody else may read from it meanwhile."""
+        if isinstance(sock, ssl.SSLSocket) and sock.session is not None:
+            self._by_name[sock.server_hostname] = sock.context, sock.session
 
     def forget(self) -> None:
         """Begin anew: what was kept may be what is in the way."""
-        self._kept.clear()
+        self._by_name.clear()
 
-    @property
-    def _kept(self) -> dict[str | None, ssl.SSLSession]:
-        kept: dict[str | None, ssl.SSLSession] = self.__dict__.setdefault("kept", {})
-        return kept
+    def of(self, name: str | None, context: ssl.SSLContext) -> ssl.SSLSession | None:
+        """That of a server; None: there is none that this context can go on with."""
+        kept, session = self._by_name.get(name, (None, None))
+        return session if kept is context else None
+
+
+class ResumingContext(ssl.SSLContext):
+    """Begins each connection with the session that the thread uses for its server, if there is any."""
+
+    def wrap_socket(self, sock: Any, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        """See base class."""
+        used: KeptSessions | None = getattr(_used, "sessions", None)
+        if used is not None and not args and kwargs.get("session") is None:
+            kwargs["session"] = used.of(kwargs.get("server_hostname"), self)
+        return super().wrap_socket(sock, *args, **kwargs)
+
+
+_used = threading.local()
 
 
 def share_tls(pool: Any, fingerprint: str) -> None:

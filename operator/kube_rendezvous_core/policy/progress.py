@@ -1,8 +1,8 @@
 """Which changes of a status may wait.
 
 Design section 5: each status write goes to every member, so progress alone (who has arrived so far) is written at most
-once a second, and more rarely to more than a thousand: each that it is sent to costs the API server some tens of
-microseconds, while it is busy with joins.
+once a second, and more rarely to more than some hundred: it costs each that it is sent to about a millisecond of CPU,
+and the API server some tens of microseconds each, while both are busy with joins.
 """
 
 from dataclasses import replace
@@ -10,13 +10,16 @@ from dataclasses import replace
 from kube_rendezvous.resources import RendezvousStatus
 
 _SHORTEST_SECONDS = 1.0
-_TOLD_IN_A_SECOND = 1000
+_LONGEST_SECONDS = 15.0
+"""Whoever waits beside ten thousand still sees that it goes on."""
+
+_TOLD_IN_A_SECOND = 250
 
 
 def progress_every(after: RendezvousStatus) -> float:
     """Seconds that must be between a write and one that tells of nothing but progress, to those who are there."""
     told = max(len(after.ranks), after.forming.arrived if after.forming else 0)
-    return max(_SHORTEST_SECONDS, told / _TOLD_IN_A_SECOND)
+    return min(max(_SHORTEST_SECONDS, told / _TOLD_IN_A_SECOND), _LONGEST_SECONDS)
 
 
 def only_progress(before: RendezvousStatus, after: RendezvousStatus) -> bool:

@@ -4,7 +4,7 @@ import contextlib
 import http.server
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,7 +76,17 @@ def server(certificates: Path) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def connection(server: ApiServer, certificates: Path) -> Connection:
+def connect(server: ApiServer, certificates: Path) -> Callable[[], Connection]:
+    """Each has the same credentials."""
+    return lambda: open_connection(server, certificates)
+
+
+@pytest.fixture
+def connection(connect: Callable[[], Connection]) -> Connection:
+    return connect()
+
+
+def open_connection(server: ApiServer, certificates: Path) -> Connection:
     from kubernetes import client
 
     configuration = client.Configuration()
@@ -104,6 +114,13 @@ def test_the_connection_beside_a_watch_goes_on_with_its_session(connection: Conn
         assert ask(connection)
 
 
+def test_what_another_has_opened_with_the_same_credentials_is_not_gone_on_with(
+    connect: Callable[[], Connection],
+) -> None:
+    with contextlib.closing(connect().stream(PATH, query={"watch": "1"}, silence=60)):
+        assert not ask(connect())
+
+
 def test_without_a_watch_every_connection_is_one_of_its_own(connection: Connection) -> None:
     assert not ask(connection)
 
@@ -129,4 +146,4 @@ def test_a_session_is_forgotten_when_tls_fails(
         with pytest.raises(ApiUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
             connection.request("GET", PATH)
         stranger.end()
-        assert connection._credentials._tls._kept == {}
+        assert connection._credentials._tls_sessions._by_name == {}
