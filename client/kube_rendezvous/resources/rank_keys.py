@@ -6,8 +6,8 @@ of the ranks, so that a member that knows its name finds its rank and asks nobod
 """
 
 import hashlib
-from base64 import b64decode, b64encode
-from binascii import Error
+from base64 import b64encode
+from binascii import Error, a2b_base64
 from collections.abc import Sequence
 
 _BYTES = 8
@@ -40,7 +40,7 @@ def rank_keys_to_lines(keys: bytes) -> list[str]:
 def parse_rank_keys(lines: object, world_size: int) -> bytes:
     """The keys; b"" where there are none, or not one for each rank."""
     try:
-        keys = b"".join(b64decode(line, validate=True) for line in lines) if isinstance(lines, list) else b""
+        keys = b"".join(a2b_base64(line, strict_mode=True) for line in lines) if isinstance(lines, list) else b""
     except (Error, ValueError, TypeError):
         return b""
     return keys if len(keys) == world_size * _BYTES else b""
