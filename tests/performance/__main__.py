@@ -1,7 +1,7 @@
 """`make bench`: what the design promises, measured beside torch's c10d on the same machine in the same run.
 
     python -m performance [--only told|storm|survive|hindered|signals|scale] [--times 50] [--nodes 8 64] [--kills 20]
-        [--no-c10d] [--sizes 8 64 256] [--light 4000 10000] [--against COMMIT]
+        [--no-c10d] [--sizes 8 64 256] [--light 4000 10000] [--against COMMIT] [--floor]
 
 Exit status 1 if a threshold of `thresholds.json` does not hold.
 """
@@ -63,6 +63,7 @@ def main() -> int:
     parser.add_argument("--light", type=int, nargs="*", default=[], help="sizes that light watchers play")
     parser.add_argument("--players", type=int, default=os.cpu_count() or 1, help="processes (default: one a CPU)")
     parser.add_argument("--against", default="", metavar="COMMIT", help="measure the sizes of another commit, too")
+    parser.add_argument("--floor", action="store_true", help="play the least that joins of the sizes can cost, too")
     parser.add_argument("--backoff", type=float, nargs="+", default=[0.01, 0.1, 1.0], help="c10d's, beside 0; the best")
     options = parser.parse_args()
     console = Console(highlight=False)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from performance.scale_figures import FIGURES, Measured, Sizes, median, sizes_from_json
+from performance.scale_figures import FIGURES, GROWING_FIGURES, Measured, Sizes, median, sizes_from_json
 
 
 def draw_curves(sizes: Sequence[Sizes], against: str, file: Path) -> None:
@@ -23,8 +23,10 @@ def draw_curves(sizes: Sequence[Sizes], against: str, file: Path) -> None:
     from matplotlib.figure import Figure
 
     columns = 5
-    figure = Figure(figsize=(4 * columns, 3.2 * -(-len(FIGURES) // columns)), layout="constrained")
-    for axes, name in zip(figure.subplots(-(-len(FIGURES) // columns), columns).flat, FIGURES, strict=False):
+    grows = any(measured.grown for size in sizes for measured in (*size.ours, *size.theirs))
+    names = [name for name in FIGURES if grows or name not in GROWING_FIGURES]
+    figure = Figure(figsize=(4 * columns, 3.2 * -(-len(names) // columns)), layout="constrained")
+    for axes, name in zip(figure.subplots(-(-len(names) // columns), columns).flat, names, strict=False):
         for label, light, of_theirs, style in (
             ("this commit", False, False, "o-"),
             ("this commit, light watchers", True, False, "o--"),

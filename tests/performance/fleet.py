@@ -43,9 +43,19 @@ class Fleet:
         """Wait for the answers to what was told. Errors as `ask`."""
         return [self._answer(player) for player in self._players]
 
-    def prepare(self, namespace: str, rendezvous: str) -> None:
-        """Each makes its members. Errors as `ask`."""
-        first, nodes = 0, sum(self._counts)
+    def together_with(self, others: "Fleet") -> "Fleet":
+        """Both, as one."""
+        return Fleet([*self._players, *others._players], [*self._counts, *others._counts])
+
+    def prepare(self, namespace: str, rendezvous: str, first: int = 0, nodes: int = 0) -> None:
+        """Each makes its members. Errors as `ask`.
+
+        Args:
+            namespace, rendezvous: where they are to join.
+            first: number of the first member.
+            nodes: how many play in all; 0: these here.
+        """
+        nodes = nodes or sum(self._counts)
         for player, count in zip(self._players, self._counts, strict=True):
             asked = {"namespace": namespace, "rendezvous": rendezvous, "first": first, "count": count, "nodes": nodes}
             _say(player, {"do": "prepare", **asked})

@@ -173,7 +173,7 @@ class Member:
         self._second = second
         self._watch: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._read = ""
+        self._read, self._found = "", False  # digest of the slice that was read, whether it names us
         self._status: dict[str, Any] = {}
         self._wished = 0  # seconds between heartbeats, as long as the status says nothing
         self._beating: asyncio.Task[None] | None = None
@@ -181,6 +181,7 @@ class Member:
         self.requests = 0
         self.placed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     async def join(self, uid: str) -> None:
         """POST the Member, then watch over the same connection."""
@@ -256,6 +257,8 @@ class Member:
 
     def _see(self, status: dict[str, Any]) -> None:
         self._status = status
+        if status.get("closed") and not self.closed.done():
+            self.closed.set_result(time.monotonic())
         forming, number = status.get("forming") or {}, status.get("round", 0)
         if self._round and not self.told.done() and (number > self._round or forming.get("interrupts")):
             # Without an own watch of Members a deleted one could not know; here it sees that it is missing.
@@ -266,7 +269,7 @@ class Member:
         if slices is None:
             self._has_a_place(number, self.name in (status.get("ranks") or ()))
         elif (digest := slices["members"][slice_index(self.name, len(slices["members"]))]) == self._read:
-            self._has_a_place(number, True)
+            self._has_a_place(number, self._found)
         elif self._reading is None:
             self._reading = asyncio.create_task(self._read_slice(number, digest))
 
@@ -274,9 +277,9 @@ class Member:
         async with self._handshakes, self._second as wire:
             path = object_path(SLICE_PLURAL, self._namespace, slice_name(self._rendezvous, digest))
             self.requests += 1
-            found = self.name in (await wire.answer("GET", path))["spec"].get("members", ())
-        self._read = digest if found else ""
-        self._has_a_place(number, found)
+            self._found = self.name in (await wire.answer("GET", path))["spec"].get("members", ())
+        self._read = digest
+        self._has_a_place(number, self._found)
         self._reading = None
         self._see(self._status)  # the newest, which may be another one by now
 
@@ -334,6 +337,10 @@ class LightPlayer:
         told = max([member.told.result() for member in self._members])
         ended = max(await asyncio.gather(*(member.placed for member in self._members)))
         return {"told": told, "ended": ended, "names": self._names(), **self._before.until(self._spent())}
+
+    async def see_closed(self) -> dict[str, Any]:
+        """Wait until all see that the Rendezvous is closed. `ended`: the moment when the last did."""
+        return {"ended": max(await asyncio.gather(*(member.closed for member in self._members)))}
 
     async def leave(self) -> dict[str, Any]:
         """End all of them."""

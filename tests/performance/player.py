@@ -2,16 +2,14 @@
 
     python -m performance.player --kubeconfig FILE
 
-Reads one JSON object a line from its standard input, does what it says and answers with one (see `Player`). It imports
-nothing but the client, and of that only what commit 7c85a93 has too: with another commit's `client` first in PYTHONPATH
-it plays that commit's members. Moments are on the machine's monotonic clock, which all processes share.
+Does what its standard input says (see `Player` and `performance.commands`). It imports nothing but the client, and of
+that only what commit 7c85a93 has too: with another commit's `client` first in PYTHONPATH it plays that commit's
+members. Moments are on the machine's monotonic clock, which all processes share.
 """
 
 import argparse
-import json
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from kube_rendezvous.cluster import Connection
 from kube_rendezvous.handler import KubernetesRendezvousHandler
 from kube_rendezvous.settings import read_settings
 from kube_rendezvous.store_choice import open_address_only
+from performance.commands import answer_commands
 from performance.spent import Spent
 
 PATIENCE_SECONDS = 300
@@ -143,13 +142,7 @@ def main() -> None:
     player = Player(parser.parse_args().kubeconfig)
     logging.disable(logging.WARNING)
     threading.stack_size(_STACK_BYTES)
-    for line in sys.stdin:
-        command = json.loads(line)
-        try:
-            answer = getattr(player, command.pop("do"))(**command)
-        except Exception as error:
-            answer = {"error": repr(error)}
-        print(json.dumps(answer), flush=True)  # noqa: T201
+    answer_commands(player)
     os._exit(0)  # handlers that wait would keep it
 
 

@@ -1,7 +1,7 @@
 """How time, bytes and CPU grow with the number of members, beside another commit's, and whether that is good enough."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,6 +33,9 @@ class Measured:
         server_rss: memory of the API server afterwards, bytes.
         operator_peak: the most memory that the operator has held so far, bytes; 0: not measured.
         operator_cpu: seconds that it used from first to last.
+        grown: from when some more begin to join a standing round until all have their places in a larger one; 0: not
+            measured. The storm before was smaller by these.
+        closed: from when a member asks for it until all see that it is closed; 0: not measured.
     """
 
     nodes: int
@@ -44,6 +47,23 @@ class Measured:
     server_rss: int
     operator_peak: int = 0
     operator_cpu: float = 0.0
+    grown: float = 0.0
+    closed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least that clients in Python can do to join (`performance.floor_player`).
+
+    Args:
+        nodes: how many members.
+        storm: seconds from the first that began until all had their ranks.
+        join: what it cost.
+    """
+
+    nodes: int
+    storm: float
+    join: Cost
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,7 @@ class Sizes:
     Args:
         light: played by light watchers and not by real handlers.
         deciding: seconds of CPU that our operator needs for one decision while they gather; 0: not measured.
+        floor: the same joins at the least that they can cost, under our operator; perhaps nothing.
     """
 
     nodes: int
@@ -60,22 +81,42 @@ class Sizes:
     ours: Sequence[Measured]
     theirs: Sequence[Measured] = ()
     deciding: float = 0.0
+    floor: Sequence[Floor] = ()
 
     def share(self, figure: str) -> float | None:
-        """Our median as a share of theirs; None: nothing to compare with.
+        """Our median as a share of theirs; None: nothing to compare with, or not measured.
 
         Args:
             figure: one of `FIGURES`.
         """
-        if not self.theirs:
+        if not self.theirs or not median(self.theirs, figure):
             return None
-        return median(self.ours, figure) / max(median(self.theirs, figure), 1e-9)
+        return median(self.ours, figure) / median(self.theirs, figure)
+
+    def floor_share(self, figure: str) -> float | None:
+        """What of their median nobody can go below, as a share; None: as `share`, or no figure of the floor.
+
+        Args:
+            figure: one of `FLOOR_FIGURES`.
+        """
+        if not self.theirs or not self.floor or not median(self.theirs, figure):
+            return None
+        return floor_median(self.floor, figure) / median(self.theirs, figure)
 
 
-FIGURES = {
+_JOIN: dict[str, Callable[[Cost], float]] = {
+    "requests to join": lambda join: join.requests,
+    "bytes to join": lambda join: join.read + join.written,
+    "client CPU to join, s": lambda join: join.client_cpu,
+    "API server CPU to join, s": lambda join: join.server_cpu,
+}
+
+FIGURES: dict[str, Callable[[Measured], float]] = {
     "storm, s": lambda one: one.storm,
     "told, s": lambda one: one.told,
     "again, s": lambda one: one.again,
+    "grown, s": lambda one: one.grown,
+    "closed, s": lambda one: one.closed,
     "requests to join": lambda one: one.join.requests,
     "bytes to join": lambda one: one.join.read + one.join.written,
     "bytes to join again": lambda one: one.rejoin.read + one.rejoin.written,
@@ -87,6 +128,12 @@ FIGURES = {
     "operator CPU, s": lambda one: one.operator_cpu,
 }
 """Of one `Measured`; bytes, requests and CPU are a member's, but for the operator's."""
+
+GROWING_FIGURES = ("grown, s", "closed, s")
+"""Those that only light watchers have."""
+
+FLOOR_FIGURES = tuple(_JOIN)
+"""Those of `FIGURES` that a `Floor` has, too. Its storm is no floor: one process of it plays one member at a time."""
 
 SHARE_LIMITS = {"storm, s": 0.4, "client CPU to join, s": 0.4, "API server CPU to join, s": 0.5}
 SHARE_NODES = (64, 256)
@@ -101,6 +148,11 @@ LARGEST_DECIDING_SECONDS = 0.06
 def median(measured: Sequence[Measured], figure: str) -> float:
     """The median of one figure."""
     return statistics.median(FIGURES[figure](one) for one in measured)
+
+
+def floor_median(floor: Sequence[Floor], figure: str) -> float:
+    """The median of one of `FLOOR_FIGURES`."""
+    return statistics.median(_JOIN[figure](one.join) for one in floor)
 
 
 def judge_scale(sizes: Sequence[Sizes]) -> Iterator[Verdict]:
@@ -140,6 +192,9 @@ def scale_as_json(sizes: Sequence[Sizes], against: str) -> dict[str, Any]:
                 "medians": {figure: median(size.ours, figure) for figure in FIGURES},
                 "shares": {figure: size.share(figure) for figure in FIGURES} if size.theirs else None,
                 "deciding": size.deciding,
+                "floorMedians": {one: floor_median(size.floor, one) for one in FLOOR_FIGURES} if size.floor else None,
+                "floorShares": {one: size.floor_share(one) for one in FLOOR_FIGURES} if size.floor else None,
+                "floor": [asdict(one) for one in size.floor],
                 "ours": [asdict(one) for one in size.ours],
                 "theirs": [asdict(one) for one in size.theirs],
             }
@@ -157,6 +212,7 @@ def sizes_from_json(report: dict[str, Any]) -> list[Sizes]:
             [_measured(one) for one in size["ours"]],
             [_measured(one) for one in size["theirs"]],
             size.get("deciding", 0.0),
+            tuple(Floor(**{**one, "join": Cost(**one["join"])}) for one in size.get("floor", ())),
         )
         for size in report["sizes"]
     ]

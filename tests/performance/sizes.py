@@ -10,10 +10,13 @@ from commit_files import check_out
 from performance.deciding import seconds_to_decide
 from performance.local_site import site
 from performance.other_commit import PARTS, lift_limits
-from performance.scale import measure
-from performance.scale_figures import FIGURES, Measured, Sizes, median
+from performance.scale import measure, measure_floor
+from performance.scale_figures import FIGURES, FLOOR_FIGURES, Floor, Measured, Sizes, floor_median, median
 
 _REAL, _LIGHT = "performance.player", "performance.light_player"
+_NEWCOMERS = 100
+"""Of light watchers, one in so many comes when the round of the others stands."""
+
 _CHECKED_OUT = Path("build/against")
 
 
@@ -21,7 +24,7 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
     """Measure them; each turn has a control plane of its own.
 
     Args:
-        options: ``sizes``, ``light``, ``players``, ``repeat``, ``against``.
+        options: ``sizes``, ``light``, ``players``, ``repeat``, ``against``, ``floor``.
         progress: told what goes on.
     """
     commits = [None, *([check_out(options.against, _CHECKED_OUT, *PARTS)] if options.against else [])]
@@ -29,17 +32,22 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
         lift_limits(commit / "crds")
     asked = [(nodes, False) for nodes in options.sizes] + [(nodes, True) for nodes in options.light]
     found: dict[tuple[int, bool, Path | None], list[Measured]] = {}
+    floor: dict[int, list[Floor]] = {}
     for turn in range(options.repeat):
         for commit in commits:
             with site(commit) as where:
                 for nodes, light in asked:
                     module, name = _LIGHT if light else _REAL, f"scale-{nodes}-{turn}-{'light' if light else 'real'}"
-                    one = measure(where, nodes, options.players, None if light else commit, module, name)
+                    more = max(1, nodes // _NEWCOMERS) if light else 0
+                    one = measure(where, nodes, options.players, None if light else commit, module, name, more=more)
                     found.setdefault((nodes, light, commit), []).append(one)
                     whose = options.against if commit else "this commit"
-                    progress(
-                        f"{whose}, {nodes}: storm {one.storm:.2f} s, told {one.told:.2f} s, again {one.again:.2f} s"
-                    )
+                    progress(f"{whose}, {nodes}: {_times(one)}")
+                    if options.floor and not light and not commit:
+                        least = measure_floor(where, nodes, options.players, f"{name}-floor")
+                        floor.setdefault(nodes, []).append(least)
+                        cpu = f"CPU {_ms(least.join.client_cpu)} and {_ms(least.join.server_cpu)} a member"
+                        progress(f"the least, {nodes}: storm {least.storm:.2f} s, client's and API server's {cpu}")
     return [
         Sizes(
             nodes,
@@ -47,6 +55,7 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
             found[nodes, light, None],
             [one for commit in commits[1:] for one in found[nodes, light, commit]],
             seconds_to_decide(nodes),
+            [] if light else floor.get(nodes, []),
         )
         for nodes, light in asked
     ]
@@ -61,17 +70,41 @@ def scale_table(sizes: Sequence[Sizes], against: str) -> Table:
         if size.theirs:
             table.add_column(against, justify="right")
             table.add_column("share", justify="right")
+        if size.floor:
+            table.add_column("the least", justify="right")
+            if size.theirs:
+                table.add_column("share", justify="right")
     for figure in FIGURES:
-        cells: list[str] = []
-        for size in sizes:
-            cells.append(_number(median(size.ours, figure)))
-            share = size.share(figure)
-            if share is not None:
-                cells += [_number(median(size.theirs, figure)), f"{share:.0%}"]
-        table.add_row(figure, *cells)
-    deciding = [[_number(size.deciding), *(["", ""] if size.theirs else [])] for size in sizes]
+        table.add_row(figure, *(cell for size in sizes for cell in _cells(size, figure)))
+    deciding = ([_number(size.deciding), *[""] * (len(_cells(size, "storm, s")) - 1)] for size in sizes)
     table.add_row("one decision, s of CPU", *(cell for cells in deciding for cell in cells))
     return table
+
+
+def _cells(size: Sizes, figure: str) -> list[str]:
+    """Ours; theirs and ours as a share of it; the least and that as a share of theirs."""
+    cells = [_number(median(size.ours, figure))]
+    if size.theirs:
+        cells += [_number(median(size.theirs, figure)), _share(size.share(figure))]
+    if size.floor:
+        known = figure in FLOOR_FIGURES
+        cells.append(_number(floor_median(size.floor, figure)) if known else "")
+        if size.theirs:
+            cells.append(_share(size.floor_share(figure)) if known else "")
+    return cells
+
+
+def _times(one: Measured) -> str:
+    times = {"storm": one.storm, "grown": one.grown, "told": one.told, "again": one.again, "closed": one.closed}
+    return ", ".join(f"{what} {seconds:.2f} s" for what, seconds in times.items() if seconds)
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"
 
 
 def _number(value: float) -> str:

@@ -78,3 +78,31 @@ def test_members_share_second_connections_where_not_so_many_files_may_be_open(
 ) -> None:
     monkeypatch.setattr(light_player.resource, "getrlimit", lambda _: (1024, files))
     assert light_player.may_have_two_each(4_000) is two
+
+
+async def _not_in(slices: list[dict[str, Any]]) -> tuple[list[str], bool]:
+    wire = Wire({"spec": {"members": ["somebody-else"]}})
+    wire.let.set()
+    one = member(wire)
+    for status in slices:
+        one._see(status)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    return wire.asked, one.placed.done()
+
+
+def test_a_newcomer_reads_a_slice_that_does_not_name_it_once_and_waits() -> None:
+    standing = in_slices(1, "a")
+    asked, placed = asyncio.run(_not_in([standing, standing]))
+    assert (len(asked), placed) == (1, False)
+
+
+async def _sees_closed(status: dict[str, Any]) -> bool:
+    one = member(Wire({}))
+    one._see(status)
+    return one.closed.done()
+
+
+@pytest.mark.parametrize(("closed", "seen"), [({"reason": "Member"}, True), (None, False)])
+def test_it_sees_that_its_rendezvous_is_closed(closed: Any, seen: bool) -> None:
+    assert asyncio.run(_sees_closed({"round": 0, "closed": closed})) is seen

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from performance.curves import draw_curves
-from performance.scale_figures import Cost, Measured, Sizes, judge_scale, scale_as_json, sizes_from_json
+from performance.scale_figures import Cost, Floor, Measured, Sizes, judge_scale, scale_as_json, sizes_from_json
+from performance.sizes import scale_table
 
 COST = Cost(client_cpu=0.010, server_cpu=0.008, requests=3, read=1000, written=500)
 THEIRS = Measured(64, storm=2.0, told=0.1, again=0.5, join=COST, rejoin=COST, server_rss=300)
@@ -58,3 +59,29 @@ def test_a_kept_report_gives_the_same_curves_each_time(tmp_path: Path) -> None:
     for name in ("one.svg", "other.svg"):
         draw_curves(sizes_from_json(kept), "7c85a93", tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+
+
+def test_the_floor_is_told_as_the_share_of_the_other_commits_cost_that_nobody_can_go_below() -> None:
+    floor = (Floor(64, 0.4, Cost(client_cpu=0.002, server_cpu=0.004, requests=2, read=700, written=500)),)
+    sizes = [Sizes(64, False, [THEIRS], [THEIRS], floor=floor)]
+    assert sizes[0].floor_share("client CPU to join, s") == pytest.approx(0.2)
+    kept = json.loads(json.dumps(scale_as_json(sizes, "7c85a93")))
+    assert kept["sizes"][0]["floorShares"]["API server CPU to join, s"] == pytest.approx(0.5)
+    assert sizes_from_json(kept) == sizes
+
+
+def test_every_row_of_the_table_has_a_cell_a_column() -> None:
+    floor = (Floor(64, 0.4, COST),)
+    grown = replace(THEIRS, nodes=4000, grown=3.0, closed=0.5)
+    sizes = [
+        Sizes(8, False, [THEIRS], [], floor=floor),
+        Sizes(64, False, [THEIRS], [THEIRS], floor=floor),
+        Sizes(4000, True, [grown], [grown]),
+    ]
+    table = scale_table(sizes, "7c85a93")
+    assert len(table.columns) == 1 + 2 + 5 + 3
+    assert all(len(list(column.cells)) == table.row_count for column in table.columns)
+
+
+def test_what_was_not_measured_of_the_other_commit_has_no_share() -> None:
+    assert Sizes(64, False, [THEIRS], [THEIRS]).share("grown, s") is None
