@@ -1,11 +1,12 @@
-"""The least that a client in Python can do to join: what it costs, no client can go below.
+"""The least that a client in Python does to join: below its own CPU and number of requests no client can go.
 
     python -m performance.floor_player --kubeconfig FILE
 
 Speaks as `performance.player` does, of whose commands it knows `prepare` and `join`. Standard library only, no thread:
 each member makes a TLS handshake of its own, POSTs the same Member as a handler does, and watches its Rendezvous over
 the same connection until its rank is there. It has no time-out of its own, no second try and no heartbeat, and parses
-no status before one tells ranks. For rounds whose status does: up to 1,000 members.
+no status before one tells ranks. What it costs the API server is no bound: that depends on how many come at a time, and
+was measured above that of handlers. For rounds whose status does: up to 1,000 members.
 """
 
 import argparse
@@ -53,14 +54,17 @@ class FloorMember:
         self._headers = {"Authorization": authorization, "Content-Type": "application/json"}
         self._path = f"/apis/{_GROUP}/namespaces/{namespace}"
 
-    def join(self) -> None:
-        """POST the Member, then ask for the watch; its answer is not read yet.
+    def post(self) -> None:
+        """Connect and POST the Member; the answer is not read yet."""
+        body = json.dumps(member_body(self.name, self._rendezvous, self._slot), separators=(",", ":"))
+        self._connection.request("POST", f"{self._path}/rendezvousmembers", body, self._headers)
+
+    def watch(self) -> None:
+        """Read the answer, ask for the watch, whose answer is not read yet.
 
         Raises:
             FloorError: the API server refused the Member.
         """
-        body = json.dumps(member_body(self.name, self._rendezvous, self._slot), separators=(",", ":"))
-        self._connection.request("POST", f"{self._path}/rendezvousmembers", body, self._headers)
         _accepted(self._connection.getresponse()).read()
         query = {
             "fieldSelector": f"metadata.name={self._rendezvous}",
@@ -117,10 +121,12 @@ class FloorPlayer:
         return {}
 
     def join(self) -> dict[str, Any]:
-        """Let all join, one after the other, and then wait for the rank of each."""
+        """Let all join: each step of all before the next, so that the API server has many at a time, as of handlers."""
         before, began = Spent.now(0), time.monotonic()
         for member in self._members:
-            member.join()
+            member.post()
+        for member in self._members:
+            member.watch()
         for member in self._members:
             member.wait_for_rank()
         ended, spent = time.monotonic(), before.until(Spent.now(2 * len(self._members)))

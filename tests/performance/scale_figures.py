@@ -94,7 +94,9 @@ class Sizes:
         return median(self.ours, figure) / median(self.theirs, figure)
 
     def floor_share(self, figure: str) -> float | None:
-        """What of their median nobody can go below, as a share; None: as `share`, or no figure of the floor.
+        """The floor's median as a share of theirs: of the client's CPU and the requests, what nobody can go below.
+
+        None: as `share`, or no figure of the floor.
 
         Args:
             figure: one of `FLOOR_FIGURES`.
@@ -133,7 +135,7 @@ GROWING_FIGURES = ("grown, s", "closed, s")
 """Those that only light watchers have."""
 
 FLOOR_FIGURES = tuple(_JOIN)
-"""Those of `FIGURES` that a `Floor` has, too. Its storm is no floor: one process of it plays one member at a time."""
+"""Those of `FIGURES` that a `Floor` has, too: a bound are the client's CPU and the requests, no more than that."""
 
 SHARE_LIMITS = {"storm, s": 0.4, "client CPU to join, s": 0.4, "API server CPU to join, s": 0.5}
 SHARE_NODES = (64, 256)

@@ -47,7 +47,9 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
                         least = measure_floor(where, nodes, options.players, f"{name}-floor")
                         floor.setdefault(nodes, []).append(least)
                         cpu = f"CPU {_ms(least.join.client_cpu)} and {_ms(least.join.server_cpu)} a member"
-                        progress(f"the least, {nodes}: storm {least.storm:.2f} s, client's and API server's {cpu}")
+                        progress(
+                            f"plainest client, {nodes}: storm {least.storm:.2f} s, client's and API server's {cpu}"
+                        )
     return [
         Sizes(
             nodes,
@@ -71,7 +73,7 @@ def scale_table(sizes: Sequence[Sizes], against: str) -> Table:
             table.add_column(against, justify="right")
             table.add_column("share", justify="right")
         if size.floor:
-            table.add_column("the least", justify="right")
+            table.add_column("plainest client", justify="right")
             if size.theirs:
                 table.add_column("share", justify="right")
     for figure in FIGURES:
@@ -82,7 +84,7 @@ def scale_table(sizes: Sequence[Sizes], against: str) -> Table:
 
 
 def _cells(size: Sizes, figure: str) -> list[str]:
-    """Ours; theirs and ours as a share of it; the least and that as a share of theirs."""
+    """Ours; theirs and ours as a share of it; the plainest client's and that as a share of theirs."""
     cells = [_number(median(size.ours, figure))]
     if size.theirs:
         cells += [_number(median(size.theirs, figure)), _share(size.share(figure))]
