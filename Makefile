@@ -105,8 +105,8 @@ attack: $(INSTALLED) ## Try what a hostile neighbour or proxy can do, on a real 
 	  tests/integration/handlers/test_bad_proxy.py $(ARGS)
 
 SEEDS ?= 0:20000
-simulate: $(INSTALLED) ## Long run of the simulator on all cores: make simulate SEEDS=0:1000000
-	@PYTHONPATH=tests $(BIN)/python -m simulation.whole --seeds $(SEEDS) $(ARGS)
+simulate: $(INSTALLED) ## Long run of the simulator on all cores: make simulate SEEDS=0:1000000 PROCESSES=2
+	@PYTHONPATH=tests $(BIN)/python -m simulation.whole --seeds $(SEEDS) $(if $(PROCESSES),--processes $(PROCESSES)) $(ARGS)
 
 generate: $(INSTALLED) ## Write anew what follows from crds/ and the chart: CRD templates, deploy/kustomize, docs/reference
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_chart $(ARGS)

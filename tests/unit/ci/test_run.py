@@ -1,0 +1,105 @@
+"""CI runs more schedules of the simulator beside its tests: one that fails fails it, and nothing stays behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from integration.handlers.eventually import eventually
+from rendezvous_docs.references import TOP
+
+SECONDS = 60.0
+
+MAKE = """#!/usr/bin/env bash
+echo "$*" >>made.txt
+case $1 in
+  simulate) eval "$SIMULATES" ;;
+  test) eval "$TESTS" ;;
+esac
+"""
+"""Stands for make. The simulator says when it runs; a test may wait for that."""
+
+GOES_ON = 'echo "$$" >simulating.txt; sleep 100'
+AS_SOON_AS_IT_SIMULATES = "until [ -s simulating.txt ]; do sleep 0.05; done"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    shutil.copytree(TOP / ".ci", tmp_path / ".ci")
+    (tmp_path / "bin").mkdir()
+    make = tmp_path / "bin" / "make"
+    make.write_text(MAKE)
+    make.chmod(0o755)
+    return tmp_path
+
+
+def begin(checkout: Path, *, simulates: str = "true", tests: str = "true") -> "subprocess.Popen[str]":
+    path = f"{checkout / 'bin'}:{os.environ['PATH']}"
+    return subprocess.Popen(
+        [checkout / ".ci" / "run"],
+        env={**os.environ, "PATH": path, "SIMULATES": simulates, "TESTS": tests},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(checkout: Path, *, simulates: str = "true", tests: str = "true") -> tuple[int, str]:
+    ci = begin(checkout, simulates=simulates, tests=tests)
+    said, _ = ci.communicate(timeout=SECONDS)
+    return ci.returncode, said
+
+
+def simulating(checkout: Path) -> bool:
+    said = checkout / "simulating.txt"
+    if not said.exists() or not (process := said.read_text()):
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_it_runs_beside_the_tests_and_in_the_end_says_how_many_schedules_there_were(checkout: Path) -> None:
+    code, said = run(checkout, simulates="echo $$ >simulating.txt; echo 4,000 of 4,000", tests=AS_SOON_AS_IT_SIMULATES)
+    assert code == 0, said
+    assert "4,000 of 4,000" in said
+    made = (checkout / "made.txt").read_text().splitlines()
+    assert [line for line in made if not line.startswith("simulate")] == ["lint", "test", "matrix-slice", "e2e"]
+
+
+def test_with_those_of_make_test_they_are_five_thousand(checkout: Path) -> None:
+    run(checkout)
+    made = (checkout / "made.txt").read_text()
+    assert "simulate SEEDS=1000:5000 PROCESSES=1 ARGS=--schedule everything" in made
+
+
+def test_a_broken_schedule_fails_ci_and_its_story_is_shown(checkout: Path) -> None:
+    code, said = run(checkout, simulates="echo seed 17 is broken; echo 3,000 so far >&2; exit 1")
+    assert code == 1
+    assert "seed 17 is broken" in said
+    assert "3,000 so far" in said
+
+
+def test_after_a_test_that_fails_nothing_goes_on(checkout: Path) -> None:
+    code, said = run(checkout, simulates=GOES_ON, tests=f"{AS_SOON_AS_IT_SIMULATES}; exit 7")
+    assert code == 7, said
+    eventually(lambda: not simulating(checkout), "the simulator has ended")
+
+
+@pytest.mark.parametrize("whom", ["all, as Ctrl-C does", "only CI itself"])
+def test_who_interrupts_it_leaves_nothing_behind(checkout: Path, whom: str) -> None:
+    ci = begin(checkout, simulates=GOES_ON, tests=f"{AS_SOON_AS_IT_SIMULATES}; exec sleep 5")
+    eventually(lambda: simulating(checkout), "the simulator runs")
+    if whom == "only CI itself":
+        ci.terminate()
+    else:
+        os.killpg(ci.pid, signal.SIGINT)
+    assert ci.wait(SECONDS) != 0
+    eventually(lambda: not simulating(checkout), "the simulator has ended")
