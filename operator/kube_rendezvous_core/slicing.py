@@ -33,7 +33,7 @@ class SliceSizes:
         names: members of a slice on the average, at the most when they are cut anew.
         inline: members that a status can name at all: up to so many, there is a way without slices.
         keyed: members up to which a status that has slices tells each its rank all the same (`resources.rank_keys`).
-            Its bytes grow with the square of the size, but stay a fifth of the names'.
+            Their bytes grow with the square of the size, too, and are a third of the names'.
     """
 
     above: int = 500
@@ -108,6 +108,16 @@ def mended(status: RendezvousStatus, rendezvous_uid: str, gone: Collection[str])
             digests[place] = new[-1].digest
     sliced = replace(status.sliced, members=tuple(digests[:-1]), history=digests[-1])
     return Cut(replace(status, sliced=sliced), tuple(new))
+
+
+def without_idle_keys(status: RendezvousStatus) -> RendezvousStatus:
+    """The status of a round that is being replaced, without rank keys: to be told of that is urgent, and small then.
+
+    Who runs the round knows its rank. Who has not taken its place yet finds it in its slice.
+    """
+    if status.sliced is None or status.forming is None or not status.forming.interrupts:
+        return status
+    return replace(status, sliced=replace(status.sliced, rank_keys=b""))
 
 
 def leftovers(slices: Iterable[RendezvousSlice], newest: RendezvousStatus, *older: RendezvousStatus) -> frozenset[str]:

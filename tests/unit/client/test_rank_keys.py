@@ -8,13 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kube_rendezvous.membership.own_slice import OwnSlice
-from kube_rendezvous.membership.standing import Place, Standpoint, Waiting, circle, slice_of_circle, standing
+from kube_rendezvous.membership.standing import (
+    MustRead,
+    MustRejoin,
+    Place,
+    Standpoint,
+    Waiting,
+    circle,
+    slice_of_circle,
+    standing,
+)
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus, status_to_json
 from kube_rendezvous.resources.rank_keys import parse_rank_keys, rank_by_key, rank_keys, rank_keys_to_lines
 from kube_rendezvous.resources.rendezvous_json import parse_rendezvous
 from kube_rendezvous.resources.rendezvous_slice import slice_of
 from kube_rendezvous_core.slicing import SliceSizes, cut
-from unit.core.builders import UID, rendezvous, round_of
+from unit.core.builders import UID, rendezvous, round_of, told
 
 NAMES = "a b c d e"
 SIZES = SliceSizes(above=2, names=2)
@@ -84,6 +93,15 @@ def test_a_round_that_is_larger_than_keys_are_for_has_none() -> None:
     sliced = large(replace(SIZES, keyed=4)).status.sliced
     assert sliced is not None
     assert sliced.rank_keys == b""
+
+
+@pytest.mark.parametrize(("held_round", "where"), [(3, MustRejoin), (0, MustRead)])
+def test_while_a_round_without_keys_is_replaced_only_who_has_not_taken_its_place_reads_its_slice(
+    held_round: int, where: type
+) -> None:
+    seen = large(replace(SIZES, keyed=0))
+    seen = replace(seen, status=replace(seen.status, forming=told()))
+    assert isinstance(standing(seen, replace(ME, held_round=held_round)), where)
 
 
 def test_those_who_watch_each_other_read_their_slice_for_the_names_and_once() -> None:

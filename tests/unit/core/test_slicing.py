@@ -20,8 +20,8 @@ from kube_rendezvous.resources.rendezvous_slice import (
     slice_manifest,
     slice_of,
 )
-from kube_rendezvous_core.slicing import Cut, SliceSizes, cut, leftovers
-from unit.core.builders import at, rendezvous
+from kube_rendezvous_core.slicing import Cut, SliceSizes, cut, leftovers, without_idle_keys
+from unit.core.builders import at, rendezvous, told
 
 UID = "uid-1"
 SMALL = SliceSizes(above=2, names=3)
@@ -157,3 +157,13 @@ def test_a_round_that_grows_keeps_its_cut_until_slices_are_half_as_large_again_a
     third = cut(second.status, assignment([*few, *(f"m{n}" for n in range(51))], 3), UID, SliceSizes(names=100))
     counts = [len(made.status.sliced.members) for made in (first, second, third) if made.status.sliced]
     assert counts == [1, 1, 2]
+
+
+def test_a_round_that_is_being_replaced_keeps_its_slices_and_tells_no_rank_keys() -> None:
+    standing = cut(NOTHING, assignment(["a", "b", "c"]), UID, SMALL).status
+    assert standing.sliced is not None
+    assert without_idle_keys(standing) == standing
+    grows = replace(standing, forming=told(interrupts=False))
+    assert without_idle_keys(grows) == grows
+    replaced = without_idle_keys(replace(standing, forming=told()))
+    assert replaced.sliced == replace(standing.sliced, rank_keys=b"")

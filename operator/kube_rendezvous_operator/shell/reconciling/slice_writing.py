@@ -22,7 +22,7 @@ from kube_rendezvous.resources.rendezvous_slice import (
     slice_name,
 )
 from kube_rendezvous_core import Decision
-from kube_rendezvous_core.slicing import SliceSizes, cut, leftovers, mended
+from kube_rendezvous_core.slicing import SliceSizes, cut, leftovers, mended, without_idle_keys
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.reconciling.member_deletion import ChangedMeanwhileError
 from kube_rendezvous_operator.shell.watching.member_cache import Key
@@ -76,7 +76,7 @@ class SliceWriting:
         if fits and after.sliced is not None and not decision.reads_slices:  # one of them may not, it turns out
             return replace(after, sliced=None)
         if after.round == before.round and after.sliced is not None:
-            after = history_unsaid(after, before)
+            after = without_idle_keys(history_unsaid(after, before))
         gone = self.gone(rendezvous, before)
         if after.round == before.round and gone:
             made = mended(after, rendezvous.uid, gone)
