@@ -239,7 +239,8 @@ class Scenario:
         else:
             self._pods_made += 1
             fit = [node for node in nodes if node not in self.cluster.drained] or nodes
-            home = Home(str(place), f"pod-{place}-{self._pods_made}", world.rng.choice(fit), labelled=True)
+            # A name that ended in the slot by chance would say that the slot is a guess (`resources.slots`).
+            home = Home(str(place), f"pod-{place}-n{self._pods_made}", world.rng.choice(fit), labelled=True)
             held = world.rng.choice([*UNSCHEDULED, *WITHOUT_CONTAINER]) if world.rng.random() < 0.15 else ""
             self.cluster.create_pod(home.pod_uid, home.node, held)
             if held and world.rng.random() < 0.5:
