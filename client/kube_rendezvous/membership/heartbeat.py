@@ -30,6 +30,7 @@ class Heartbeat:
         self._interval = interval
         self._renew = renew
         self._stop = threading.Event()
+        self._woken = threading.Event()
         self._hurry = threading.Event()
         self._thread = KeptThread(name, self._run)
 
@@ -41,13 +42,18 @@ class Heartbeat:
     def stop(self) -> None:
         """End the thread, two seconds at the most. Safe to call twice."""
         self._stop.set()
-        self._hurry.set()
+        self._woken.set()
         self._thread.end()
         self._thread.join(2.0)
 
     def at_once(self) -> None:
         """Send the next heartbeat now: somebody asks for it, or there is something to say with it."""
         self._hurry.set()
+        self._woken.set()
+
+    def interval_is_shorter(self) -> None:
+        """Let the pause under way end within the new interval: what it was drawn from may be another Rendezvous's."""
+        self._woken.set()
 
     def is_well(self) -> bool:
         """Whether the thread does its work."""
@@ -68,16 +74,23 @@ class Heartbeat:
             try:
                 self._renew(max(1.0, interval))
                 backoff.reset()
-                # Never later than the interval, and spread: members that started together must not beat together.
-                pause = interval * random.uniform(0.8, 1.0)
+                pause = self._pause()
             except ApiFailureError as failure:
                 pause = min(interval, backoff.next_delay(failure.retry_after, spent=time.monotonic() - began))
             except Exception:  # a thread that died here would let the node be taken for lost
                 _log.exception("%s met something unexpected; it goes on", self._name)
                 pause = min(interval, backoff.next_delay())
 
+    def _pause(self) -> float:
+        """Never later than the interval, and spread: members that started together must not beat together."""
+        return self._interval() * random.uniform(0.8, 1.0)
+
     def _is_over_after(self, pause: float) -> bool:
-        self._hurry.wait(pause)
-        if not self._stop.is_set():
-            self._hurry.clear()
+        due = time.monotonic() + pause
+        while self._woken.wait(max(0.0, due - time.monotonic())) and not self._stop.is_set():
+            self._woken.clear()
+            if self._hurry.is_set():
+                self._hurry.clear()
+                break
+            due = min(due, time.monotonic() + self._pause())
         return self._stop.is_set()

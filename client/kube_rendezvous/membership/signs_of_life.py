@@ -55,9 +55,11 @@ class SignsOfLife:
         )
         self._watches_neighbours = watches_neighbours
         self._answered: Question | None = None
+        self._known_interval = _INTERVAL_OF_NONE
 
     def start(self) -> None:
         """Begin with the heartbeats, if they have not begun."""
+        self._follow_interval()
         self._heartbeat.start()
 
     def stop(self) -> None:
@@ -82,11 +84,18 @@ class SignsOfLife:
     def look(self, rendezvous: Rendezvous, member: str, circle: Sequence[str], unread: str) -> None:
         """Answer what the operator asks of this Member of ours, and watch whom it is to watch. Arguments as in
         `NeighbourWatch.see`."""
+        self._follow_interval()
         asked = next((one for one in rendezvous.status.questions if one.member == member), None)
         if asked is not None and asked != self._answered:
             self._answered = asked
             self.at_once()
         self._neighbours.see(rendezvous, member, circle, unread)
+
+    def _follow_interval(self) -> None:
+        interval = self._interval()
+        if interval < self._known_interval:
+            self._heartbeat.interval_is_shorter()
+        self._known_interval = interval
 
     def _interval(self) -> float:
         rendezvous = self._rendezvous()

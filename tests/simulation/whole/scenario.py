@@ -11,6 +11,7 @@ from kube_rendezvous.resources import LateJoiners, Ranking, RendezvousSpec, Reop
 from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, places_at
 from kube_rendezvous_core.formation.formation import REJOIN_SECONDS, WorldSizes
 from kube_rendezvous_core.liveness.heartbeat import proof_needed, silence_limit
+from kube_rendezvous_core.policy.comings import Damping
 from simulation.whole.client_process import Client, Phase, without_sockets
 from simulation.whole.invariants import BrokenError, Invariants, require
 from simulation.whole.operator_process import Operator, decides_first, observed
@@ -163,6 +164,7 @@ class Scenario:
         status, spec = rendezvous.status, rendezvous.spec
         free = WorldSizes.of(spec).full - status.world_size
         settled = self.world.now - timedelta(seconds=CALM_SECONDS - 2)
+        damping = Damping.of(status, self.world.now)  # who came too often waits, and is no spare meanwhile
         unranked = [
             client.label
             for client in self.living()
@@ -172,6 +174,7 @@ class Scenario:
             and client.phase is Phase.WAITING
             and self.world.members[client.me.name].created < settled
             and not self._must_go(client)
+            and not damping.holds(self.world.members[client.me.name])
             and not self.cluster.devices.is_ill(client.home.pod_uid)
         ]
         bound = max(0, free) + spec.max_spares

@@ -122,3 +122,22 @@ def test_a_renewal_that_hangs_is_complained_of(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.undo()
     go_on.set()
     heartbeat.stop()
+
+
+def test_a_pause_under_way_is_shortened_when_the_interval_has_become_shorter(beat: Beat) -> None:
+    """As in a Rendezvous of the same name whose members write more often: there this pause would be silence."""
+    intervals = iter([300.0, 0.01])
+    renewals = Renewals()
+    heartbeat = beat(renewals, lambda: next(intervals, 0.01))
+    heartbeat.interval_is_shorter()
+    renewals.until(3)
+
+
+def test_a_pause_under_way_is_not_ended_by_an_interval_that_has_become_longer(beat: Beat) -> None:
+    intervals = iter([300.0])
+    renewals = Renewals()
+    heartbeat = beat(renewals, lambda: next(intervals, 600.0))
+    heartbeat.interval_is_shorter()
+    heartbeat.at_once()
+    renewals.until(1)
+    assert renewals.limits == [600.0]
