@@ -311,7 +311,8 @@ def _expulsions(
     if formation.chosen:
         departing = [d.member for d in liveness.departing if d.member is not None and d.name in before.ranks]
         for member in (*crowd.running, *(m for m in departing if m.after_round < before.round)):
-            yield Expulsion(member, NOT_ARRIVED, doubtful=False)
+            why = f"{member.name} had not joined again when the round was formed"
+            yield Expulsion(member, NOT_ARRIVED, doubtful=False, why=why)
 
 
 def _expulsions_beside(before: RendezvousStatus, liveness: Liveness) -> Iterable[Expulsion]:

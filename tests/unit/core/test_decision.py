@@ -56,6 +56,7 @@ def test_an_old_member_that_is_not_in_the_new_round_is_deleted_before_the_status
     decision = decide(before, [*crowd("a b", after_round=3), seen("c")], NOW)
     assert decision.status.ranks == ("a", "b")
     assert [(e.member.name, e.reason) for e in decision.expel_first] == [("c", "NotArrived")]
+    assert decision.expel_first[0].why == "c had not joined again when the round was formed"  # should it fail
     assert decision.expel_after == ()
 
 
