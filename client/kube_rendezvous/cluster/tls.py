@@ -103,7 +103,8 @@ def _new() -> ssl.SSLContext:
     from urllib3.util.ssl_ import create_urllib3_context
 
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-    context.__class__ = ResumingContext  # as urllib3 has set it up, whose settings are another with each version
+    if type(context) is ssl.SSLContext:  # not one that somebody has put in its place, as truststore does
+        context.__class__ = ResumingContext  # as urllib3 has set it up, whose settings are another with each version
     return verify_as_kubernetes_does(context)
 
 

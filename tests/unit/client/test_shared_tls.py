@@ -63,6 +63,16 @@ def test_a_file_that_cannot_be_read_is_left_for_the_connection_to_report(tmp_pat
     assert missing.connection_pool_kw["ca_certs"] == str(tmp_path / "none.pem")
 
 
+def test_a_context_that_somebody_has_put_in_the_place_of_pythons_is_taken_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Other(ssl.SSLContext):
+        __slots__ = ("more",)
+
+    monkeypatch.setattr("urllib3.util.ssl_.SSLContext", Other)
+    assert type(context_of(pool(), "of others")) is Other
+
+
 class Answering(http.server.BaseHTTPRequestHandler):
     """As an API server would."""
 
