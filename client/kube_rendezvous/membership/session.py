@@ -5,7 +5,6 @@ they share is guarded by one condition; every answer is computed by `standing` f
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from kube_rendezvous.membership.interruption import Interruption, interruption
 from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_join_first
 from kube_rendezvous.membership.member_requests import post_once
 from kube_rendezvous.membership.member_writer import MemberWriter
+from kube_rendezvous.membership.own_member import manifest_of, new_name, places_of
 from kube_rendezvous.membership.own_place import OwnPlace
 from kube_rendezvous.membership.place_lock import PlaceTakenError
 from kube_rendezvous.membership.sight import Sight
@@ -36,15 +36,11 @@ from kube_rendezvous.membership.standing import (
     slice_of_circle,
     standing,
 )
-from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous, member_manifest
-from kube_rendezvous.resources.failure_policy import possible_places
+from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
 from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
 
 _log = logging.getLogger(__name__)
-
-_NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' own generated names: no words, no look-alikes
-_NAME_RANDOM = 5
 
 _WITHDRAWAL_SECONDS = 2.0
 
@@ -81,7 +77,7 @@ class Session:
         self._name = name
         self._identity = identity
         self._changed = threading.Condition()
-        self._me = Standpoint(places=_places_of(identity))
+        self._me = Standpoint(places=places_of(identity))
         self._what = f"Rendezvous {namespace}/{name}"
         self._sight = Sight(self._what, self._changed, self._look, self._look_into_trouble)
         self._joining = ""  # the name that we are joining with
@@ -140,10 +136,11 @@ class Session:
                 self._watcher.start(streams_first=self._first.undecided is not None)
 
     def _join_first(self, port: int, deadline: float, watch_port: int) -> None:
-        name = self._new_name()
+        name = new_name(self._identity)
         try:
             self._place.take(time.monotonic())
-            manifest = self._manifest(name, "", port, datetime.now(UTC), watch_port)
+            held = self._place.held
+            manifest = manifest_of(self._identity, name, self._name, "", port, datetime.now(UTC), held, watch_port)
             seconds = min(ANSWER_SECONDS, max(0.1, (deadline - time.monotonic()) / 2))
             answer = self._writer.post(manifest, seconds)
         except PlaceTakenError:
@@ -360,11 +357,12 @@ class Session:
         def post(seconds: float) -> Object | None:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
             # must not leave a second Member behind when it is sent again.
-            manifest = self._manifest(name, rendezvous.uid, port, joined_at, watch_port)
+            held = self._place.held
+            manifest = manifest_of(self._identity, name, self._name, rendezvous.uid, port, joined_at, held, watch_port)
             return self._writer.post(manifest, seconds)
 
         joined_at = datetime.now(UTC)
-        name = self._first.tried or self._new_name()
+        name = self._first.tried or new_name(self._identity)
         # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
         self._joining = name
         self._life.start()
@@ -379,25 +377,6 @@ class Session:
             self._become(self._me.joined(name, rendezvous))
             self._aside = ""
             self._place.is_of(name)
-
-    def _new_name(self) -> str:
-        return f"{self._identity.name_prefix}-{''.join(random.choices(_NAME_LETTERS, k=_NAME_RANDOM))}"
-
-    def _manifest(self, name: str, uid: str, port: int, now: datetime, watch_port: int) -> dict[str, Any]:
-        return member_manifest(
-            name=name,
-            rendezvous=self._name,
-            rendezvous_uid=uid,
-            address=self._identity.address,
-            port=port,
-            renew_time=now,
-            pod_name=self._identity.pod_name,
-            pod_uid=self._identity.pod_uid,
-            node_name=self._identity.node_name,
-            slot=self._identity.slot,
-            holds_place=self._place.held,
-            watch_port=watch_port,
-        )
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""
@@ -514,7 +493,3 @@ class Session:
         if self._sight.rendezvous is not None and self._me.name:
             status, me = self._sight.rendezvous.status, self._me
             self._life.look(self._sight.rendezvous, me.name, circle(status, me), slice_of_circle(status, me))
-
-
-def _places_of(identity: Identity) -> frozenset[str]:
-    return frozenset(possible_places(identity.node_name, identity.pod_name, identity.slot))

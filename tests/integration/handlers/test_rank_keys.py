@@ -9,6 +9,7 @@ from integration.handlers.eventually import eventually
 from integration.handlers.nodes import Node, meet
 from integration.handlers.runs import Run
 from integration.handlers.test_rare_heartbeats import LOOKED_UP_SECONDS, TESTS, hears_its_neighbours
+from integration.handlers.test_slices import lose_one
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.operator_process import OperatorProcess
 
@@ -47,13 +48,7 @@ def test_members_find_their_ranks_and_those_of_the_next_round_and_read_no_slice(
     first = run.status
     assert first.sliced is not None
     assert {one.name for one in run.members()} == set(first.ranks), "the slices name them all the same"
-    lost, *others = nodes
-    member = run.member_in(lost.slot)
-    assert member is not None
-    lost.fall_silent()
-    run.delete_member(member.name)
-    eventually(lambda: all(one.told for one in others), "the others are told")
-    meet(*others)
+    meet(*lose_one(run, nodes))
     assert run.status.world_size == NODES - 1
     assert slices_read(nodes) == []
 

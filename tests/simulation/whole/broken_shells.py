@@ -11,7 +11,7 @@ from typing import Any
 from kube_rendezvous.cluster import ApiFailureError
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.membership import member_writer, session, standing
+from kube_rendezvous.membership import member_writer, own_member, session, standing
 from kube_rendezvous.membership.own_slice import OwnSlice, rank_in, unread_slice
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
@@ -123,7 +123,7 @@ BROKEN: dict[str, list[Replacement]] = {
     "LEASE_BELIEVED_TOO_LONG": [(lease_protocol, "BELIEF_FRACTION", 2.0)],
     "LEASE_SEIZED": [(LeaseProtocol, "_may_claim", lambda *_: True)],
     "LEASE_LOST_UNNOTICED": [(LeaseProtocol, "read", _never_lost)],
-    "NAME_REUSED": [(session, "_NAME_RANDOM", 0)],
+    "NAME_REUSED": [(own_member, "_NAME_RANDOM", 0)],
     "SLICES_UNWRITTEN": [(SliceWriting, "_write", lambda *_: None)],
     "SLICES_REMOVED_AT_ONCE": [(SliceWriting, "written", _removed_at_once)],
     "SLICE_READ_ONCE": [(standing, "unread_slice", _read_once), (standing, "rank_in", _rank_of_old)],
