@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Ends all that it has started, when a signal ends it. make sends one to its own child alone: that must not be a shell.
+SUPERVISED = PYTHONPATH=deploy/development:tests exec $(BIN)/python -m
 # With --quiet mkdocs would not be strict, so that what it says is shown on a failure only.
 SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/development $(BIN)/mkdocs build --strict --site-dir build/site
 
@@ -22,7 +24,7 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED) ## Train on a real local control plane, lose nodes: torchrun beside survivors (3 minutes)
-	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_demo $(ARGS)
+	@$(SUPERVISED) rendezvous_demo $(ARGS)
 
 local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C ends it
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local up $(ARGS)
@@ -73,29 +75,29 @@ screenshots: $(INSTALLED) ## Draw the dashboard's pictures of the documentation 
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/integration/dashboard/test_a_thousand_members.py $(ARGS)
 
 bench: $(INSTALLED) ## Measure beside torch's c10d and torchrun: table, build/bench.json, thresholds (8 to 14 minutes)
-	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance $(ARGS)
+	@$(SUPERVISED) performance $(ARGS)
 
 bench-page: $(INSTALLED) ## Show the runs of the bench that are kept in docs/bench: docs/reference/benchmarks.md, curves
 	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.curves docs/bench docs/images
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_docs
 
 endurance: $(INSTALLED) ## One survivor, 200 changes of membership: descriptors, threads, memory (4 minutes)
-	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.endurance $(ARGS)
+	@$(SUPERVISED) performance.endurance $(ARGS)
 
 memory: $(INSTALLED) ## Measure the operator's memory: idle, standing by, 100 rendezvous of 8
-	@PYTHONPATH=deploy/development:tests $(BIN)/python -m performance.operator_memory $(ARGS)
+	@$(SUPERVISED) performance.operator_memory $(ARGS)
 
 MINUTES ?= 30
 soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make soak MINUTES=30, or HOURS=24
-	@PYTHONPATH=deploy/development:tests $(BIN)/python -m soak \
+	@$(SUPERVISED) soak \
 	  $(if $(HOURS),--hours $(HOURS) --picture build/soak.png --json build/soak.json,--minutes $(MINUTES)) $(ARGS)
 
 SCHEDULES ?= 500
 soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live on: make soak-survivors SCHEDULES=500
-	@PYTHONPATH=deploy/development:tests $(BIN)/python -m survivor_soak --schedules $(SCHEDULES) $(ARGS)
+	@$(SUPERVISED) survivor_soak --schedules $(SCHEDULES) $(ARGS)
 
 torch-tests: $(INSTALLED) ## Run PyTorch's own tests of agents and launcher on this backend: make torch-tests TORCH_SOURCE=…
-	@PYTHONPATH=deploy/development:tests $(BIN)/python -m torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)
+	@$(SUPERVISED) torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)
 
 attack: $(INSTALLED) ## Try what a hostile neighbour or proxy can do, on a real API server (docs/security.md; 30 minutes)
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build

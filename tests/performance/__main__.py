@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,6 +34,7 @@ from performance.storm import measure_storm
 from performance.survive import RECONFIGURE, REINIT, RESTARTING, measure_way
 from performance.survive_figures import Survived, SurviveThresholds, judge_survived, survived_as_json
 from performance.told import measure_told
+from rendezvous_local.supervised import run_supervised
 
 SURVIVORS = 7
 C10D_TOLD_NODES = 4
@@ -216,4 +216,4 @@ def _ms(seconds: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

@@ -13,7 +13,6 @@ when everything has been used once.
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from rich.table import Table
 from performance.endurance_figures import LAUNCHER, WORKER, Held, ProcessMeasured, judge_endurance
 from performance.launched_nodes import Nodes, Way, nodes
 from performance.local_site import Site, site
+from rendezvous_local.supervised import run_supervised
 
 NODES = 3
 SURVIVOR = 0
@@ -147,4 +147,4 @@ def _table(measured: Sequence[ProcessMeasured]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

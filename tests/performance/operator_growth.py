@@ -26,6 +26,7 @@ from kube_rendezvous.resources.timestamps import format_time
 from rendezvous_local.control_plane import ControlPlane
 from rendezvous_local.crds import CRDS, apply_crds
 from rendezvous_local.operator_process import OperatorProcess
+from rendezvous_local.supervised import run_supervised
 from soak.counting import resident_mib
 
 WARM_UP_ROUNDS = 500
@@ -124,4 +125,4 @@ def _resident(operator: OperatorProcess) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

@@ -22,6 +22,7 @@ from kube_rendezvous.resources.names import collection_path
 from rendezvous_local.control_plane import ControlPlane
 from rendezvous_local.crds import CRDS, apply_crds
 from rendezvous_local.operator_process import OperatorProcess
+from rendezvous_local.supervised import run_supervised
 
 IDLE_LIMIT_MB = 120.0
 LOADED_LIMIT_MB = 150.0
@@ -116,4 +117,4 @@ def _until(true: Callable[[], bool]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

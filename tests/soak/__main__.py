@@ -15,6 +15,7 @@ import random
 import sys
 from pathlib import Path
 
+from rendezvous_local.supervised import run_supervised
 from soak.readings import draw, worded
 from soak.report import as_json, progress, summary
 from soak.run import FEWEST, Account
@@ -73,4 +74,4 @@ class _Told:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

@@ -10,6 +10,7 @@ import argparse
 import random
 import sys
 
+from rendezvous_local.supervised import run_supervised
 from survivor_soak.report import summary
 from survivor_soak.site import soak
 from survivor_soak.soak import Account
@@ -41,4 +42,4 @@ def _tell(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

@@ -23,6 +23,7 @@ from typing import Any
 from rendezvous_local.cluster import Cluster, cluster
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.operator_process import OperatorProcess
+from rendezvous_local.supervised import run_supervised
 from torch_tests.plugin_names import (
     FILES_RELEASE,
     NAMESPACE,
@@ -163,4 +164,4 @@ def _lines(report: Path) -> list[Line]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

@@ -4,15 +4,12 @@ import argparse
 import os
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from kube_rendezvous.cluster import Connection
 from rendezvous_demo import scenario, surviving_scenario
@@ -31,8 +28,8 @@ from rendezvous_local.cluster import Cluster, cluster
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.operator_process import OperatorProcess
 from rendezvous_local.owned_folder import OwnedFolder
+from rendezvous_local.supervised import run_supervised
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOG_LINES = 25
 EPILOG = """\
 what happens:
@@ -58,8 +55,6 @@ Look at it from another terminal: the first lines say which KUBECONFIG to use.
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration; returns the exit status."""
     options = _parser().parse_args(arguments)
-    for number in ENDING:
-        signal.signal(number, _end_once)
     display = Display(plain=options.plain)
     try:
         return _run(display, keep_logs=options.keep_logs)
@@ -179,12 +174,5 @@ def _namespace(where: Cluster, kubectl: Kubectl) -> Iterator[str]:
             kubectl("delete", "namespace", name, "--wait=false")
 
 
-def _end_once(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends the program once: a second Ctrl-C must not cut the cleaning up short."""
-    for other in ENDING:
-        signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_supervised(main)

@@ -8,7 +8,6 @@ import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from rendezvous_local.binaries import find_or_build, find_or_build_all
@@ -22,8 +21,8 @@ from rendezvous_local.operator_process import OperatorProcess
 from rendezvous_local.processes import ChildProcess
 from rendezvous_local.programs import ACTIONLINT, CRANE, HELM, KREW
 from rendezvous_local.progress import Progress
+from rendezvous_local.supervised import ENDING, interrupt_once
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXAMPLES = CRDS.parent / "deploy" / "examples"
 
 
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
     options = _parser().parse_args(arguments)
     for number in ENDING:
-        signal.signal(number, _end_once)
+        signal.signal(number, interrupt_once)
     try:
         return _run(options)
     except LocalControlPlaneError as error:
@@ -146,13 +145,6 @@ def _tell_what_next(control_plane: ControlPlane) -> None:
 
 def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
-
-
-def _end_once(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends the program once: a second Ctrl-C must not cut the cleaning up short, which has time limits of its own."""
-    for other in ENDING:
-        signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from integration.handlers.eventually import eventually
+from marked_processes import running
 from rendezvous_demo.nodes import MARK_OF_ALL, end_all
 
 pytest.importorskip("rich", reason="the demo shows itself with rich")
@@ -52,18 +53,6 @@ def demo(mark: str, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     for pid in running(mark):
         os.kill(pid, signal.SIGKILL)
     process.wait(LIMIT_SECONDS)
-
-
-def running(mark: str) -> list[int]:
-    """Every process with the mark in its environment, zombies not counted: theirs is empty."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.mark.parametrize("step", STEPS)
