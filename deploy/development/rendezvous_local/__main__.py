@@ -19,7 +19,7 @@ from rendezvous_local.node.command import add_node_commands, run_node_command
 from rendezvous_local.node.system_packages import FOR_PAGES, install_missing
 from rendezvous_local.operator_process import OperatorProcess
 from rendezvous_local.processes import ChildProcess
-from rendezvous_local.programs import ACTIONLINT, CRANE, HELM, KREW
+from rendezvous_local.programs import ACTIONLINT, COSIGN, CRANE, HELM, KREW
 from rendezvous_local.progress import Progress
 from rendezvous_local.supervised import ENDING, interrupt_once
 
@@ -89,7 +89,7 @@ def _build(*, for_tests: bool) -> int:
     programs = find_or_build_all()
     helm = find_or_build(HELM)
     if for_tests:  # now, one after the other: tests run side by side, and have a time limit
-        for program in (ACTIONLINT, CRANE, KREW):
+        for program in (ACTIONLINT, COSIGN, CRANE, KREW):
             find_or_build(program)
         try:
             if os.geteuid() == 0:

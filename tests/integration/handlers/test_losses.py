@@ -27,9 +27,10 @@ def name_of(run: Run, node: Node) -> str:
 def test_a_member_whose_heartbeat_stops_is_lost_after_three_intervals_and_the_others_are_told(
     run: Run, node: MakeNode
 ) -> None:
-    run.create(minNodes=2, maxNodes=3, heartbeatSeconds=1, lastCallSeconds=1)
-    nodes = [node(2, 3) for _ in range(3)]
+    run.create(minNodes=3, maxNodes=3, heartbeatSeconds=1, lastCallSeconds=1)
+    nodes = [node(3, 3) for _ in range(3)]
     meet(*nodes)
+    run.change(minNodes=2)
     silent, *others = nodes
     name = name_of(run, silent)
     silent.fall_silent()
@@ -42,9 +43,10 @@ def test_a_member_whose_heartbeat_stops_is_lost_after_three_intervals_and_the_ot
 
 
 def test_when_a_member_is_deleted_the_others_are_told_at_once(run: Run, node: MakeNode) -> None:
-    run.create(minNodes=2, maxNodes=3, lastCallSeconds=1)
-    nodes = [node(2, 3) for _ in range(3)]
+    run.create(minNodes=3, maxNodes=3, lastCallSeconds=1)
+    nodes = [node(3, 3) for _ in range(3)]
     meet(*nodes)
+    run.change(minNodes=2)
     lost, *others = nodes
     name = name_of(run, lost)
     lost.fall_silent()
@@ -71,9 +73,10 @@ def test_a_living_member_whose_object_was_deleted_is_told_too_and_joins_as_a_new
 def test_a_handler_that_is_dropped_without_a_word_says_that_it_leaves_and_does_not_close(
     run: Run, node: MakeNode, all_nodes: list[Node]
 ) -> None:
-    run.create(minNodes=1, maxNodes=2, lastCallSeconds=1)
-    stays, goes = node(1, 2), node(1, 2)
+    run.create(minNodes=2, maxNodes=2, lastCallSeconds=1)
+    stays, goes = node(2, 2), node(2, 2)
     meet(stays, goes)
+    run.change(minNodes=1)
     name = name_of(run, goes)
     assert goes.wait_for_threads(5)
     all_nodes.remove(goes)

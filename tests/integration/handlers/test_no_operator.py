@@ -1,6 +1,7 @@
 """Without an operator nothing happens, and a node that waits says so."""
 
 import logging
+import re
 from collections.abc import Callable
 
 import pytest
@@ -16,10 +17,10 @@ def test_a_node_that_no_operator_has_looked_at_for_ten_seconds_says_so_in_the_lo
     run.create(minNodes=1)
     with (
         caplog.at_level(logging.WARNING, "kube_rendezvous"),
-        pytest.raises(RendezvousTimeoutError, match=r"no operator has looked at it for 1[01] s") as failed,
+        pytest.raises(RendezvousTimeoutError, match=r"no operator has looked at it for 1[0-9] s") as failed,
     ):
-        node(1, 1, join_timeout=11).join().result(60)
-    assert f"Rendezvous {run.namespace}/run: no answer within 11 s" in str(failed.value)
+        node(1, 1, join_timeout=15).join().result(60)
+    assert f"Rendezvous {run.namespace}/run: no answer within 15 s" in str(failed.value)
     said = [record.getMessage() for record in caplog.records if "no operator" in record.getMessage()]
     assert len(said) == 1
-    assert "no operator has looked at it for 10 s: is the kube-rendezvous operator running" in said[0]
+    assert re.search("no operator has looked at it for 1[0-4] s: is the kube-rendezvous operator running", said[0])

@@ -42,9 +42,10 @@ def slices_read(nodes: list[Node]) -> list[str]:
 
 @pytest.mark.usefixtures("usual")
 def test_members_find_their_ranks_and_those_of_the_next_round_and_read_no_slice(run: Run, node: MakeNode) -> None:
-    run.create(minNodes=NODES - 1, maxNodes=NODES, lastCallSeconds=1, heartbeatSeconds=300)
-    nodes = [node(NODES - 1, NODES) for _ in range(NODES)]
+    run.create(minNodes=NODES, maxNodes=NODES, lastCallSeconds=1, heartbeatSeconds=300)
+    nodes = [node(NODES, NODES) for _ in range(NODES)]
     meet(*nodes)
+    run.change(minNodes=NODES - 1)
     first = run.status
     assert first.sliced is not None
     assert {one.name for one in run.members()} == set(first.ranks), "the slices name them all the same"

@@ -41,9 +41,10 @@ def mortal(cluster: Cluster, deaths: Path, operator_log: Path) -> Iterator[Opera
 
 def stands(run: Run, node: MakeNode) -> list[Node]:
     """A round of five."""
-    run.create(minNodes=NODES - 1, maxNodes=NODES, lastCallSeconds=1)
-    nodes = [node(NODES - 1, NODES, run_id=run.name) for _ in range(NODES)]
+    run.create(minNodes=NODES, maxNodes=NODES, lastCallSeconds=1)
+    nodes = [node(NODES, NODES, run_id=run.name) for _ in range(NODES)]
     meet(*nodes)
+    run.change(minNodes=NODES - 1)
     return nodes
 
 

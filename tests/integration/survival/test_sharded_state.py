@@ -58,12 +58,19 @@ def moved(node: LoneTrainer, round: int) -> tuple[bool, list[str]]:
     return line["whole"], line["lost"]
 
 
+def all_begin_together(run: Run, start_alone: StartAlone, count: int) -> tuple[list[LoneTrainer], int]:
+    """Their first round, before which none of them has held a shard. Returns them and its number."""
+    run.create(minNodes=count, maxNodes=6)
+    nodes = [start_alone(number, TRAINER, "reconfigure") for number in range(count)]
+    first = until_they_step(nodes)
+    run.change(minNodes=2)
+    return nodes, first
+
+
 def test_a_loss_and_a_growth_change_nothing_where_there_are_replicas(
     run: Run, start_alone: StartAlone, tmp_path: Path
 ) -> None:
-    run.create(minNodes=2, maxNodes=6)
-    nodes = [start_alone(number, TRAINER, "reconfigure") for number in range(4)]
-    four = until_they_step(nodes)
+    nodes, four = all_begin_together(run, start_alone, 4)
     assert [moved(node, four) for node in nodes] == [(False, [])] * 4
 
     nodes[1].kill()
@@ -83,9 +90,7 @@ def test_a_loss_and_a_growth_change_nothing_where_there_are_replicas(
 def test_a_shard_that_nobody_holds_any_more_is_named_and_all_begin_again(
     run: Run, start_alone: StartAlone, tmp_path: Path
 ) -> None:
-    run.create(minNodes=2, maxNodes=6)
-    nodes = [start_alone(number, TRAINER, "reconfigure") for number in range(3)]
-    three = until_they_step(nodes)
+    nodes, three = all_begin_together(run, start_alone, 3)
 
     lost = next(node for node in nodes if node.newest_step["rank"] == 1)
     nodes.remove(lost)

@@ -11,7 +11,8 @@ import pytest
 from integration.handlers.eventually import eventually
 from rendezvous_docs.references import TOP
 
-SECONDS = 60.0
+SECONDS = 300.0
+"""What is idle is waiting for a busy machine."""
 
 MAKE = """#!/usr/bin/env bash
 echo "$*" >>made.txt
