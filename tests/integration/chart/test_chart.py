@@ -47,6 +47,8 @@ def test_the_plain_manifests_are_what_the_chart_renders(helm: Path) -> None:
         ("watchNamespaces={Upper}", "does not match pattern"),
         ("watchNamespaces=a", "got string, want array"),
         ("crds.install=7", "got number, want boolean"),
+        ("crds.servedVersions={v2}", "value must be one of"),
+        ("crds.servedVersions=null", "missing property 'servedVersions'"),
         ("networkPolicy.apiServerAddresses={10.96.0.1}", "does not match pattern"),
         ("metrics.serviceMonitor.interval=often", "does not match pattern"),
     ],
@@ -69,9 +71,10 @@ def test_a_wrong_value_is_refused(helm: Path, value: str, says: str) -> None:
             "trainers.namespaces={default}",
             "trainers.networkPolicy.enabled=true",
         ],
+        ["crds.servedVersions={v1beta1}"],
         [r"memberGuard.exemptUsers={system:serviceaccount:a:b}", r"memberGuard.exemptExpressions={1 == 2}"],
     ],
-    ids=["default", "namespaced", "one-replica", "trainers", "network policy", "exemptions"],
+    ids=["default", "namespaced", "one-replica", "trainers", "network policy", "one version", "exemptions"],
 )
 def test_the_api_server_takes_what_is_rendered(helm: Path, kubectl: Kubectl, values: list[str]) -> None:
     options = [part for value in values for part in ("--set", value)]

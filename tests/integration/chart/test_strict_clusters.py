@@ -211,6 +211,13 @@ def test_somebody_elses_rights_and_objects(helm: Path) -> None:
     assert one_of(objects, "Secret", "kube-rendezvous-registry")
 
 
+def test_the_versions_that_are_wanted_are_served_and_what_is_stored_stays(helm: Path) -> None:
+    objects = rendered(helm, {"crds": {"servedVersions": ["v1beta1"]}})
+    versions = [one["spec"]["versions"] for one in objects if one["kind"] == "CustomResourceDefinition"]
+    said = [[(one["name"], one["served"], one["storage"]) for one in of_one] for of_one in versions]
+    assert said == [[("v1alpha1", False, True), ("v1beta1", True, False)]] * 3
+
+
 def test_the_definitions_are_kept_unless_it_is_said_otherwise(helm: Path) -> None:
     keep = "helm.sh/resource-policy"
     kept, left = rendered(helm), rendered(helm, {"crds": {"keep": False, "annotations": {"a": "b"}}})
