@@ -4,10 +4,12 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from integration.pods.pod_objects import PodObjects
 from kube_rendezvous.cluster import Connection
@@ -46,11 +48,12 @@ class Site:
 
 
 @contextmanager
-def site(commit: Path | None = None) -> Iterator[Site]:
+def site(commit: Path | None = None, served: Sequence[str] = ()) -> Iterator[Site]:
     """A new local control plane, whatever KUBECONFIG says: nobody else may have a say about our pods there.
 
     Args:
         commit: folder of another commit's files, whose operator and definitions are to be there; None: ours.
+        served: the versions of the API in our definitions, as the chart's `crds.servedVersions`; (): all.
     """
     # One process plays many nodes, that need more connections than one node's pool keeps, and wish for other sizes.
     for name in ("urllib3.connectionpool", "kube_rendezvous.handler"):
@@ -58,7 +61,7 @@ def site(commit: Path | None = None) -> Iterator[Site]:
     environment = operator_path(commit)
     with (
         tempfile.TemporaryDirectory() as folder,
-        cluster(commit / "crds" if commit else CRDS, environment=_without_kubeconfig()) as running,
+        cluster(_definitions(Path(folder), commit, served), environment=_without_kubeconfig()) as running,
         OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log", environment=environment) as operator,
     ):
         connection = Connection.open(str(running.kubeconfig))
@@ -68,6 +71,19 @@ def site(commit: Path | None = None) -> Iterator[Site]:
         api_server = running.control_plane.api_server_process
         yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace), api_server, operator)
         connection.close()
+
+
+def _definitions(folder: Path, commit: Path | None, served: Sequence[str]) -> Path:
+    if commit or not served:
+        return (commit / "crds") if commit else CRDS
+    written = folder / "crds"
+    written.mkdir()
+    for file in CRDS.glob("*.yaml"):
+        definition = yaml.safe_load(file.read_text())
+        for version in definition["spec"]["versions"]:
+            version["served"] = version["name"] in served
+        (written / file.name).write_text(yaml.safe_dump(definition))
+    return written
 
 
 def _without_kubeconfig() -> dict[str, str]:
