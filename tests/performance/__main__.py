@@ -65,7 +65,7 @@ def main() -> int:
     parser.add_argument("--players", type=int, default=os.cpu_count() or 1, help="processes (default: one a CPU)")
     parser.add_argument("--against", default="", metavar="COMMIT", help="measure the sizes of another commit, too")
     parser.add_argument(
-        "--served", nargs="+", default=[], choices=SPOKEN_VERSIONS, help="versions of the API (default: all)"
+        "--versions", nargs="+", default=[], choices=SPOKEN_VERSIONS, help="defined, of the API (default: all)"
     )
     parser.add_argument("--floor", action="store_true", help="play the least that joins of the sizes can cost, too")
     parser.add_argument("--backoff", type=float, nargs="+", default=[0.01, 0.1, 1.0], help="c10d's, beside 0; the best")

@@ -48,12 +48,12 @@ class Site:
 
 
 @contextmanager
-def site(commit: Path | None = None, served: Sequence[str] = ()) -> Iterator[Site]:
+def site(commit: Path | None = None, versions: Sequence[str] = ()) -> Iterator[Site]:
     """A new local control plane, whatever KUBECONFIG says: nobody else may have a say about our pods there.
 
     Args:
         commit: folder of another commit's files, whose operator and definitions are to be there; None: ours.
-        served: the versions of the API in our definitions, as the chart's `crds.servedVersions`; (): all.
+        versions: those in our definitions, the stored one first, as without the chart's `crds.v1beta1`; (): all.
     """
     # One process plays many nodes, that need more connections than one node's pool keeps, and wish for other sizes.
     for name in ("urllib3.connectionpool", "kube_rendezvous.handler"):
@@ -61,7 +61,7 @@ def site(commit: Path | None = None, served: Sequence[str] = ()) -> Iterator[Sit
     environment = operator_path(commit)
     with (
         tempfile.TemporaryDirectory() as folder,
-        cluster(_definitions(Path(folder), commit, served), environment=_without_kubeconfig()) as running,
+        cluster(_definitions(Path(folder), commit, versions), environment=_without_kubeconfig()) as running,
         OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log", environment=environment) as operator,
     ):
         connection = Connection.open(str(running.kubeconfig))
@@ -73,15 +73,15 @@ def site(commit: Path | None = None, served: Sequence[str] = ()) -> Iterator[Sit
         connection.close()
 
 
-def _definitions(folder: Path, commit: Path | None, served: Sequence[str]) -> Path:
-    if commit or not served:
+def _definitions(folder: Path, commit: Path | None, versions: Sequence[str]) -> Path:
+    if commit or not versions:
         return (commit / "crds") if commit else CRDS
     written = folder / "crds"
     written.mkdir()
     for file in CRDS.glob("*.yaml"):
         definition = yaml.safe_load(file.read_text())
-        for version in definition["spec"]["versions"]:
-            version["served"] = version["name"] in served
+        named = {version["name"]: version for version in definition["spec"]["versions"]}
+        definition["spec"]["versions"] = [{**named[name], "storage": name == versions[0]} for name in versions]
         (written / file.name).write_text(yaml.safe_dump(definition))
     return written
 

@@ -1,7 +1,6 @@
 """The chart's CRD templates: the files of `crds/` behind a value, with labels and annotations, kept at uninstall, and
-serving the versions that are wanted."""
+with the second version or without."""
 
-import re
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[3]
@@ -11,7 +10,7 @@ CHART = TOP / "deploy" / "helm" / "kube-rendezvous"
 _HEAD = "{{- if .Values.crds.install }}\n"
 _FOOT = "{{- end }}\n"
 _META = "\nmetadata:\n"
-_SERVED = re.compile(r"^(    - name: (\w+)\n      served: )true$", re.MULTILINE)
+_SECOND = "    - name: v1beta1\n"
 _MARKS = """\
   {{- $keep := ternary (dict "helm.sh/resource-policy" "keep") dict .Values.crds.keep }}
   {{- with mergeOverwrite dict .Values.commonAnnotations .Values.crds.annotations $keep }}
@@ -37,16 +36,15 @@ def crd_templates() -> dict[Path, str]:
 
 
 def crd_template(crd: str) -> str:
-    """One CustomResourceDefinition as a template that renders to the same, but for labels, annotations and what is served.
+    """One CustomResourceDefinition as a template that renders to the same, but for marks and versions.
 
     Raises:
-        ValueError: see `crd_templates`; also: it has a version that is not served.
+        ValueError: see `crd_templates`; also: v1beta1 is not its last version.
     """
     if crd.count(_META) != 1 or f"{_META}  annotations:" in crd:
         raise ValueError("a CRD file must have one top-level `metadata:`, without annotations")
-    escaped, versions = _SERVED.subn(
-        r'\1{{ has "\2" .Values.crds.servedVersions }}', crd.replace("{{", '{{ "{{" }}')
-    )
-    if versions != crd.count("\n      served: "):
-        raise ValueError("each version in a CRD file must have `served: true` right after its name")
-    return _HEAD + escaped.replace(_META, _META + _MARKS) + _FOOT
+    first, second, rest = crd.replace("{{", '{{ "{{" }}').partition(_SECOND)
+    if not second or "\n    - name: v" in rest:
+        raise ValueError("a CRD file must end with the version v1beta1")
+    marked = first.replace(_META, _META + _MARKS)
+    return f"{_HEAD}{marked}{{{{- if .Values.crds.v1beta1 }}}}\n{second}{rest}{{{{- end }}}}\n{_FOOT}"

@@ -211,11 +211,17 @@ def test_somebody_elses_rights_and_objects(helm: Path) -> None:
     assert one_of(objects, "Secret", "kube-rendezvous-registry")
 
 
-def test_the_versions_that_are_wanted_are_served_and_what_is_stored_stays(helm: Path) -> None:
-    objects = rendered(helm, {"crds": {"servedVersions": ["v1beta1"]}})
-    versions = [one["spec"]["versions"] for one in objects if one["kind"] == "CustomResourceDefinition"]
-    said = [[(one["name"], one["served"], one["storage"]) for one in of_one] for of_one in versions]
-    assert said == [[("v1alpha1", False, True), ("v1beta1", True, False)]] * 3
+def test_the_second_version_can_be_left_out_of_the_definitions(helm: Path) -> None:
+    both, first = rendered(helm), rendered(helm, {"crds": {"v1beta1": False}})
+    named = [
+        [
+            [(version["name"], version["storage"]) for version in one["spec"]["versions"]]
+            for one in objects
+            if one["kind"] == "CustomResourceDefinition"
+        ]
+        for objects in (both, first)
+    ]
+    assert named == [[[("v1alpha1", True), ("v1beta1", False)]] * 3, [[("v1alpha1", True)]] * 3]
 
 
 def test_the_definitions_are_kept_unless_it_is_said_otherwise(helm: Path) -> None:
