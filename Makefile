@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED) ## Train on a real local control plane, lose nodes: torchrun beside survivors (3 minutes)
-	@$(SUPERVISED) rendezvous_demo $(ARGS)
+	@PYTHONPATH=deploy/development exec $(BIN)/python -m rendezvous_demo $(ARGS)
 
 local: $(INSTALLED) ## Start a local control plane with the operator; Ctrl-C ends it
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local up $(ARGS)

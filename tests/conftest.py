@@ -1,9 +1,12 @@
 """What every test takes for granted."""
 
+import contextlib
 import os
 import signal
+from pathlib import Path
 
 import hypothesis
+import pytest
 
 # Examples are counted, not timed: how long one takes says how busy the machine is.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -15,13 +18,24 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
-# Nodes are threads of the tests' processes. All of those are one session, which is one group to Linux' scheduler; it
-# gets as much of a busy machine as one of the many control planes, operators and trainers, which have sessions of their
-# own. A node that is a thread must not look like one that hangs.
+_GROUP = Path("/proc/self/autogroup")
 _GROUP_PRIORITY = "-5"
-if os.geteuid() == 0:
-    try:
-        with open("/proc/self/autogroup", "w") as _group:
-            _group.write(_GROUP_PRIORITY)
-    except OSError:  # a kernel without such groups, or one that does not let us
-        pass
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the tests' processes, as one group to Linux' scheduler, a share for several.
+
+    Nodes are threads of theirs. They are one session, which gets as much of a busy machine as one of the many control
+    planes, operators and trainers, each in a session of its own. A node that is a thread must not look like one that
+    hangs.
+    """
+    if os.geteuid() == 0 and os.nice(0) <= 0 and not hasattr(config, "workerinput"):
+        with contextlib.suppress(OSError, IndexError):  # no such groups here, or one that does not let us
+            before = _GROUP.read_text().split()[-1]
+            _GROUP.write_text(_GROUP_PRIORITY)
+            config.add_cleanup(lambda: _restore(before))
+
+
+def _restore(priority: str) -> None:
+    with contextlib.suppress(OSError):
+        _GROUP.write_text(priority)

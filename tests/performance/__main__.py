@@ -19,7 +19,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kube_rendezvous.resources import SPOKEN_VERSIONS
 from performance.c10d import knows_backoff, run_c10d
 from performance.curves import draw_curves
 from performance.figures import Pair, Storm, Thresholds, Told, Verdict, as_json, judge
@@ -64,9 +63,6 @@ def main() -> int:
     parser.add_argument("--light", type=int, nargs="*", default=[], help="sizes that light watchers play")
     parser.add_argument("--players", type=int, default=os.cpu_count() or 1, help="processes (default: one a CPU)")
     parser.add_argument("--against", default="", metavar="COMMIT", help="measure the sizes of another commit, too")
-    parser.add_argument(
-        "--versions", nargs="+", default=[], choices=SPOKEN_VERSIONS, help="defined, of the API (default: all)"
-    )
     parser.add_argument("--floor", action="store_true", help="play the least that joins of the sizes can cost, too")
     parser.add_argument("--backoff", type=float, nargs="+", default=[0.01, 0.1, 1.0], help="c10d's, beside 0; the best")
     options = parser.parse_args()

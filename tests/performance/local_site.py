@@ -4,12 +4,10 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from integration.pods.pod_objects import PodObjects
 from kube_rendezvous.cluster import Connection
@@ -48,12 +46,11 @@ class Site:
 
 
 @contextmanager
-def site(commit: Path | None = None, versions: Sequence[str] = ()) -> Iterator[Site]:
+def site(commit: Path | None = None) -> Iterator[Site]:
     """A new local control plane, whatever KUBECONFIG says: nobody else may have a say about our pods there.
 
     Args:
         commit: folder of another commit's files, whose operator and definitions are to be there; None: ours.
-        versions: those in our definitions, the stored one first, as without the chart's `crds.v1beta1`; (): all.
     """
     # One process plays many nodes, that need more connections than one node's pool keeps, and wish for other sizes.
     for name in ("urllib3.connectionpool", "kube_rendezvous.handler"):
@@ -61,7 +58,7 @@ def site(commit: Path | None = None, versions: Sequence[str] = ()) -> Iterator[S
     environment = operator_path(commit)
     with (
         tempfile.TemporaryDirectory() as folder,
-        cluster(_definitions(Path(folder), commit, versions), environment=_without_kubeconfig()) as running,
+        cluster(commit / "crds" if commit else CRDS, environment=_without_kubeconfig()) as running,
         OperatorProcess(running.kubeconfig, log=Path(folder) / "operator.log", environment=environment) as operator,
     ):
         connection = Connection.open(str(running.kubeconfig))
@@ -71,19 +68,6 @@ def site(commit: Path | None = None, versions: Sequence[str] = ()) -> Iterator[S
         api_server = running.control_plane.api_server_process
         yield Site(running.kubeconfig, connection, namespace, PodObjects(connection, namespace), api_server, operator)
         connection.close()
-
-
-def _definitions(folder: Path, commit: Path | None, versions: Sequence[str]) -> Path:
-    if commit or not versions:
-        return (commit / "crds") if commit else CRDS
-    written = folder / "crds"
-    written.mkdir()
-    for file in CRDS.glob("*.yaml"):
-        definition = yaml.safe_load(file.read_text())
-        named = {version["name"]: version for version in definition["spec"]["versions"]}
-        definition["spec"]["versions"] = [{**named[name], "storage": name == versions[0]} for name in versions]
-        (written / file.name).write_text(yaml.safe_dump(definition))
-    return written
 
 
 def _without_kubeconfig() -> dict[str, str]:

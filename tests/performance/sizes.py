@@ -24,7 +24,7 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
     """Measure them; each turn has a control plane of its own.
 
     Args:
-        options: ``sizes``, ``light``, ``players``, ``repeat``, ``against``, ``versions``, ``floor``.
+        options: ``sizes``, ``light``, ``players``, ``repeat``, ``against``, ``floor``.
         progress: told what goes on.
     """
     commits = [None, *([check_out(options.against, _CHECKED_OUT, *PARTS)] if options.against else [])]
@@ -35,7 +35,7 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
     floor: dict[int, list[Floor]] = {}
     for turn in range(options.repeat):
         for commit in commits:
-            with site(commit, options.versions) as where:
+            with site(commit) as where:
                 for nodes, light in asked:
                     module, name = _LIGHT if light else _REAL, f"scale-{nodes}-{turn}-{'light' if light else 'real'}"
                     more = max(1, nodes // _NEWCOMERS) if light else 0

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ NOT_HANDED_ON = ("ARGS", "KUBECONFIG", "MAKEFLAGS", "MFLAGS")  # what `make test
 INTERRUPTED, KILLED = 128 + signal.SIGINT, 128 + signal.SIGKILL
 # Starts a worker as torchrun does, in another session; and this one is deaf. Both say when they are there.
 LAUNCHER = """#!/bin/sh
-setsid sh -c 'trap "" TERM INT HUP; echo worker >>"$SAYS"; while :; do sleep 0.1; done' &
+setsid sh -c 'trap "" TERM INT HUP QUIT; echo worker >>"$SAYS"; while :; do sleep 0.1; done' &
 echo launcher >>"$SAYS"
 wait
 """
@@ -104,7 +105,10 @@ def start(mark: str, says: Path, launcher: Path, tmp_path: Path) -> Iterator[Sta
     def start(command: list[str]) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(command, env=environment, cwd=TOP, start_new_session=True)
         started.append(process)
-        both_are_there = lambda: {"launcher", "worker"} <= set(says.read_text().splitlines())  # noqa: E731
+
+        def both_are_there() -> bool:
+            return {"launcher", "worker"} <= set(says.read_text().splitlines())
+
         eventually(lambda: both_are_there() or process.poll() is not None, "launcher and worker", LIMIT_SECONDS)
         assert both_are_there(), f"the command ended before that, with status {process.poll()}"
         return process
@@ -121,13 +125,26 @@ def python(body: str, orderly_seconds: float = LIMIT_SECONDS) -> list[str]:
     return [sys.executable, "-c", COMMAND.format(body=body, orderly_seconds=orderly_seconds)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 @pytest.mark.parametrize("whole_group", [False, True], ids=["to the command alone", "to its group"])
 def test_nothing_is_left_after_a_signal(start: Start, mark: str, number: signal.Signals, whole_group: bool) -> None:
     command = start(python(WAITS))
     (os.killpg if whole_group else os.kill)(command.pid, number)
     status = command.wait(LIMIT_SECONDS)
     assert (running(mark), status) == ([], INTERRUPTED)
+
+
+def test_nothing_is_left_where_a_process_of_somebody_has_a_name_that_is_no_text(
+    start: Start, mark: str, tmp_path: Path
+) -> None:
+    odd = os.fsencode(tmp_path) + b"/\xff"
+    os.symlink(shutil.which("sleep") or "", odd)
+    with subprocess.Popen([odd, "600"]) as somebody:
+        command = start(python(WAITS))
+        command.send_signal(signal.SIGTERM)
+        command.wait(LIMIT_SECONDS)
+        somebody.kill()
+    assert running(mark) == []
 
 
 def test_nothing_is_left_of_a_command_that_does_not_listen(start: Start, mark: str) -> None:

@@ -1,4 +1,4 @@
-"""A command that leaves no process behind, however it ends and whoever started the process.
+"""A command that leaves no process behind, whoever started it and whatever signal ends us, but SIGKILL.
 
 torchrun's workers lead sessions of their own: a signal for our group does not reach them, and the parent-death signal
 that ends torchrun with us is not handed on to them. So the command runs in a child, and its parent does nothing but
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 ORDERLY_SECONDS = 60.0
 KILL_SECONDS = 10.0
 INTERRUPTED = 128 + signal.SIGINT
@@ -96,7 +96,8 @@ def _kill_the_rest() -> list[int]:
     deadline = time.monotonic() + KILL_SECONDS
     while (left := list(_children())) and time.monotonic() < deadline:
         for child in left:
-            os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(PermissionError):  # it has become another user's
+                os.kill(child, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -107,5 +108,5 @@ def _kill_the_rest() -> list[int]:
 def _children() -> Iterable[int]:
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended just now
-            if int(file.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+            if int(file.read_bytes().rpartition(b")")[2].split()[1]) == os.getpid():  # a name may be any bytes
                 yield int(file.parent.name)

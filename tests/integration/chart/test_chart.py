@@ -47,7 +47,6 @@ def test_the_plain_manifests_are_what_the_chart_renders(helm: Path) -> None:
         ("watchNamespaces={Upper}", "does not match pattern"),
         ("watchNamespaces=a", "got string, want array"),
         ("crds.install=7", "got number, want boolean"),
-        ("crds.v1beta1=never", "got string, want boolean"),
         ("networkPolicy.apiServerAddresses={10.96.0.1}", "does not match pattern"),
         ("metrics.serviceMonitor.interval=often", "does not match pattern"),
     ],
@@ -70,10 +69,9 @@ def test_a_wrong_value_is_refused(helm: Path, value: str, says: str) -> None:
             "trainers.namespaces={default}",
             "trainers.networkPolicy.enabled=true",
         ],
-        ["crds.v1beta1=false"],
         [r"memberGuard.exemptUsers={system:serviceaccount:a:b}", r"memberGuard.exemptExpressions={1 == 2}"],
     ],
-    ids=["default", "namespaced", "one-replica", "trainers", "network policy", "one version", "exemptions"],
+    ids=["default", "namespaced", "one-replica", "trainers", "network policy", "exemptions"],
 )
 def test_the_api_server_takes_what_is_rendered(helm: Path, kubectl: Kubectl, values: list[str]) -> None:
     options = [part for value in values for part in ("--set", value)]

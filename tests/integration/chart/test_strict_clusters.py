@@ -211,19 +211,6 @@ def test_somebody_elses_rights_and_objects(helm: Path) -> None:
     assert one_of(objects, "Secret", "kube-rendezvous-registry")
 
 
-def test_the_second_version_can_be_left_out_of_the_definitions(helm: Path) -> None:
-    both, first = rendered(helm), rendered(helm, {"crds": {"v1beta1": False}})
-    named = [
-        [
-            [(version["name"], version["storage"]) for version in one["spec"]["versions"]]
-            for one in objects
-            if one["kind"] == "CustomResourceDefinition"
-        ]
-        for objects in (both, first)
-    ]
-    assert named == [[[("v1alpha1", True), ("v1beta1", False)]] * 3, [[("v1alpha1", True)]] * 3]
-
-
 def test_the_definitions_are_kept_unless_it_is_said_otherwise(helm: Path) -> None:
     keep = "helm.sh/resource-policy"
     kept, left = rendered(helm), rendered(helm, {"crds": {"keep": False, "annotations": {"a": "b"}}})

@@ -15,7 +15,7 @@ from integration.kubectl.scene import Scene
 pytestmark = pytest.mark.usefixtures("operator")
 
 FIRST_PAINT_SECONDS = 1.0
-TRIES = 12
+TRIES = 5
 
 
 def test_a_rendezvous_that_is_made_appears_in_the_list(browser: Browser, dashboard: Dashboard, scene: Scene) -> None:

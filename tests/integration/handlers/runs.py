@@ -61,6 +61,12 @@ class Run:
         """Change fields of its spec."""
         self._connection.request("PATCH", self._path, body={"spec": spec}, content_type=MERGE_PATCH)
 
+    def change_and_wait(self, **spec: Any) -> None:
+        """The same; an operator has looked at it then, and has nothing to do for it any more."""
+        changed = self._connection.request("PATCH", self._path, body={"spec": spec}, content_type=MERGE_PATCH)
+        generation = changed["metadata"]["generation"]
+        self.until(lambda status: status.observed_generation == generation, "an operator has seen what was changed")
+
     def hold(self, *finalizers: str) -> None:
         """Give it these finalizers; none: let it go."""
         body = {"metadata": {"finalizers": list(finalizers)}}

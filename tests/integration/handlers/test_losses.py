@@ -30,7 +30,7 @@ def test_a_member_whose_heartbeat_stops_is_lost_after_three_intervals_and_the_ot
     run.create(minNodes=3, maxNodes=3, heartbeatSeconds=1, lastCallSeconds=1)
     nodes = [node(3, 3) for _ in range(3)]
     meet(*nodes)
-    run.change(minNodes=2)
+    run.change_and_wait(minNodes=2)
     silent, *others = nodes
     name = name_of(run, silent)
     silent.fall_silent()
@@ -46,7 +46,7 @@ def test_when_a_member_is_deleted_the_others_are_told_at_once(run: Run, node: Ma
     run.create(minNodes=3, maxNodes=3, lastCallSeconds=1)
     nodes = [node(3, 3) for _ in range(3)]
     meet(*nodes)
-    run.change(minNodes=2)
+    run.change_and_wait(minNodes=2)
     lost, *others = nodes
     name = name_of(run, lost)
     lost.fall_silent()
@@ -76,7 +76,7 @@ def test_a_handler_that_is_dropped_without_a_word_says_that_it_leaves_and_does_n
     run.create(minNodes=2, maxNodes=2, lastCallSeconds=1)
     stays, goes = node(2, 2), node(2, 2)
     meet(stays, goes)
-    run.change(minNodes=1)
+    run.change_and_wait(minNodes=1)
     name = name_of(run, goes)
     assert goes.wait_for_threads(5)
     all_nodes.remove(goes)

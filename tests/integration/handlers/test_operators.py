@@ -120,7 +120,7 @@ def test_a_member_that_is_lost_while_no_operator_runs_is_missed_when_one_does(
     nodes = [node(2, 2), node(2, 2)]
     operator = start_operator()
     meet(*nodes)
-    run.change(minNodes=1)
+    run.change_and_wait(minNodes=1)
     operator.kill()
     lost = run.member_in(nodes[0].slot)
     assert lost is not None

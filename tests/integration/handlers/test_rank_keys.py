@@ -45,7 +45,7 @@ def test_members_find_their_ranks_and_those_of_the_next_round_and_read_no_slice(
     run.create(minNodes=NODES, maxNodes=NODES, lastCallSeconds=1, heartbeatSeconds=300)
     nodes = [node(NODES, NODES) for _ in range(NODES)]
     meet(*nodes)
-    run.change(minNodes=NODES - 1)
+    run.change_and_wait(minNodes=NODES - 1)
     first = run.status
     assert first.sliced is not None
     assert {one.name for one in run.members()} == set(first.ranks), "the slices name them all the same"

@@ -17,8 +17,8 @@ MakeNode = Callable[..., Node]
 TESTS = Path(__file__).resolve().parents[2]
 NODES = 5
 SMALL = ("--slices-above=2", "--slice-names=2", "--rank-keys-up-to=0")
-WRITES_OF_A_ROUND = 8
-"""Four slices, one for the history, the status, and what is removed."""
+WRITES_OF_A_ROUND = 9
+"""Four slices, one for the history, the status, what is removed, and the status again when the spec was changed."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def stands(run: Run, node: MakeNode) -> list[Node]:
     run.create(minNodes=NODES, maxNodes=NODES, lastCallSeconds=1)
     nodes = [node(NODES, NODES, run_id=run.name) for _ in range(NODES)]
     meet(*nodes)
-    run.change(minNodes=NODES - 1)
+    run.change_and_wait(minNodes=NODES - 1)
     return nodes
 
 

@@ -11,7 +11,7 @@ import pytest
 from integration.handlers.eventually import eventually
 from rendezvous_docs.references import TOP
 
-SECONDS = 300.0
+SECONDS = 200.0
 """What is idle is waiting for a busy machine."""
 
 MAKE = """#!/usr/bin/env bash
@@ -23,7 +23,7 @@ esac
 """
 """Stands for make. The simulator says when it runs; a test may wait for that."""
 
-GOES_ON = 'echo "$$" >simulating.txt; sleep 100'
+GOES_ON = 'echo "$$" >simulating.txt; sleep 1000'
 AS_SOON_AS_IT_SIMULATES = "until [ -s simulating.txt ]; do sleep 0.05; done"
 
 
