@@ -27,8 +27,8 @@ _POLL_SECONDS = 0.01
 def run_supervised(main: Callable[[], int], orderly_seconds: float = ORDERLY_SECONDS) -> NoReturn:
     """Run `main` and exit with its status, when nothing runs any more that it has started.
 
-    In `main` the first SIGINT, SIGTERM or SIGHUP is a KeyboardInterrupt, if it is not ignored as after `nohup`; others
-    do not disturb the cleaning up: `timeout` and make send it several times. To be called before there is a thread.
+    In `main` the first of `ENDING` is a KeyboardInterrupt, if it is not ignored as after `nohup`; others do not
+    disturb the cleaning up: `timeout` and make send it several times. To be called before there is a thread.
 
     Args:
         main: the command; its status is what it returns, 130 after such a signal.

@@ -57,14 +57,14 @@ class Run:
         assert rendezvous is not None
         eventually(lambda: is_certainly_younger(datetime.now(UTC), rendezvous), f"{self.name} is some seconds old")
 
-    def change(self, **spec: Any) -> None:
-        """Change fields of its spec."""
-        self._connection.request("PATCH", self._path, body={"spec": spec}, content_type=MERGE_PATCH)
+    def change(self, **spec: Any) -> int:
+        """Change fields of its spec; returns the generation that it has then."""
+        changed = self._connection.request("PATCH", self._path, body={"spec": spec}, content_type=MERGE_PATCH)
+        return int(changed["metadata"]["generation"])
 
     def change_and_wait(self, **spec: Any) -> None:
         """The same; an operator has looked at it then, and has nothing to do for it any more."""
-        changed = self._connection.request("PATCH", self._path, body={"spec": spec}, content_type=MERGE_PATCH)
-        generation = changed["metadata"]["generation"]
+        generation = self.change(**spec)
         self.until(lambda status: status.observed_generation == generation, "an operator has seen what was changed")
 
     def hold(self, *finalizers: str) -> None:
