@@ -16,8 +16,9 @@ from rendezvous_local.node.command_lines import CommandLines
 from rendezvous_local.node.configuration import write_configuration
 from rendezvous_local.node.containerd_config import PAUSE_IMAGE
 from rendezvous_local.node.containers import Containers
-from rendezvous_local.node.layout import NODE_NAME, Folders, Ports, root_folder
+from rendezvous_local.node.layout import CLUSTER_DOMAIN, NODE_NAME, Folders, Ports, root_folder
 from rendezvous_local.node.machine_commands import run, run_quietly
+from rendezvous_local.node.name_lookup import knows
 from rendezvous_local.node.node_programs import NodePrograms, find_build_or_install
 from rendezvous_local.node.parts import Parts
 from rendezvous_local.node.state_folder import StateFolder
@@ -231,6 +232,8 @@ class Node:
         )
         health = f"http://127.0.0.1:{commands.ports.proxy_health}/healthz"
         self._wait_for("kube-proxy", lambda: answers_ok(health), parts.PROXY)
+        name, server = f"kubernetes.default.svc.{CLUSTER_DOMAIN}", commands.addresses.dns_service
+        self._wait_for(f"the DNS, asked at {server} for {name},", lambda: knows(server, name), parts.DNS, parts.PROXY)
 
     def _wait_for(self, what: str, ready: Callable[[], bool], *needed: str) -> None:
         processes = [self.parts[name] for name in needed]
