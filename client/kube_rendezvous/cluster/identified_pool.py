@@ -36,6 +36,12 @@ LONGEST_TO_BEGIN = 10.0
 that is merely quiet."""
 
 
+_READ_SECONDS = 10.0
+"""How old what was read of the credentials may be. The client reads a pod's token again after a minute, and asks a
+plug-in five minutes before what it gave ends. To see whether it is time costs a millisecond. What is refused is read
+again at once."""
+
+
 class NotTrustedError(ApiUnavailableError):
     """TLS was not agreed upon: one side does not accept the other's certificate."""
 
@@ -59,8 +65,8 @@ class Credentials:
         share_tls(self.pool, self.fingerprint)
         self._tls_sessions = KeptSessions()
         self._connections: Any = None
-        self._headers: dict[str, str] = {}
-        self._headers_until = 0.0
+        self._headers = self._headers_as_read()
+        self._headers_until = time.monotonic() + _READ_SECONDS
 
     def send(
         self,
@@ -136,18 +142,30 @@ class Credentials:
         self.pool.clear()
 
     def _identify(self, what: str) -> dict[str, str]:
-        """The headers. The client re-reads a pod's rotating token, which costs a millisecond: once a second."""
+        """The headers that say who we are."""
         now = time.monotonic()
         if now >= self._headers_until:
-            headers: dict[str, str] = {}
             try:
-                self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+                self._headers = self._read_headers()
             except Exception as error:  # the client's own, a plug-in's, OSError and more
                 raise ApiUnavailableError(what, 0, "", f"our credentials cannot be read now: {error}") from error
-            # Files end with a line feed, which no header may hold.
-            self._headers = {key: value.strip() for key, value in headers.items()}
-            self._headers_until = now + 1.0
+            self._headers_until = now + _READ_SECONDS
         return self._headers
+
+    def _read_headers(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+        # Files end with a line feed, which no header may hold.
+        return {key: value.strip() for key, value in headers.items()}
+
+    def _headers_as_read(self) -> dict[str, str]:
+        """Those of a configuration that was loaded this very moment."""
+        configuration = self._api.configuration
+        read_again, configuration.refresh_api_key_hook = configuration.refresh_api_key_hook, None
+        try:
+            return self._read_headers()
+        finally:
+            configuration.refresh_api_key_hook = read_again
 
 
 def _be_patient(response: Any, seconds: float) -> None:

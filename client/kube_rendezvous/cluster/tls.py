@@ -33,8 +33,9 @@ class KeptSessions:
 
     def keep(self, sock: Any) -> None:
         """Keep that of a connection on which an answer has begun. Nobody else may read from it meanwhile."""
-        if isinstance(sock, ssl.SSLSocket) and sock.session is not None:
-            self._by_name[sock.server_hostname] = sock.context, sock.session
+        session = sock.session if isinstance(sock, ssl.SSLSocket) else None  # each look makes a copy
+        if session is not None:
+            self._by_name[sock.server_hostname] = sock.context, session
 
     def forget(self) -> None:
         """Begin anew: what was kept may be what is in the way."""

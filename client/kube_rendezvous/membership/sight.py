@@ -54,14 +54,14 @@ class Sight:
         with self._changed:
             self.listed = True
             self.trouble = self.refusal = None
-            self._see(parse_rendezvous(objects[0]) if objects else None)
+            self._see(self._read(objects[0]) if objects else None)
 
     def changed(self, obj: Object) -> None:
         """See `WatchListener`."""
         with self._changed:
             self.listed = True
             self.refusal = None
-            self._see(parse_rendezvous(obj))
+            self._see(self._read(obj))
 
     def removed(self, obj: Object) -> None:
         """See `WatchListener`."""
@@ -86,6 +86,13 @@ class Sight:
         with self._changed:
             self.watched = True
             self.trouble = None
+
+    def _read(self, obj: Object) -> Rendezvous:
+        """What a watch has brought as a change it says once more when it has brought all there is."""
+        known, meta = self.rendezvous, obj["metadata"]
+        if known is not None and (known.uid, known.resource_version) == (meta.get("uid"), meta["resourceVersion"]):
+            return known
+        return parse_rendezvous(obj)
 
     def _see(self, rendezvous: Rendezvous | None) -> None:
         known = self.rendezvous

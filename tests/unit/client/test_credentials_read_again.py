@@ -61,6 +61,25 @@ def kubeconfig(file: Path, door: Doorkeeper, user: dict[str, Any]) -> str:
     return str(file)
 
 
+def grow_old(connection: Connection) -> None:
+    """What was read of its credentials is no longer taken for new."""
+    connection._credentials._headers_until = 0.0
+
+
+def test_what_was_read_just_now_is_not_read_again_by_each_request(door: Doorkeeper, tmp_path: Path) -> None:
+    connection = Connection.open(kubeconfig(tmp_path / "config", door, {"token": "first"}))
+    read: list[Any] = []
+    connection._credentials._api.configuration.refresh_api_key_hook = read.append
+    for _ in range(2):
+        connection.request("GET", "/")
+    assert not read
+    grow_old(connection)
+    for _ in range(2):
+        connection.request("GET", "/")
+    assert len(read) == 1
+    assert door.shown == ["Bearer first"] * 4
+
+
 def test_a_kubeconfig_that_was_written_anew_is_read_again(door: Doorkeeper, tmp_path: Path) -> None:
     file = tmp_path / "config"
     connection = Connection.open(kubeconfig(file, door, {"token": "first"}))
@@ -138,5 +157,6 @@ def test_credentials_that_cannot_be_had_now_may_be_had_later(door: Doorkeeper, t
         raise OSError("the plug-in has no network")
 
     connection._credentials._api.configuration.refresh_api_key_hook = fails
+    grow_old(connection)
     with pytest.raises(ApiUnavailableError, match="cannot be read now: the plug-in has no network"):
         connection.request("GET", "/")
