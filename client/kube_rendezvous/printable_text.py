@@ -12,6 +12,8 @@ _UNPRINTABLE = re.compile(
 
 def printable(text: str) -> str:
     """One line, without what would steer the reader's terminal, hide a part of it or forge another line."""
+    if text.isascii() and text.isprintable():
+        return text
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
