@@ -3,7 +3,7 @@
 Each replaces a function of the shipped code by one that lacks what a comment or a rule there asks for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from kube_rendezvous.resources.rendezvous_slice import digests_in
 from kube_rendezvous_core import decision
 from kube_rendezvous_core.formation.formation import Crowd, Formation
 from kube_rendezvous_core.liveness.liveness import Loss
+from kube_rendezvous_core.observed.observation import Expulsion
 from kube_rendezvous_operator.shell.leading import lease_protocol
 from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
 from kube_rendezvous_operator.shell.leading.lease_protocol import LeaseProtocol, LeaseRecord
@@ -33,6 +34,7 @@ from simulation.whole.simulated_modules import Replacement
 
 _read = LeaseProtocol.read
 _plan = decision.plan_formation
+_expulsions = decision._expulsions
 _status_body, _wake = reconciler._status_body, WakeQueue.wake
 _renew, _rejoin, _patch = SignsOfLife._renew, Session.rejoin, member_writer.patch_member
 
@@ -40,6 +42,11 @@ _renew, _rejoin, _patch = SignsOfLife._renew, Session.rejoin, member_writer.patc
 def _unfenced(rendezvous: Rendezvous, status: RendezvousStatus) -> dict[str, Any]:
     body = _status_body(rendezvous, status)
     return {**body, "metadata": {key: text for key, text in body["metadata"].items() if key != "resourceVersion"}}
+
+
+def _without_a_sentence(*arguments: Any) -> Iterator[Expulsion]:
+    for expulsion in _expulsions(*arguments):
+        yield replace(expulsion, why="") if expulsion.reason == decision.NOT_ARRIVED else expulsion
 
 
 def _kept_over_relist(self: MemberCache, objects: list[Object]) -> None:
@@ -130,6 +137,7 @@ BROKEN: dict[str, list[Replacement]] = {
     "NAMES_UNREAD": [(Reconciler, "_with_names", lambda _, __, known: known)],
     "REJOIN_TOO_OLD": [(Session, "rejoin", _too_old)],
     "REQUEST_HEARD_AGAIN": [(MemberCache, "forget", lambda *_: None)],
+    "SENTENCE_LEFT_OUT": [(decision, "_expulsions", _without_a_sentence)],
     "EVERY_OPENING_TELLS": [(decision, "plan_formation", _tells_at_every_opening)],
     "NODE_CHANGES_UNSEEN": [(NodeCache, "changed", lambda *_: None)],
 }

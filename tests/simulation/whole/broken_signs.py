@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from kube_rendezvous.membership.heartbeat import Heartbeat
 from kube_rendezvous.membership.neighbour_watch import NeighbourWatch
 from kube_rendezvous.membership.neighbours import SUSPECTED_AFTER_SECONDS, Address, Neighbours
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
@@ -105,6 +106,7 @@ BROKEN_SIGNS: dict[str, list[Replacement]] = {
     "QUESTION_NEVER_ASKED": [(decision, "settle_questions", _never_asks)],
     "QUESTION_FORGOTTEN": [(decision, "settle_questions", _forgets_to_wake)],
     "QUESTION_REPEATED": [(suspicion, "LET_ALONE_SECONDS", 0.0)],
+    "PAUSE_SLEPT_OUT": [(Heartbeat, "interval_is_shorter", lambda _: None)],
     "SUSPICION_UNSAID": [(NeighbourWatch, "to_say", lambda *_: None)],
     "THE_DEAF_ACCUSE": [(Neighbours, "suspects", _although_deaf)],
     "THE_SLEEPER_ACCUSES": [(Neighbours, "pings", _although_asleep)],

@@ -81,6 +81,8 @@ class Fault(StrEnum):
     QUESTION_REPEATED = "who has just answered is asked again"
     SUSPICION_UNSAID = "who hears nothing of a neighbour keeps it to itself"
     THE_DEAF_ACCUSE = "who hears nobody suspects all"
+    PAUSE_SLEPT_OUT = "who has drawn a long pause sleeps it out, however short the interval has become"
+    SENTENCE_LEFT_OUT = "who had not joined again is expelled without a sentence"
     THE_SLEEPER_ACCUSES = "who was asleep suspects those that it has not heard meanwhile"
 
 

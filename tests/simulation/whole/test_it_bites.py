@@ -25,6 +25,7 @@ SCHEDULES: dict[Fault, type[Scenario]] = {
     Fault.QUESTION_FORGOTTEN: Neighbourhoods,
     Fault.QUESTION_REPEATED: Neighbourhoods,
     Fault.SUSPICION_UNSAID: Neighbourhoods,
+    Fault.PAUSE_SLEPT_OUT: Neighbourhoods,
     Fault.THE_DEAF_ACCUSE: Neighbourhoods,
     Fault.THE_SLEEPER_ACCUSES: Neighbourhoods,
 }
@@ -90,6 +91,8 @@ FOUND_AS = {
     Fault.QUESTION_FORGOTTEN: "nobody has found it lost",
     Fault.QUESTION_REPEATED: "is asked again after|written again and again",
     Fault.SUSPICION_UNSAID: "nobody has found it lost",
+    Fault.PAUSE_SLEPT_OUT: _FALSELY_LOST,
+    Fault.SENTENCE_LEFT_OUT: "told without a reason",
     Fault.THE_DEAF_ACCUSE: "but has heard nobody",
     Fault.THE_SLEEPER_ACCUSES: "which answers",
     Fault.INTERVAL_SHRINKS_AT_ONCE: "lives and was expelled for HeartbeatLost|but all are there",
@@ -116,6 +119,8 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.AILING_TAKES_A_PLACE: 74,
     Fault.QUESTION_FORGOTTEN: 87,
     Fault.THE_DEAF_ACCUSE: 10,
+    Fault.PAUSE_SLEPT_OUT: 326,
+    Fault.SENTENCE_LEFT_OUT: 1825,
 }
 """A seed that finds it, tried before the others: one that does not any more only costs time."""
 
