@@ -62,11 +62,17 @@ def first_broken(
 
 
 def _begin() -> None:
-    """Ctrl-C is the other process's; and what was imported is garbage never: no collection need look at it."""
+    """Ctrl-C is the other process's. What was imported is garbage never, and what a schedule makes is no garbage until
+    that is over: a collection meanwhile would find nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
     gc.collect()
     gc.freeze()
 
 
 def _broken_of(seeds: range, faults: frozenset[Fault], schedule: type[Scenario]) -> Broken | None:
-    return next((Broken(seed, text) for seed in seeds if (text := fails(seed, faults, schedule))), None)
+    for seed in seeds:
+        if text := fails(seed, faults, schedule):
+            return Broken(seed, text)
+        gc.collect()
+    return None

@@ -1,7 +1,8 @@
 """What everybody reads alike is read once: the JSON of an object, and what the product makes of it.
 
 A dozen processes are told of each change, and each would read the same text. They share one reading instead, which is
-the server's own object: nobody may change it (`unchanged` proves that nobody has).
+the server's own object: nobody may change it (`unchanged` proves that nobody has). What goes over the wire is a short
+text that stands for it, but for lists: the product asks how long those are.
 """
 
 import json
@@ -11,44 +12,61 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from kube_rendezvous.resources import parse_member, parse_rendezvous
+from kube_rendezvous.resources.rendezvous_slice import parse_slice
 
 Object = dict[str, Any]
 Parsed = TypeVar("Parsed")
 
 
 class SharedReadings:
-    """Of one world."""
+    """Of one world.
+
+    Attributes:
+        copies: all that was read, and how it was then; None: it is not kept.
+    """
 
     def __init__(self) -> None:
         self._texts: dict[int, tuple[Any, bytes]] = {}
         self._read: dict[bytes, Any] = {}
         self._lines: dict[tuple[str, int], bytes] = {}
+        self.copies: list[tuple[Any, str]] | None = None
         self.parse_member = parsed_once(parse_member)
         self.parse_rendezvous = parsed_once(parse_rendezvous)
+        self.parse_slice = parsed_once(parse_slice)
 
     def object(self, obj: Object) -> bytes:
-        """The text of one version of an object, or of an answer."""
-        known = self._texts.get(id(obj))
-        if known is None:
-            known = self._texts[id(obj)] = obj, json.dumps(obj).encode()
-            self._read[known[1]] = obj
-        return known[1]
+        """What stands for one version of an object, or for an answer."""
+        return self._stands_for(obj)
 
     def listed(self, answer: Object) -> bytes:
         """The text of a list of objects."""
         head = json.dumps({key: value for key, value in answer.items() if key != "items"}).encode()
-        text = b'%s, "items": [%s]}' % (head[:-1], b", ".join(map(self.object, answer["items"])))
-        self._read[text] = answer
+        text = b'%s, "items": [%s]}' % (head[:-1], b", ".join(map(self._text, answer["items"])))
+        self._remember(text, answer)
         return text
 
     def event(self, type_: str, obj: Object) -> bytes:
         """The line of a watch that tells of this version of an object."""
         line = self._lines.get((type_, id(obj)))
         if line is None:
-            text = b'{"type": "%s", "object": %s}' % (type_.encode(), self.object(obj))
-            self._read[text] = {"type": type_, "object": obj}
-            line = self._lines[type_, id(obj)] = text + b"\n"
+            line = self._lines[type_, id(obj)] = self._stands_for({"type": type_, "object": obj}) + b"\n"
         return line
+
+    def _stands_for(self, obj: Object) -> bytes:
+        text = b"%d" % len(self._read)
+        self._remember(text, obj)
+        return text
+
+    def _text(self, obj: Object) -> bytes:
+        known = self._texts.get(id(obj))
+        if known is None:
+            known = self._texts[id(obj)] = obj, json.dumps(obj).encode()
+        return known[1]
+
+    def _remember(self, text: bytes, obj: Object) -> None:
+        self._read[text] = obj
+        if self.copies is not None:
+            self.copies.append((obj, json.dumps(obj)))
 
     def loads(self, text: bytes) -> Any:
         """As `json.loads`."""
@@ -65,8 +83,8 @@ class SharedReadings:
         ]
 
     def unchanged(self) -> bool:
-        """Whether all that was read is what was written."""
-        return all(json.loads(text) == obj for text, obj in self._read.items())
+        """Whether all that was read is as it was then."""
+        return bool(self.copies) and all(json.loads(text) == obj for obj, text in self.copies or ())
 
 
 def parsed_once(parse: Callable[[Object], Parsed]) -> Callable[[Object], Parsed]:

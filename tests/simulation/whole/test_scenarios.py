@@ -109,6 +109,7 @@ def test_a_handler_of_another_test_that_is_collected_meanwhile_takes_no_part() -
 def test_nothing_that_processes_read_together_is_changed_by_one_of_them() -> None:
     for seed in range(5):
         scenario = Scenario(seed)
+        scenario.world.readings.copies = []
         scenario.run()
         assert scenario.world.readings.unchanged()
 

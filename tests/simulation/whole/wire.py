@@ -6,10 +6,9 @@ A `Wire` stands where the shipped `Connection` has its credentials and their con
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
@@ -152,12 +151,11 @@ class Wire:
         return stream
 
 
-@lru_cache(maxsize=4096)
 def _asked(url: str) -> tuple[str, Mapping[str, str], str, str]:
     """Path, query, collection and name."""
-    parts = urlsplit(url)
-    plural, name, _ = parse_path(parts.path)
-    return parts.path, dict(parse_qsl(parts.query)), plural, name
+    path, _, query = url.partition("?")
+    plural, name, _ = parse_path(path)
+    return path, dict(parse_qsl(query)) if query else {}, plural, name
 
 
 class WatchStream:

@@ -132,7 +132,8 @@ class World:
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Let something happen later."""
-        self.at(self.seconds + seconds, action)
+        self._number += 1
+        heapq.heappush(self._queue, (self.seconds + seconds, self._number, action))
 
     def at(self, seconds: float, action: Callable[[], None]) -> None:
         """Let something happen at that time; what has the same time happens in the order of the calls."""
@@ -141,8 +142,9 @@ class World:
 
     def run(self, until: float, enough: Callable[[], bool] = lambda: False) -> None:
         """Let time pass until then, or until it is enough."""
-        while self._queue and self._queue[0][0] <= until and not enough():
-            self.seconds, _, action = heapq.heappop(self._queue)
+        queue, pop = self._queue, heapq.heappop
+        while queue and queue[0][0] <= until and not enough():
+            self.seconds, _, action = pop(queue)
             action()
             if self.broken is not None:
                 raise self.broken
@@ -243,7 +245,7 @@ class World:
         status = rendezvous.status
         if not status.is_unread:
             return rendezvous
-        slices = [parse_slice(obj) for obj in self.objects[SLICE_PLURAL].values()] + list(self._taken.values())
+        slices = [self.readings.parse_slice(obj) for obj in self.objects[SLICE_PLURAL].values()] + list(self._taken.values())
         if missing := missing_slices(status, slices):
             self.breaks(BrokenError(f"round {status.round} can be seen, but not its slices {sorted(missing)}"))
         return replace(rendezvous, status=assembled(status, slices))
