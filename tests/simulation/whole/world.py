@@ -245,7 +245,7 @@ class World:
         status = rendezvous.status
         if not status.is_unread:
             return rendezvous
-        slices = [self.readings.parse_slice(obj) for obj in self.objects[SLICE_PLURAL].values()] + list(self._taken.values())
+        slices = [*map(self.readings.parse_slice, self.objects[SLICE_PLURAL].values()), *self._taken.values()]
         if missing := missing_slices(status, slices):
             self.breaks(BrokenError(f"round {status.round} can be seen, but not its slices {sorted(missing)}"))
         return replace(rendezvous, status=assembled(status, slices))
