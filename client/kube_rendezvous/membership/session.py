@@ -78,6 +78,7 @@ class Session:
         self._identity = identity
         self._changed = threading.Condition()
         self._me = Standpoint(places=places_of(identity))
+        self._stood: tuple[Rendezvous | None, Standpoint, Standing] | None = None
         self._what = f"Rendezvous {namespace}/{name}"
         self._sight = Sight(self._what, self._changed, self._look, self._look_into_trouble)
         self._joining = ""  # the name that we are joining with
@@ -267,7 +268,15 @@ class Session:
     def standing(self) -> Standing:
         """Where this member stands now."""
         with self._changed:
-            return standing(self._sight.rendezvous, self._me)
+            return self._stand()
+
+    def _stand(self) -> Standing:
+        """Asked again at every wake-up, most of which change nothing that it follows from."""
+        rendezvous, me = self._sight.rendezvous, self._me
+        known = self._stood
+        if known is None or known[0] is not rendezvous or known[1] is not me:
+            known = self._stood = rendezvous, me, standing(rendezvous, me)
+        return known[2]
 
     def wait_while(self, unchanged: Standing, seconds: float) -> None:
         """Wait until the member stands elsewhere than at ``unchanged``, `seconds` at the most.
@@ -278,7 +287,7 @@ class Session:
         """
 
         def moved() -> bool:
-            return standing(self._sight.rendezvous, self._me) != unchanged or self._is_blind()
+            return self._stand() != unchanged or self._is_blind()
 
         at_first = min(seconds, _UNNOTICED_SECONDS)
         if self._writer.owes(self.me.name) and not self.wait_until(moved, at_first):
