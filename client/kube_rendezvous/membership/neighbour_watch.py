@@ -118,8 +118,10 @@ class NeighbourWatch:
         myself, within = digest_of(rendezvous.uid, me), status.heartbeat_seconds / 2
         wish = _Wish(rendezvous.uid, mine, unread if rare else "", myself, within)
         with self._lock:
-            changed, self._wish = wish != self._wish, wish
-            if changed and not self._stopping:
+            if wish == self._wish:
+                return
+            self._wish = wish
+            if not self._stopping:
                 if not self._thread.started:
                     self._thread.start()
                 self._wake()
@@ -159,7 +161,7 @@ class NeighbourWatch:
                 if self._stopping or link is None or waker is None:
                     return
             now = time.monotonic()
-            if wish != self._taken:
+            if wish is not self._taken:
                 self._taken = wish
                 soon = now + random.uniform(0, wish.within)
                 self._neighbours.watch(wish.rendezvous_uid, wish.names, soon)

@@ -130,12 +130,13 @@ class Neighbours:
         """Those that fell silent, while somebody else is heard."""
         heard = {name: one.heard for name, one in self._watched.items() if one.heard is not None}
         silent = [name for name, when in heard.items() if now - when >= SUSPECTED_AFTER_SECONDS]
+        if not silent:
+            return ()
         latest = max([self._others_heard, *heard.values()])
         return tuple(silent) if now - latest < SUSPECTED_AFTER_SECONDS else ()
 
     def next_in(self, now: float) -> float:
         """Seconds until there is something to do, at the most one ping's distance."""
-        moments = [min(one.ping_at, now + PING_EVERY_SECONDS) for one in self._watched.values() if one.address]
-        moments += [one.look_up_at for one in self._watched.values() if one.address is None]
+        moments = [one.look_up_at if one.address is None else one.ping_at for one in self._watched.values()]
         moments += [self._read_at] if self._unread else []
         return min(PING_EVERY_SECONDS, max(0.0, min(moments, default=now + PING_EVERY_SECONDS) - now))
