@@ -81,8 +81,9 @@ class Client:
     @property
     def me(self) -> Standpoint:
         """What it knows of itself."""
-        known = self._handler._session if self._handler is not None else None
-        return known._me if known is not None else _NOBODY
+        if (handler := self._handler) is None or (known := handler._session) is None:
+            return _NOBODY
+        return known._me
 
     @property
     def joining(self) -> str:

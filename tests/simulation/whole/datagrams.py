@@ -149,9 +149,11 @@ def _select(
     sockets: Sequence[Socket], _: Sequence[Socket], __: Sequence[Socket], timeout: float
 ) -> tuple[list[Socket], list[Socket], list[Socket]]:
     """As `select.select`, of whether there is something to read."""
-    if not any(one.come for one in sockets):
+    ready = [one for one in sockets if one.come]
+    if not ready:
         waiting: deque[Waiter] = deque()
         for one in sockets:
             one.waiting = waiting
         park(timeout, waiting)
-    return [one for one in sockets if one.come], [], []
+        ready = [one for one in sockets if one.come]
+    return ready, [], []

@@ -1,6 +1,7 @@
 """Many schedules on many cores; the first broken one ends it."""
 
 import gc
+import logging
 import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -67,6 +68,7 @@ def _begin() -> None:
     that is over: a collection meanwhile would find nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     make_records_quick()
+    logging._srcfile = None  # type: ignore[assignment]  # nobody asks which line says that its thread is killed
     gc.disable()
     gc.collect()
     gc.freeze()

@@ -1,8 +1,8 @@
 """Frozen dataclasses that are made as fast as others, for runs of very many schedules.
 
-Each field of a frozen one is set by a call of `object.__setattr__`, and `dataclasses.replace` asks for each field by its
-name: together a tenth of a schedule. Here they are set as in any other class, with the same result. That nobody sets
-them later is what type checks and all other tests are for; so this is only for processes that do nothing else.
+Each field of a frozen one is set by a call of `object.__setattr__`, and `dataclasses.replace` asks for each field by
+its name: together a tenth of a schedule. Here they are set as in any other class, with the same result. That nobody
+sets them later is what type checks and all other tests are for; so this is only for processes that do nothing else.
 """
 
 import dataclasses

@@ -196,8 +196,9 @@ class Scenario:
         forming = rendezvous.status.forming
         if forming is not None and forming.interrupts:
             return False
-        running = {c.me.name for c in self.clients if c.phase is Phase.RUNNING}
-        return running.issuperset(rendezvous.status.ranks)
+        running = [client for client in self.clients if client.phase is Phase.RUNNING]
+        ranks = rendezvous.status.ranks
+        return len(running) >= len(ranks) and {client.me.name for client in running}.issuperset(ranks)
 
     def _must_stand(self) -> bool:
         """Enough live and want a round, and it is not closed."""

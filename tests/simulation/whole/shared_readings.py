@@ -15,6 +15,10 @@ from kube_rendezvous.resources import parse_member, parse_rendezvous
 from kube_rendezvous.resources.rendezvous_slice import parse_slice
 
 Object = dict[str, Any]
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+"""As the product writes requests."""
+
 Parsed = TypeVar("Parsed")
 
 
@@ -73,11 +77,17 @@ class SharedReadings:
         known = self._read.get(text)
         return json.loads(text) if known is None else known
 
+    @staticmethod
+    def dumps(obj: Any, separators: tuple[str, str]) -> str:
+        """As `json.dumps`."""
+        assert separators == (",", ":")
+        return _COMPACT.encode(obj)
+
     @property
     def instead(self) -> list[tuple[Any, Any]]:
         """What the product uses, and what it is to use."""
         return [
-            (json, SimpleNamespace(loads=self.loads, dumps=json.dumps)),
+            (json, SimpleNamespace(loads=self.loads, dumps=self.dumps)),
             (parse_member, self.parse_member),
             (parse_rendezvous, self.parse_rendezvous),
         ]

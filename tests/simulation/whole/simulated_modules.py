@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -81,11 +82,14 @@ def replacements(clock: Clock, others: Sequence[tuple[Any, Any]] = ()) -> list[R
         id(asyncio): SimpleNamespace(sleep=_sleep),
         id(datetime): simulated_datetime(clock),
     } | {id(what): other for what, other in others}
+    return [(module, name, instead[what]) for module, name, what in _uses(frozenset(instead), len(sys.modules))]
+
+
+@lru_cache(maxsize=1)
+def _uses(what: frozenset[int], _: int) -> list[tuple[ModuleType, str, int]]:
+    """Where the product's modules, of so many that are imported, use the objects of these ids."""
     return [
-        (module, name, instead[id(value)])
-        for module in _modules()
-        for name, value in vars(module).items()
-        if id(value) in instead
+        (module, name, id(value)) for module in _modules() for name, value in vars(module).items() if id(value) in what
     ]
 
 

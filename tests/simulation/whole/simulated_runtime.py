@@ -155,7 +155,7 @@ def pause(seconds: float) -> None:
 
 
 def _resume(task: _Task, turn: int, woken: bool) -> None:
-    if task.turn == turn and not task.dead and not (process := task.process).dead:
+    if task.turn == turn and not (process := task.process).dead:  # one that has ended has had its turn
         if process.stopped_until and process.stopped_until > (now := process.clock.seconds):
             process.clock.after(process.stopped_until - now, partial(_resume, task, turn, woken))
             return

@@ -6,6 +6,7 @@ A `Wire` stands where the shipped `Connection` has its credentials and their con
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -106,7 +107,7 @@ class Wire:
             return self._open(what, plural, query)
         if (trouble := world.trouble()) and rng.random() < trouble:
             return self._answer(RefusalError(*rng.choice([(429, "TooManyRequests"), (500, "InternalError")])))
-        body = json.loads(data) if data else None
+        body = json.loads(data.decode()) if data else None
         refusal: RefusalError | None = None
         answer: dict[str, Any] = {}
         try:
@@ -151,11 +152,12 @@ class Wire:
         return stream
 
 
+@lru_cache(maxsize=4096)
 def _asked(url: str) -> tuple[str, Mapping[str, str], str, str]:
     """Path, query, collection and name."""
     path, _, query = url.partition("?")
     plural, name, _ = parse_path(path)
-    return path, dict(parse_qsl(query)) if query else {}, plural, name
+    return path, dict(parse_qsl(query)), plural, name
 
 
 class WatchStream:

@@ -140,10 +140,10 @@ class World:
         self._number += 1
         heapq.heappush(self._queue, (seconds, self._number, action))
 
-    def run(self, until: float, enough: Callable[[], bool] = lambda: False) -> None:
+    def run(self, until: float, enough: Callable[[], bool] | None = None) -> None:
         """Let time pass until then, or until it is enough."""
         queue, pop = self._queue, heapq.heappop
-        while queue and queue[0][0] <= until and not enough():
+        while queue and queue[0][0] <= until and (enough is None or not enough()):
             self.seconds, _, action = pop(queue)
             action()
             if self.broken is not None:
