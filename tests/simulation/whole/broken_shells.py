@@ -95,7 +95,7 @@ def _tells_at_every_opening(
 
 
 def _removed_at_once(self: SliceWriting, rendezvous: Rendezvous, after: RendezvousStatus) -> None:
-    for digest in digests_in(rendezvous.status) - digests_in(after):
+    for digest in sorted(digests_in(rendezvous.status) - digests_in(after)):
         self._delete(rendezvous, digest)
 
 
