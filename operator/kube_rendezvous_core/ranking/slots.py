@@ -73,8 +73,8 @@ def shared_slots(members: Sequence[ObservedMember], liveness: Liveness) -> Notic
         members: as they were judged.
         liveness: the verdict on them.
     """
-    holders = Counter(member.slot for member in liveness.alive.values() if member.slot)
-    twice = {slot for slot, count in holders.items() if count > 1}
+    slots = [member.slot for member in liveness.alive.values() if member.slot]
+    twice = {slot for slot, count in Counter(slots).items() if count > 1} if len(set(slots)) < len(slots) else set()
     by_slot: dict[str, list[ObservedMember]] = {slot: [] for slot in twice}
     for seen in members if twice else ():
         if seen.member.slot in twice and seen.member.name in liveness.alive:
