@@ -19,7 +19,7 @@ from simulation.whole.planted_faults import Fault, planted
 from simulation.whole.pods_and_nodes import RACK, UNSCHEDULED, WITHOUT_CONTAINER, ZONE, Home, PodsAndNodes
 from simulation.whole.policy_invariants import PolicyInvariants
 from simulation.whole.protocol_invariants import ProtocolInvariants
-from simulation.whole.simulated_modules import Replacement, errors_told, replaced, replacements
+from simulation.whole.simulated_modules import Replacement, errors_told, replaced, replacements, unlogged
 from simulation.whole.troubles import Troubles
 from simulation.whole.world import World
 
@@ -106,9 +106,10 @@ class Scenario:
             try:
                 self.passes()
             finally:
-                for process in world.processes:
-                    process.kill()
-                    process.forget()
+                with unlogged():
+                    for process in world.processes:
+                        process.kill()
+                        process.forget()
 
     def of_this_schedule(self) -> list[Replacement]:
         """What this schedule replaces beside what all do."""

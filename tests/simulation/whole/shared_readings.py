@@ -16,7 +16,8 @@ from kube_rendezvous.resources.rendezvous_slice import parse_slice
 
 Object = dict[str, Any]
 
-_COMPACT = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+_TEXT_OF = json.JSONEncoder(check_circular=False).encode
+_COMPACT_TEXT_OF = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 """As the product writes requests."""
 
 Parsed = TypeVar("Parsed")
@@ -64,7 +65,7 @@ class SharedReadings:
     def _text(self, obj: Object) -> bytes:
         known = self._texts.get(id(obj))
         if known is None:
-            known = self._texts[id(obj)] = obj, json.dumps(obj).encode()
+            known = self._texts[id(obj)] = obj, _TEXT_OF(obj).encode()
         return known[1]
 
     def _remember(self, text: bytes, obj: Object) -> None:
@@ -81,7 +82,7 @@ class SharedReadings:
     def dumps(obj: Any, separators: tuple[str, str]) -> str:
         """As `json.dumps`."""
         assert separators == (",", ":")
-        return _COMPACT.encode(obj)
+        return _COMPACT_TEXT_OF(obj)
 
     @property
     def instead(self) -> list[tuple[Any, Any]]:
