@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass
 
 from simulation.whole.planted_faults import Fault
-from simulation.whole.quick_records import make_records_quick
 from simulation.whole.scenario import Scenario, fails
 
 SEEDS_AT_ONCE = 50
@@ -67,7 +66,6 @@ def _begin() -> None:
     """Ctrl-C is the other process's. What was imported is garbage never, and what a schedule makes is no garbage until
     that is over: a collection meanwhile would find nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    make_records_quick()
     logging._srcfile = None  # type: ignore[assignment]  # nobody asks which line says that its thread is killed
     gc.disable()
     gc.collect()
