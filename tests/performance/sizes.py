@@ -38,7 +38,8 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
             with site(commit) as where:
                 for nodes, light in asked:
                     module, name = _LIGHT if light else _REAL, f"scale-{nodes}-{turn}-{'light' if light else 'real'}"
-                    more = max(1, nodes // _NEWCOMERS) if light else 0
+                    # 4,000 members of 7c85a93 grow in no 300 s on two cores: where it is compared, nobody comes later.
+                    more = max(1, nodes // _NEWCOMERS) if light and not options.against else 0
                     one = measure(where, nodes, options.players, None if light else commit, module, name, more=more)
                     found.setdefault((nodes, light, commit), []).append(one)
                     whose = options.against if commit else "this commit"
