@@ -21,7 +21,7 @@ from rendezvous_matrix.errors import MatrixError
 
 # What the core's tests need beside the extras; the rest of the group `dev` is for checks and for other tests.
 TESTING = (
-    *("axe-core-python", "cryptography", "hypothesis", "pyelftools", "selenium"),
+    *("axe-core-python", "cryptography", "dnspython", "hypothesis", "pyelftools", "selenium"),
     *("pytest", "pytest-mock", "pytest-timeout", "pytest-xdist"),
 )
 EXTRAS = ("operator", "torch", "cli", "plot")
