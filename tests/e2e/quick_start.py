@@ -48,7 +48,7 @@ def name_images(kustomization: Path, images: Mapping[str, str]) -> None:
     for name, image in images.items():
         new, _, tag = image.rpartition(":")
         text, count = re.subn(
-            rf"(- name: {re.escape(name)}\n\s+newName: )\S+([^\n]*\n\s+newTag: )\S+", rf"\g<1>{new}\g<2>{tag}", text
+            rf"(- name: {re.escape(name)}\n\s+newName: )\S+([^\n]*\n\s+newTag: )\S+", rf'\g<1>{new}\g<2>"{tag}"', text
         )
         if count != 1:
             raise ValueError(f"{kustomization} names {count} images {name}, not one")

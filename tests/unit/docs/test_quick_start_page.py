@@ -47,6 +47,6 @@ def test_the_example_can_be_told_other_images(tmp_path: Path) -> None:
     copy.write_text((TOP / "deploy" / "examples" / "torchrun-job" / "kustomization.yaml").read_text())
     name_images(copy, {"trainer": "ours/trainer:7"})
     assert "newName: ours/trainer " in copy.read_text()
-    assert "newTag: 7" in copy.read_text()
+    assert 'newTag: "7"' in copy.read_text(), "without quotes it is a number, which is no tag"
     with pytest.raises(ValueError, match="0 images client"):
         name_images(copy, {"client": "ours/client:7"})

@@ -149,6 +149,10 @@ class TestTheFingerprint:
 
         assert len(seen) == 4
 
+    def test_is_no_number_to_whoever_reads_yaml(self, repository: Path) -> None:
+        image = Image("operator", repository / "Dockerfile", repository)
+        assert all(fingerprint(image, f"base:{number}")[0].isalpha() for number in range(50))
+
     def test_stays_when_python_has_compiled_the_sources(self, repository: Path) -> None:
         image = Image("operator", repository / "Dockerfile", repository)
         before = fingerprint(image, "base")

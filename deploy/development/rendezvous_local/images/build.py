@@ -48,13 +48,16 @@ def project_version(pyproject: Path = REPOSITORY / "pyproject.toml") -> str:
 
 
 def fingerprint(image: Image, base: str) -> str:
-    """Twelve digits that change whenever the image would: with the sources, the Dockerfile, or the name of the base."""
+    """A tag that changes whenever the image would: with the sources, the Dockerfile, or the name of the base.
+
+    It begins with a letter: one of digits alone, or with an e among them, is a number to YAML and to ``helm --set``.
+    """
     digest = hashlib.sha256(f"{base}\n".encode())
     digest.update(image.dockerfile.read_bytes())
     for file in _sources(image.sources):
         digest.update(f"{file.relative_to(image.sources)}\n".encode())
         digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+    return f"i{digest.hexdigest()[:12]}"
 
 
 def build_image(
