@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,16 +92,7 @@ def shell(control_plane: ControlPlane, tmp_path: Path) -> Shell:
     }
 
     def run(lines: str) -> str:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", lines],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return output_of(["bash", "-euo", "pipefail", "-c", lines], environment)
 
     return run
 
@@ -218,13 +209,14 @@ def apply(shell: Shell, version: str, name: str, **spec: Any) -> None:
 
 def kubectl_rendezvous(control_plane: ControlPlane, *arguments: str) -> str:
     """What the command says; it must succeed."""
+    environment = {**os.environ, "KUBECONFIG": str(control_plane.kubeconfig), "COLUMNS": "200"}
+    return output_of([sys.executable, "-m", "kubectl_rendezvous", "-n", "default", *arguments], environment)
+
+
+def output_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What a command says; it must succeed."""
     done = subprocess.run(
-        [sys.executable, "-m", "kubectl_rendezvous", "-n", "default", *arguments],
-        env={**os.environ, "KUBECONFIG": str(control_plane.kubeconfig), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
+        command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -258,7 +258,7 @@ class Session:
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._sight.listed or isinstance(self._sight.refusal, ApiRefusedError) or self._is_over(),
+                lambda: self._sight.listed or isinstance(self._sight.refusal, ApiRefusedError) or self.over,
                 deadline - time.monotonic(),
             )
             if not self._sight.listed:
@@ -308,7 +308,7 @@ class Session:
         """
         self._watcher.go_on()
         with self._changed:
-            self._changed.wait_for(lambda: true() or self._is_over(), min(max(0.0, seconds), threading.TIMEOUT_MAX))
+            self._changed.wait_for(lambda: true() or self.over, min(max(0.0, seconds), threading.TIMEOUT_MAX))
             return true()
 
     def _become(self, me: Standpoint) -> None:
@@ -319,9 +319,6 @@ class Session:
     @property
     def over(self) -> bool:
         """Whether no wait waits any more."""
-        return self._is_over()
-
-    def _is_over(self) -> bool:
         return self._waits_are_over or self._stopping.is_set()
 
     # Writing.
