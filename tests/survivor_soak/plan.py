@@ -43,7 +43,7 @@ _WEIGHTS = {
     Act.KILL_FIRST_WORKER: 3,
     Act.KILL_TWO_WORKERS: 2,
     Act.KILL_ALL_WORKERS: 2,
-    Act.STOP_NODE: 1,
+    Act.STOP_NODE: 3,
     Act.STOP_WORKER: 2,
     Act.DELETE_MEMBER: 3,
     Act.ADD_NODE: 3,

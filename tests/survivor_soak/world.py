@@ -14,7 +14,7 @@ from rendezvous_local.operator_process import OperatorProcess
 from survivor_soak.plan import GUEST, NODES, WORKERS, Act, Blow
 
 OPTIONS = ("--max-restarts=1000000", "--take-in-limit=6", "--grace=3")
-TRAINER_OPTIONS = ("--step-seconds=0.008", "--news-timeout=5")
+TRAINER_OPTIONS = ("--step-seconds=0.008", "--summed-megabytes=2", "--news-timeout=5")
 
 
 class World:

@@ -11,7 +11,8 @@ growth. A node joins only when every worker has asked for a round: it has import
 
 A worker may ask again for what stands (it could not take the round in, or its peers are cut off): then the node joins
 again, which takes everybody to a new round. One that has not come for a round within the limit hangs, and is started
-again. If all came and some could not take it in, one of them hangs, on some node: a new round shows who.
+again; so is one that says itself that it cannot come. If all came and some could not take it in, one of them hangs, on
+some node: a new round shows who.
 """
 
 from dataclasses import dataclass, replace
@@ -122,6 +123,14 @@ class SaidDone:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidStuck:
+    """A worker waits in a round that is over for what cannot come, and will not come out of it."""
+
+    local_rank: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerEnded:
     """A worker's process has ended. `status`: as a shell would say it, 128 + N for signal N."""
 
@@ -180,6 +189,7 @@ Event = (
     Asked
     | TookRound
     | SaidDone
+    | SaidStuck
     | WorkerEnded
     | RoundFormed
     | NoRound
@@ -338,6 +348,12 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             return _with(state, local_rank, Worker(Doing.WORKING, number)), ()
         case _, SaidDone():
             return replace(state, close=True), ()
+        case _, SaidStuck(local_rank, number):
+            text = (
+                f"worker {local_rank} waits in round {number}, which is over, for a peer that is gone, and nothing of "
+                "torch's ends that: it is started again"
+            )
+            return state, (Say(text), KillWorker(local_rank))
         case _, WorkerEnded(local_rank, status):
             return _worker_ended(state, local_rank, status, policy)
         case Phase.JOINING, RoundFormed(standing):

@@ -29,6 +29,7 @@ from kube_rendezvous.keeping.lifecycle import (
     Remind,
     RoundFormed,
     SaidDone,
+    SaidStuck,
     Say,
     Signalled,
     Spawn,
@@ -46,7 +47,7 @@ from kube_rendezvous.keeping.lifecycle import (
 from kube_rendezvous.keeping.worker import WorkerProcess
 from kube_rendezvous.participation import Participation
 from kube_rendezvous.standing_round import StandingRound
-from kube_rendezvous.survival.launcher_wire import Ask, Done, FromLauncher, FromWorker, Give, NoMore, Over, Took
+from kube_rendezvous.survival.launcher_wire import Ask, Done, FromLauncher, FromWorker, Give, NoMore, Over, Stuck, Took
 from kube_rendezvous.survival.worker_place import WorkerPlace
 from kube_rendezvous.survival.xla_flags import VARIABLE as XLA_FLAGS
 from kube_rendezvous.survival.xla_flags import with_separate_all_reduces
@@ -256,3 +257,5 @@ def _event_of(local_rank: int, message: FromWorker) -> Event | _AskedForJax:
             return TookRound(local_rank, number)
         case Done():
             return SaidDone(local_rank)
+        case Stuck(number):
+            return SaidStuck(local_rank, number)

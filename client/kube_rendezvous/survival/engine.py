@@ -23,7 +23,7 @@ class Taken:
 
 
 class Engine(Protocol):
-    """Called by the trainer's own thread, but for `free`."""
+    """Called by the trainer's own thread, but for `free` and `waiting`."""
 
     @property
     def name(self) -> str:
@@ -54,6 +54,12 @@ class Engine(Protocol):
 
     def free(self) -> None:
         """End the collectives in which this worker's threads wait, with an error. From another thread, at any time."""
+
+    def waiting(self) -> frozenset[str]:
+        """The waits for peers in which this worker's threads are, as far as they are seen; each wait has its own text.
+
+        One that lasts after `free` lasts until the collective timeout.
+        """
 
     def collectives_succeeded(self) -> bool:
         """Whether all collectives that this thread has begun in the round have come to their ends in it.

@@ -19,6 +19,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from kube_rendezvous.survival.held_connections import HeldConnections
+
 MOMENT_SECONDS = 0.5
 """How long to wait before `end_reading`: long enough for the peers' ends to come, one after the other around the ring.
 
@@ -26,6 +28,10 @@ A thread whose transfer is under way at the moment of the cut may be left to wai
 that can come has come, no transfer is under way.
 """
 
+_HELD_SECONDS = 60.0
+"""How long a peer may be frozen and still find its connections as they were."""
+
+_Cut = Callable[[socket.socket], None]
 _LOOP = "gloo_tcp_loop"
 _EPOLL = "anon_inode:[eventpoll]"
 _LOOK_SECONDS = 0.05
@@ -42,30 +48,43 @@ class GlooConnections:
     def __init__(self, addresses: Callable[[], Collection[tuple[str, int]]] = frozenset) -> None:
         self._addresses = addresses
         self._epoll_of: dict[str, int] = {}
+        self._held = HeldConnections(_HELD_SECONDS)
 
     def end_reading(self) -> int:
         """Let waiting collectives fail. From any thread, while others wait in collectives.
 
-        Only the reading side is ended: a write that failed under gloo's own loop would leave its sender waiting.
+        Only the reading side is ended: a write that failed under gloo's own loop would leave its sender waiting. Peers
+        see nothing of it for now, also when gloo has closed what has ended: see `HeldConnections`.
 
         Returns:
             How many connections were found.
         """
-        return self._shut(socket.SHUT_RD)
+        return self._cut(self._end_reading_of)
 
     def end(self) -> int:
-        """End them, for the peers too. Only while no thread of this process waits in a collective."""
-        return self._shut(socket.SHUT_RDWR)
+        """End them, for the peers too. Only while no thread of this process waits in a collective.
 
-    def _shut(self, how: int) -> int:
+        Not those whose reading was ended before: their peers are frozen, or have the news that this process had.
+        """
+        return self._cut(self._end_those_not_held)
+
+    def _end_reading_of(self, connection: socket.socket) -> None:
+        self._held.hold(connection)
+        connection.shutdown(socket.SHUT_RD)
+
+    def _end_those_not_held(self, connection: socket.socket) -> None:
+        if not self._held.holds(connection):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def _cut(self, cut: _Cut) -> int:
         epolls = self._epolls()
         if not epolls:
-            return _shut_those_between(self._addresses(), how)
+            return _cut_those_between(self._addresses(), cut)
         found = 0
         for epoll in epolls:
             for watched in _watched_by(epoll):
                 with contextlib.suppress(OSError):  # closed meanwhile, not a socket, not connected
-                    found += _shut(watched, how)
+                    found += _cut_if_still_there(watched, cut)
         return found
 
     def _epolls(self) -> set[int]:
@@ -121,7 +140,7 @@ def _watched_by(epoll: int) -> list[_Watched]:
     return []
 
 
-def _shut(watched: _Watched, how: int) -> bool:
+def _cut_if_still_there(watched: _Watched, cut: _Cut) -> bool:
     duplicate = os.dup(watched.descriptor)
     try:
         if os.fstat(duplicate).st_ino != watched.inode:
@@ -129,14 +148,14 @@ def _shut(watched: _Watched, how: int) -> bool:
         with socket.socket(fileno=duplicate) as connection:
             duplicate = -1
             connection.getpeername()
-            connection.shutdown(how)
+            cut(connection)
             return True
     finally:
         if duplicate >= 0:
             os.close(duplicate)
 
 
-def _shut_those_between(addresses: Collection[tuple[str, int]], how: int) -> int:
+def _cut_those_between(addresses: Collection[tuple[str, int]], cut: _Cut) -> int:
     found = 0
     for name in os.listdir(_SELF / "fd") if addresses else ():
         with contextlib.suppress(OSError):  # closed meanwhile, not connected
@@ -147,6 +166,6 @@ def _shut_those_between(addresses: Collection[tuple[str, int]], how: int) -> int
                     continue
                 ends = (connection.getsockname()[:2], connection.getpeername()[:2])
                 if any(end in addresses for end in ends):
-                    connection.shutdown(how)
+                    cut(connection)
                     found += 1
     return found

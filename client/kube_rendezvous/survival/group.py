@@ -24,6 +24,7 @@ from kube_rendezvous.survival.worker_place import WorkerPlace
 _log = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 0.25
+_IN_VAIN_SECONDS = 5.0
 _ATTEMPTS = 3
 _WAIT_SECONDS = 86400.0
 
@@ -306,9 +307,17 @@ class Group:
             return not 0 < self._working_in <= over
 
         moment = self._engine.moment
+        freed_at: float | None = None
+        in_vain: frozenset[str] = frozenset()
         while not self._state.wait_for(has_left, moment):
             self._engine.free()
             moment = _AGAIN_SECONDS
+            if freed_at is None:
+                freed_at, in_vain = time.monotonic(), self._engine.waiting()
+            in_vain &= self._engine.waiting()
+            if in_vain and time.monotonic() - freed_at >= _IN_VAIN_SECONDS:
+                self._source.stuck(self._working_in)
+                in_vain = frozenset()  # said once
 
 
 def _first_line(error: BaseException | None) -> str:

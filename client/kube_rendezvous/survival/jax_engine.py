@@ -79,6 +79,10 @@ class JaxEngine:
         """See `Engine`."""
         jax_runtime.interrupt()
 
+    def waiting(self) -> frozenset[str]:
+        """See `Engine`. Threads of XLA are not told apart."""
+        return frozenset()
+
     def collectives_succeeded(self) -> bool:
         """See `Engine`. Those that fail raise by themselves."""
         return True

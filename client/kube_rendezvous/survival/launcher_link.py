@@ -1,5 +1,6 @@
 """Rounds from the launcher of this worker's node: `kube-rendezvous run --keep-survivors`."""
 
+import contextlib
 import socket
 import threading
 
@@ -18,6 +19,7 @@ from kube_rendezvous.survival.launcher_wire import (
     Give,
     NoMore,
     Over,
+    Stuck,
     Took,
     receive_from_launcher,
     send_to_launcher,
@@ -71,6 +73,11 @@ class LauncherLink:
     def took(self, number: int) -> None:
         """See `RoundSource`."""
         self._tell(Took(number))
+
+    def stuck(self, number: int) -> None:
+        """See `RoundSource`: the launcher starts this process again."""
+        with contextlib.suppress(RendezvousConnectionError):  # without a launcher it ends anyway
+            self._tell(Stuck(number))
 
     def finish(self) -> None:
         """See `RoundSource`."""

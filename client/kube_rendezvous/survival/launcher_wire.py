@@ -1,8 +1,9 @@
 """What a worker and the launcher of its node tell each other: one JSON object a packet, over a pair of sockets.
 
-The worker asks for a round, says that it took it, and that the work is done. The launcher gives a round (with the
-listening socket itself for the worker that serves the round's store), says that one is over, or that there will be no
-other. Packets keep their bounds (SOCK_SEQPACKET), so that a descriptor always belongs to its message.
+The worker asks for a round, says that it took it, that the work is done, or that nothing but its end can help it. The
+launcher gives a round (with the listening socket itself for the worker that serves the round's store), says that one is
+over, or that there will be no other. Packets keep their bounds (SOCK_SEQPACKET), so that a descriptor always belongs to
+its message.
 """
 
 import array
@@ -46,6 +47,13 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """Worker: one of my threads waits in this round, which is over, and nothing can end that but my end."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
 class Give:
     """Launcher: take this round in."""
 
@@ -68,10 +76,10 @@ class NoMore:
     closed: bool
 
 
-FromWorker = Ask | Took | Done
+FromWorker = Ask | Took | Done | Stuck
 FromLauncher = Give | Over | NoMore
 
-_FROM_WORKER: dict[str, type[FromWorker]] = {"ask": Ask, "took": Took, "done": Done}
+_FROM_WORKER: dict[str, type[FromWorker]] = {"ask": Ask, "took": Took, "done": Done, "stuck": Stuck}
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:

@@ -1,9 +1,13 @@
 """Rounds from a membership of the worker's own: one worker a node, and no launcher."""
 
+import logging
+
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.participation import Participation
 from kube_rendezvous.survival.round_source import GivenRound
 from kube_rendezvous.survival.worker_place import WorkerPlace
+
+_log = logging.getLogger(__name__)
 
 
 class OwnMembership:
@@ -31,6 +35,14 @@ class OwnMembership:
 
     def took(self, number: int) -> None:
         """See `RoundSource`; nobody waits to hear it."""
+
+    def stuck(self, number: int) -> None:
+        """See `RoundSource`. Nobody is there who would start this process again."""
+        _log.warning(
+            "a thread waits in round %d, which is over, for a peer that is gone; nothing but collective_timeout ends "
+            "that. `kube-rendezvous run --keep-survivors` would start this process again",
+            number,
+        )
 
     def finish(self) -> None:
         """See `RoundSource`."""

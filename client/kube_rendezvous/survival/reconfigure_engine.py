@@ -24,6 +24,7 @@ from torch.distributed import distributed_c10d as c10d
 
 from kube_rendezvous.survival.engine import Taken
 from kube_rendezvous.survival.gloo_connections import MOMENT_SECONDS, GlooConnections
+from kube_rendezvous.survival.gloo_waiters import threads_that_wait
 from kube_rendezvous.survival.roster import Entry
 from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
@@ -109,6 +110,10 @@ class ReconfigureEngine:
         """See `Engine`."""
         self._connections.end_reading()
         self._store.free_those_that_connect()
+
+    def waiting(self) -> frozenset[str]:
+        """See `Engine`."""
+        return threads_that_wait()
 
     def collectives_succeeded(self) -> bool:
         """See `Engine`. Those that fail raise by themselves."""

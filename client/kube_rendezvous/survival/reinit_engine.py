@@ -11,6 +11,7 @@ from torch.distributed import distributed_c10d as c10d
 from kube_rendezvous.store_protocol import Store
 from kube_rendezvous.survival.engine import Taken
 from kube_rendezvous.survival.gloo_connections import MOMENT_SECONDS, GlooConnections
+from kube_rendezvous.survival.gloo_waiters import threads_that_wait
 from kube_rendezvous.survival.roster import Entry
 from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
@@ -94,6 +95,10 @@ class ReinitEngine:
         if self._of_group is not None:
             self._of_group.free_those_that_connect()
         self._abort()
+
+    def waiting(self) -> frozenset[str]:
+        """See `Engine`."""
+        return threads_that_wait()
 
     def collectives_succeeded(self) -> bool:
         """See `Engine`. NCCL's kernels that wait for a lost peer end by our abort alone, which is noted before."""

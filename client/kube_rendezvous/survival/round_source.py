@@ -40,6 +40,9 @@ class RoundSource(Protocol):
     def took(self, number: int) -> None:
         """This worker works in this round."""
 
+    def stuck(self, number: int) -> None:
+        """A thread of this worker waits in this round, which is over, for what cannot come. From another thread."""
+
     def finish(self) -> None:
         """The work is done, here and everywhere."""
 

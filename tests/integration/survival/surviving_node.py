@@ -67,6 +67,16 @@ class Worker:
         """It raises an error of its own in its next step."""
         (self._folder / f"{self.name}.raises").touch()
 
+    def hangs(self) -> None:
+        """It stops in the midst of the next large tensor that it receives; see `LargeSend`."""
+        (self._folder / f"{self.name}.hangs").touch()
+
+    @property
+    def hangs_now(self) -> bool:
+        """Whether it has come to where it hangs."""
+        stopped = "T"
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == stopped
+
     def gets(self, number: signal.Signals, moment: str) -> None:
         """It gets a signal at a moment of the next round: ``worker.gets(SIGKILL, "before exchange_rosters")``."""
         part = self._folder / f"{self.name}.part"

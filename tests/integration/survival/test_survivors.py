@@ -174,6 +174,41 @@ class TestAMachineThatHangs:
         assert pids_of(workers_of([hanging, other])) == pids
         all_is_right_with(workers_of([hanging, other]))
 
+    def test_in_the_midst_of_large_transfers_comes_back_too(self, run: Run, start: Start) -> None:
+        run.create(minNodes=1, maxNodes=2, heartbeatSeconds=1)
+        nodes = [start(name, step_seconds=0, summed_megabytes=16) for name in ("node-0", "node-1")]
+        workers = workers_of(nodes)
+        newest = until_they_step(workers, 4)
+        pids = pids_of(workers)
+
+        for hanging, other in (nodes, nodes[::-1]) * 2:
+            hanging.signal_all(signal.SIGSTOP)
+            newest = until_they_step(other.workers, 2, after=newest)
+            hanging.signal_all(signal.SIGCONT)
+            newest = until_they_step(workers, 4, after=newest)
+
+        assert pids_of(workers) == pids
+        all_is_right_with(workers)
+
+    def test_costs_who_has_more_to_send_it_than_a_connection_holds_its_process_and_the_others_seconds(
+        self, run: Run, start: Start
+    ) -> None:
+        run.create(minNodes=1, maxNodes=3, heartbeatSeconds=1)
+        nodes = [start(f"node-{index}", workers=1, step_seconds=0, sent_megabytes=256) for index in range(3)]
+        first = until_they_step(workers_of(nodes), 3)
+        sending, other, hanging = sorted(nodes, key=lambda node: node.workers[0].newest_step.rank)
+        pids = pids_of(other.workers)
+
+        hanging.workers[0].hangs()
+        eventually(lambda: hanging.workers[0].hangs_now, "it hangs in the midst of a transfer")
+        hanging.signal_all(signal.SIGSTOP)
+
+        until_they_step(workers_of([sending, other]), 2, after=first)
+        assert len(sending.workers[0].trace.pids) == 2
+        assert f"worker 0 waits in round {first}, which is over, for a peer that is gone" in sending.log
+        assert pids_of(other.workers) == pids
+        all_is_right_with(workers_of(nodes))
+
 
 class TestALauncher:
     def test_hands_sigterm_on_and_leaves_and_the_others_go_on(self, run: Run, start: Start) -> None:

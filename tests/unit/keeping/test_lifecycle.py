@@ -27,6 +27,7 @@ from kube_rendezvous.keeping.lifecycle import (
     Remind,
     RoundFormed,
     SaidDone,
+    SaidStuck,
     Say,
     Signalled,
     Spawn,
@@ -145,6 +146,23 @@ class TestAWorkerThatAsksAgain:
 
     def test_does_not_make_the_node_join_twice(self) -> None:
         assert after(*BOTH_WORK, Asked(0, 1), Asked(1, 1)) == []
+
+
+class TestAWorkerThatSaysItIsStuck:
+    STUCK = (*BOTH_WORK, told(), Asked(0, 1), formed(2), SaidStuck(1, 1))
+
+    def test_is_ended_at_once_with_the_reason_said(self) -> None:
+        assert after(*self.STUCK) == [KillWorker(1)]
+        assert "worker 1 waits in round 1, which is over, for a peer that is gone" in said(*self.STUCK)
+
+    def test_is_started_again_and_its_node_steps_aside_so_that_nobody_waits_for_it(self) -> None:
+        actions = after(*self.STUCK, WorkerEnded(1, 137))
+        assert StepAside() in actions
+        assert Spawn(1) in actions
+
+    def test_before_the_next_round_has_formed_it_is_started_again(self) -> None:
+        ended = (*BOTH_WORK, told(), Asked(0, 1), SaidStuck(1, 1), WorkerEnded(1, 137))
+        assert Spawn(1) in after(*ended)
 
 
 class TestTheLimitForTakingARoundIn:
@@ -353,6 +371,11 @@ class AnyLife(RuleBasedStateMachine):
     def a_worker_says_that_it_is_done(self, local_rank: int) -> None:
         if local_rank in self.alive and self.held[local_rank]:
             self.see(SaidDone(local_rank))
+
+    @rule(local_rank=RANKS)
+    def a_worker_says_that_it_is_stuck(self, local_rank: int) -> None:
+        if local_rank in self.alive and self.held[local_rank]:
+            self.see(SaidStuck(local_rank, self.held[local_rank]))
 
     @rule(event=st.sampled_from([GraceOver(), StillGathering()]))
     def time_passes(self, event: Event) -> None:

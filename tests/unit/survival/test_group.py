@@ -1,5 +1,6 @@
 """A group takes rounds in, one after the other, and knows a peer's failure from the trainer's own."""
 
+import itertools
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 from integration.handlers.eventually import eventually
 from kube_rendezvous.api import RendezvousClosedError
 from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.survival import group as group_module
 from kube_rendezvous.survival.engine import Taken
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.group import Group
@@ -34,6 +36,7 @@ class FakeSource:
         self.why: Interruption | None = None
         self.ended = ""
         self.took_in: list[int] = []
+        self.stuck_in: list[int] = []
         self.last_round = 1000
         self.sockets: list[socket.socket] = []
         self.waits = 0
@@ -63,6 +66,9 @@ class FakeSource:
     def took(self, number: int) -> None:
         self.took_in.append(number)
 
+    def stuck(self, number: int) -> None:
+        self.stuck_in.append(number)
+
     def finish(self) -> None:
         self._end("finished")
 
@@ -84,6 +90,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.did: list[str] = []
         self.freed = threading.Event()
+        self.waits: Callable[[], frozenset[str]] = frozenset
         self.on_take_in: Callable[[int, Callable[[], bool]], None] = lambda number, given_up: None
         self.on_agree: Callable[[Callable[[], bool]], bool] = lambda given_up: True
 
@@ -98,6 +105,9 @@ class FakeEngine:
     def free(self) -> None:
         self.did.append("free")
         self.freed.set()
+
+    def waiting(self) -> frozenset[str]:
+        return self.waits()
 
     def collectives_succeeded(self) -> bool:
         return not self.freed.is_set()
@@ -339,6 +349,42 @@ def test_it_is_freed_again_until_it_comes_out(group: Group, source: FakeSource, 
         source.is_over()
         eventually(lambda: engine.did.count("free") >= 2, "freed twice", SECONDS)
         raise PeerError("freed")
+
+
+class TestWhoWaitsInVain:
+    """A thread that waits on although every connection has been cut."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(group_module, "_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(group_module, "_IN_VAIN_SECONDS", 0.1)
+
+    def freed_often(self, engine: FakeEngine) -> None:
+        eventually(lambda: engine.did.count("free") >= 40, "freed often", SECONDS)
+
+    def test_says_so_once(self, group: Group, source: FakeSource, engine: FakeEngine) -> None:
+        engine.waits = lambda: frozenset({"17 at 0x7f until 0x8f"})
+        with group.take_round() as current:
+            source.is_over()
+            self.freed_often(engine)
+            raise PeerError("the collective timeout")
+        assert source.stuck_in == [current.number]
+
+    def test_one_wait_after_the_other_is_none(self, group: Group, source: FakeSource, engine: FakeEngine) -> None:
+        numbers = itertools.count()
+        engine.waits = lambda: frozenset({f"17 at {next(numbers)}"})
+        with group.take_round():
+            source.is_over()
+            self.freed_often(engine)
+            raise PeerError("freed")
+        assert source.stuck_in == []
+
+    def test_a_trainer_that_computes_is_waited_for(self, group: Group, source: FakeSource, engine: FakeEngine) -> None:
+        with group.take_round():
+            source.is_over()
+            self.freed_often(engine)
+            raise PeerError("freed")
+        assert source.stuck_in == []
 
 
 def test_an_engine_that_waits_for_peers_of_a_round_that_is_over_is_freed(

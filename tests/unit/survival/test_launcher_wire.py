@@ -20,6 +20,7 @@ from kube_rendezvous.survival.launcher_wire import (
     Give,
     NoMore,
     Over,
+    Stuck,
     Took,
     inherited_end,
     receive_from_launcher,
@@ -45,7 +46,7 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize("message", [Ask(0, "re-init"), Ask(7, "jax"), Took(7), Done(7)], ids=repr)
+@pytest.mark.parametrize("message", [Ask(0, "re-init"), Ask(7, "jax"), Took(7), Done(7), Stuck(7)], ids=repr)
 def test_what_the_worker_says_arrives(ends: Ends, message: FromWorker) -> None:
     launcher, worker = ends
     send_to_launcher(worker, message)

@@ -2,7 +2,8 @@
 
 Every line: when (monotonic clock of the machine), pid, what it did, the number of the last step that is done. A step
 has two: before it, the indices of its samples; after it, a sum over the weights. Tests make it fail on purpose by files
-in FOLDER: NAME.LOCAL_RANK.raises ends it with an error of its own; for NAME.LOCAL_RANK.moment see `moments`.
+in FOLDER: NAME.LOCAL_RANK.raises ends it with an error of its own; for NAME.LOCAL_RANK.moment see `moments`, for
+NAME.LOCAL_RANK.hangs `LargeSend`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 import moments
 import torch
 import torch.distributed as dist
+from large_send import LargeSend
 from torch.nn.parallel import DistributedDataParallel
 
 from kube_rendezvous.survival import ElasticSampler, Round, survive
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--join-timeout", type=int, default=120)
     parser.add_argument("--news-timeout", type=float, default=20.0)
     parser.add_argument("--take-in-timeout", type=float, default=30.0)
+    parser.add_argument("--summed-megabytes", type=int, default=0, help="of all ranks, in each step")
+    parser.add_argument("--sent-megabytes", type=int, default=0, help="from rank 0 to the last one, in each step")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(7)
@@ -63,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     targets = inputs.sum(dim=1, keepdim=True).tanh()
     network = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)).double()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+    summed = torch.zeros(options.summed_megabytes << 18)
     sampler, step = ElasticSampler(SAMPLES, options.global_batch, seed=3), Step()
     who = f"{options.name}.{os.environ.get('LOCAL_RANK', '0')}"
     log = (options.folder / f"{who}.steps").open("a")
@@ -74,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         log.write(json.dumps(line) + "\n")
         log.flush()
 
-    def one_step(current: Round, model: torch.nn.Module) -> None:
+    def one_step(current: Round, model: torch.nn.Module, large: LargeSend) -> None:
         if raises.exists():
             raises.unlink()
             raise LookupError("a sample cannot be read")
@@ -86,6 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         loss = torch.nn.functional.mse_loss(model(inputs[chosen]), targets[chosen]) * share.weight
         optimizer.zero_grad()
         loss.backward()
+        if len(summed):
+            dist.all_reduce(summed)
+        large.send()
         optimizer.step()
         step.done += 1
         sampler.step_is_done()
@@ -107,9 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 write(did="took", round=current.number, rank=current.rank, world=current.world_size)
                 share_state(current, network, optimizer, sampler, step)
                 model = DistributedDataParallel(network)
+                large = LargeSend(current, options.sent_megabytes, options.folder / f"{who}.hangs")
                 while step.done < options.steps and not _enough(options.folder, step.done):
                     current.check()
-                    one_step(current, model)
+                    one_step(current, model, large)
     with torch.no_grad():
         loss = torch.nn.functional.mse_loss(network(inputs), targets).item()
     descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()

@@ -1,0 +1,105 @@
+"""A connection that is held takes what its peer sends until the peer ends it, or its time is over."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from integration.handlers.eventually import eventually
+from kube_rendezvous.survival.held_connections import HeldConnections
+
+SECONDS = 30.0
+LONG = 3600.0
+MORE_THAN_A_CONNECTION_HOLDS = 64 << 20
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Ours and the peer's."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        theirs, _ = server.accept()
+        theirs.settimeout(SECONDS)
+        with theirs:
+            yield ours, theirs
+
+
+def held(ours: socket.socket, seconds: float = LONG) -> HeldConnections:
+    """As gloo's connections are: held, then not read any more, then closed."""
+    connections = HeldConnections(seconds)
+    connections.hold(ours)
+    ours.shutdown(socket.SHUT_RD)
+    ours.close()
+    return connections
+
+
+def test_the_peer_sends_whatever_it_has_to_send(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    connections = held(ours)
+    for _ in range(3):
+        theirs.sendall(bytes(MORE_THAN_A_CONNECTION_HOLDS))
+    assert len(connections) == 1
+
+
+def test_what_was_under_way_before_ends_too(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    sending = threading.Thread(target=theirs.sendall, args=(bytes(MORE_THAN_A_CONNECTION_HOLDS),), daemon=True)
+    sending.start()
+    ours.recv(1)
+    connections = held(ours)
+    sending.join(SECONDS)
+    assert not sending.is_alive()
+    assert len(connections) == 1
+
+
+@pytest.mark.parametrize("how", ["closes", "breaks off"])
+def test_it_is_let_go_when_the_peer_ends_it(ends: tuple[socket.socket, socket.socket], how: str) -> None:
+    ours, theirs = ends
+    connections = held(ours)
+    theirs.sendall(b"the last words")
+    if how == "breaks off":
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, (1).to_bytes(4, "little") + bytes(4))
+    theirs.close()
+    eventually(lambda: len(connections) == 0, "it is let go", SECONDS)
+
+
+def test_the_peer_sees_its_end_when_its_time_is_over(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    connections = held(ours, seconds=0.1)
+    assert theirs.recv(1) == b""
+    assert len(connections) == 0
+
+
+def test_nothing_runs_where_none_is_held(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    connections = held(ours)
+    theirs.close()
+    eventually(
+        lambda: not any(thread.name == "rendezvous-held" for thread in threading.enumerate()), "the end", SECONDS
+    )
+    assert len(connections) == 0
+
+
+def test_one_connection_is_held_once(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    connections = HeldConnections(LONG)
+    for _ in range(3):
+        connections.hold(ours)
+    assert connections.holds(ours)
+    assert not connections.holds(theirs)
+    assert len(connections) == 1
+
+
+def test_after_the_last_others_can_be_held(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    connections = held(ours)
+    theirs.close()
+    eventually(lambda: len(connections) == 0, "it is let go", SECONDS)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as another:
+        peer, _ = server.accept()
+        with peer:
+            connections.hold(another)
+            another.shutdown(socket.SHUT_RD)
+            another.close()
+            peer.sendall(bytes(MORE_THAN_A_CONNECTION_HOLDS))
+            assert len(connections) == 1
