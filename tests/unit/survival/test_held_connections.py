@@ -80,6 +80,24 @@ def test_nothing_runs_where_none_is_held(ends: tuple[socket.socket, socket.socke
     assert len(connections) == 0
 
 
+def test_nothing_is_taken_from_who_reads_it_by_another_descriptor(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    sent = bytes(range(256)) * 4096
+    sending = threading.Thread(target=theirs.sendall, args=(sent * 16,), daemon=True)
+    sending.start()
+    connections = HeldConnections(LONG)
+    received = bytearray()
+    ours.settimeout(SECONDS)
+    while len(received) < 8 * len(sent):
+        connections.hold(ours)
+        received += ours.recv(1 << 16)
+    assert received == (sent * 16)[: len(received)]
+    ours.shutdown(socket.SHUT_RD)
+    ours.close()
+    sending.join(SECONDS)
+    assert not sending.is_alive()
+
+
 def test_one_connection_is_held_once(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
     connections = HeldConnections(LONG)
