@@ -31,6 +31,7 @@ from kube_rendezvous.resources.timestamps import format_time
 from performance.spent import Spent
 
 PATIENCE_SECONDS = 300.0
+JOIN_AGAIN_SECONDS = 240.0
 _LINE_BYTES = 8 << 20
 _HANDSHAKES_AT_ONCE = 64
 _SHARED = 256
@@ -326,17 +327,29 @@ class LightPlayer:
         return {}
 
     async def joined_again(self) -> dict[str, Any]:
-        """Wait until all have been told, and have joined again."""
+        """Wait until all have been told, and have joined again.
+
+        Where some have not within the limit, ``unfinished`` says so, and times, bytes and CPU are those until then.
+        """
         uid = await self._uid()
 
         async def again(member: Member) -> None:
             await member.told
             await member.join_again(uid)
+            await member.placed
 
-        await asyncio.gather(*(again(member) for member in self._members))
-        told = max([member.told.result() for member in self._members])
-        ended = max(await asyncio.gather(*(member.placed for member in self._members)))
-        return {"told": told, "ended": ended, "names": self._names(), **self._before.until(self._spent())}
+        unfinished = False
+        try:
+            await asyncio.wait_for(asyncio.gather(*map(again, self._members)), JOIN_AGAIN_SECONDS)
+        except TimeoutError:
+            unfinished = True
+        now = time.monotonic()
+        told, ended = (
+            max(one.result() if one.done() and not one.cancelled() else now for one in futures)
+            for futures in ([member.told for member in self._members], [member.placed for member in self._members])
+        )
+        spent = self._before.until(self._spent())
+        return {"told": told, "ended": ended, "unfinished": unfinished, "names": self._names(), **spent}
 
     async def see_closed(self) -> dict[str, Any]:
         """Wait until all see that the Rendezvous is closed. `ended`: the moment when the last did."""

@@ -1,6 +1,7 @@
 """What one rendezvous of so many members costs: it forms, perhaps grows, loses one, forms again, perhaps closes."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,34 @@ def measure(
         # Members open their second connection when first they join again, unless a heartbeat has needed it: what is
         # measured of a loss comes after that.
         grown = closed = 0.0
+        loss = None
         if more:
             grown, names = _growth(where, name, members, newcomers, nodes)
         else:
-            *_, names, _ = _loss(where, members, nodes, names[-1])
+            loss = _loss(where, members, nodes, names[-1])
+            names = loss.names
         everybody = members.together_with(newcomers)
-        told, again, names, rejoin = _loss(where, everybody, nodes, names[-1])
+        if loss is None or not loss.unfinished:
+            loss = _loss(where, everybody, nodes, names[-1])
+            names = loss.names
         if more:
             closed = _close(where, everybody, names[0])
         rss = resident_bytes(where.api_server)
         operator = peak_bytes(operator_process), cpu_seconds(operator_process) - before
     _delete(where, name)
-    return Measured(nodes, storm, told, again, join, rejoin, rss, *operator, grown=grown, closed=closed)
+    return Measured(
+        nodes,
+        storm,
+        loss.told,
+        loss.again,
+        join,
+        loss.cost,
+        rss,
+        *operator,
+        grown=grown,
+        closed=closed,
+        unfinished=loss.unfinished,
+    )
 
 
 def measure_floor(where: Site, nodes: int, processes: int, name: str) -> Floor:
@@ -96,14 +113,26 @@ def _storm(where: Site, members: Fleet, nodes: int) -> tuple[float, list[str], C
     return seconds, _names(answers), _cost(answers, spent, nodes)
 
 
-def _loss(where: Site, members: Fleet, nodes: int, victim: str) -> tuple[float, float, list[str], Cost]:
+@dataclass(frozen=True)
+class _Loss:
+    """What came of the deletion of one Member; see `Measured`."""
+
+    told: float
+    again: float
+    unfinished: bool
+    names: list[str]
+    cost: Cost
+
+
+def _loss(where: Site, members: Fleet, nodes: int, victim: str) -> _Loss:
     members.ask("arm", victim=victim)
     before, began = cpu_seconds(where.api_server), time.monotonic()
     where.connection.request("DELETE", object_path(MEMBER_PLURAL, where.namespace, victim))
     answers = members.ask("joined_again")
     spent = cpu_seconds(where.api_server) - before
     told, ended = (max(one[what] for one in answers) - began for what in ("told", "ended"))
-    return told, ended, _names(answers), _cost(answers, spent, nodes)
+    unfinished = any(one.get("unfinished") for one in answers)
+    return _Loss(told, ended, unfinished, _names(answers), _cost(answers, spent, nodes))
 
 
 def _growth(where: Site, name: str, members: Fleet, newcomers: Fleet, nodes: int) -> tuple[float, list[str]]:

@@ -36,6 +36,7 @@ class Measured:
         grown: from when some more begin to join a standing round until all have their places in a larger one; 0: not
             measured. The storm before was smaller by these.
         closed: from when a member asks for it until all see that it is closed; 0: not measured.
+        unfinished: patience ended before all had joined again: that time and those bytes and CPU would be more.
     """
 
     nodes: int
@@ -49,6 +50,7 @@ class Measured:
     operator_cpu: float = 0.0
     grown: float = 0.0
     closed: float = 0.0
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class Sizes:
             return None
         return median(self.ours, figure) / median(self.theirs, figure)
 
+    @property
+    def theirs_unfinished(self) -> bool:
+        """Whether not all of the other commit's members had joined again when patience ended: `REJOIN_FIGURES`."""
+        return any(one.unfinished for one in self.theirs)
+
     def floor_share(self, figure: str) -> float | None:
         """The floor's median as a share of theirs: of the client's CPU and the requests, what nobody can go below.
 
@@ -133,6 +140,9 @@ FIGURES: dict[str, Callable[[Measured], float]] = {
 
 GROWING_FIGURES = ("grown, s", "closed, s")
 """Those that only light watchers have."""
+
+REJOIN_FIGURES = ("told, s", "again, s", "bytes to join again", "API server CPU to join again, s")
+"""Those that are no more than a bound where a `Measured` is unfinished."""
 
 FLOOR_FIGURES = tuple(_JOIN)
 """Those of `FIGURES` that a `Floor` has, too: a bound are the client's CPU and the requests, no more than that."""

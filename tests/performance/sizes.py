@@ -11,7 +11,16 @@ from performance.deciding import seconds_to_decide
 from performance.local_site import site
 from performance.other_commit import PARTS, lift_limits
 from performance.scale import measure, measure_floor
-from performance.scale_figures import FIGURES, FLOOR_FIGURES, Floor, Measured, Sizes, floor_median, median
+from performance.scale_figures import (
+    FIGURES,
+    FLOOR_FIGURES,
+    REJOIN_FIGURES,
+    Floor,
+    Measured,
+    Sizes,
+    floor_median,
+    median,
+)
 
 _REAL, _LIGHT = "performance.player", "performance.light_player"
 _NEWCOMERS = 100
@@ -38,7 +47,7 @@ def measure_sizes(options: argparse.Namespace, progress: Callable[[str], None]) 
             with site(commit) as where:
                 for nodes, light in asked:
                     module, name = _LIGHT if light else _REAL, f"scale-{nodes}-{turn}-{'light' if light else 'real'}"
-                    # 4,000 members of 7c85a93 grow in no 300 s on two cores: where it is compared, nobody comes later.
+                    # 4,000 of 7c85a93 do not grow in 300 s on two cores: where that is compared, nobody comes later.
                     more = max(1, nodes // _NEWCOMERS) if light and not options.against else 0
                     one = measure(where, nodes, options.players, None if light else commit, module, name, more=more)
                     found.setdefault((nodes, light, commit), []).append(one)
@@ -88,7 +97,9 @@ def _cells(size: Sizes, figure: str) -> list[str]:
     """Ours; theirs and ours as a share of it; the plainest client's and that as a share of theirs."""
     cells = [_number(median(size.ours, figure))]
     if size.theirs:
-        cells += [_number(median(size.theirs, figure)), _share(size.share(figure))]
+        bound = size.theirs_unfinished and figure in REJOIN_FIGURES
+        its, share = _number(median(size.theirs, figure)), _share(size.share(figure))
+        cells += [f"> {its}", f"< {share}"] if bound else [its, share]
     if size.floor:
         known = figure in FLOOR_FIGURES
         cells.append(_number(floor_median(size.floor, figure)) if known else "")
@@ -99,7 +110,8 @@ def _cells(size: Sizes, figure: str) -> list[str]:
 
 def _times(one: Measured) -> str:
     times = {"storm": one.storm, "grown": one.grown, "told": one.told, "again": one.again, "closed": one.closed}
-    return ", ".join(f"{what} {seconds:.2f} s" for what, seconds in times.items() if seconds)
+    unfinished = ", and not all had joined again by then" if one.unfinished else ""
+    return ", ".join(f"{what} {seconds:.2f} s" for what, seconds in times.items() if seconds) + unfinished
 
 
 def _share(share: float | None) -> str:

@@ -1,7 +1,10 @@
 """Light watchers do what keeps a member in its round: they renew themselves, and miss no status."""
 
 import asyncio
+import time
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -95,6 +98,33 @@ def test_a_newcomer_reads_a_slice_that_does_not_name_it_once_and_waits() -> None
     standing = in_slices(1, "a")
     asked, placed = asyncio.run(_not_in([standing, standing]))
     assert (len(asked), placed) == (1, False)
+
+
+async def _some_join_again(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(light_player, "JOIN_AGAIN_SECONDS", 0.05)
+    wire = Wire({})
+    wire.let.set()
+    player = light_player.LightPlayer.__new__(light_player.LightPlayer)
+    player._members = [member(wire) for _ in range(3)]
+    player._server = SimpleNamespace(read=0, written=0)  # type: ignore[assignment]
+    monkeypatch.setattr(player, "_uid", AsyncMock(return_value="uid"))
+    await player.arm(victim="")
+    told_alone, told_and_placed, _ = player._members
+    told_alone.told.set_result(1.0)
+    told_and_placed.told.set_result(1.0)
+    told_and_placed.placed.set_result(2.0)
+    return await player.joined_again()
+
+
+def test_patience_that_ends_before_all_have_joined_again_is_said_with_what_it_has_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = time.monotonic()
+    answer = asyncio.run(_some_join_again(monkeypatch))
+    assert answer["unfinished"]
+    assert answer["told"] >= began
+    assert answer["ended"] >= began
+    assert answer["requests"] == 2
 
 
 async def _sees_closed(status: dict[str, Any]) -> bool:

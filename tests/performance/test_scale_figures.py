@@ -83,5 +83,15 @@ def test_every_row_of_the_table_has_a_cell_a_column() -> None:
     assert all(len(list(column.cells)) == table.row_count for column in table.columns)
 
 
+def test_of_a_commit_whose_members_have_not_all_joined_again_there_are_bounds() -> None:
+    theirs = replace(THEIRS, nodes=4000, unfinished=True)
+    ours = replace(THEIRS, nodes=4000, rejoin=replace(COST, read=50, written=50))
+    table = scale_table([Sizes(4000, True, [ours], [theirs])], "7c85a93")
+    rows = dict(zip(*(list(table.columns[column].cells) for column in (0, 3)), strict=True))
+    assert rows["bytes to join again"] == "< 7%"
+    assert rows["bytes to join"] == "100%"
+    assert [verdict.holds for verdict in judge_scale([Sizes(4000, True, [ours], [theirs])])] == [True, False]
+
+
 def test_what_was_not_measured_of_the_other_commit_has_no_share() -> None:
     assert Sizes(64, False, [THEIRS], [THEIRS]).share("grown, s") is None
