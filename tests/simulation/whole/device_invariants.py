@@ -86,7 +86,10 @@ class DeviceInvariants:
             return f"devices of {[m.name for m in ill]} are ill, but the condition says {said}"
         ranked = [member.name for member in ill if member.name in status.ranks]
         healthy = self._healthy_spares(status, known)
-        if ranked and healthy and status.forming is None and rendezvous.spec.failure_policy.max_rounds is None:
+        # Not where the next round would be smaller, or none could form: the spec was edited, and asks for more.
+        without_one = WorldSizes.of(rendezvous.spec).largest(status.world_size - 1 + len(healthy))
+        can = without_one >= status.world_size and rendezvous.spec.failure_policy.max_rounds is None
+        if ranked and healthy and can and status.forming is None:
             return f"{ranked} keep their places with ill devices, and {healthy} stand by"
         return ""
 
