@@ -67,6 +67,7 @@ class Crowd:
         left_out: those that do so at a quarantined place, or unasked and too often, by rank: they make a round
             necessary but get no place in it.
         damped: those, ranked or not, that wait because they have come too often (`comings`).
+        ailing: names of those with an unhealthy device.
         running: members of the current round that do not, by rank.
         newcomers: members of no round, in the order in which they may have a place.
         coming: pods that may still join, and are waited for.
@@ -84,6 +85,12 @@ class Crowd:
     pods_known: bool = False
     left_out: tuple[Member, ...] = ()
     damped: tuple[Member, ...] = ()
+    ailing: frozenset[str] = frozenset()
+
+    def best(self, waiting: Sequence[Member], size: int) -> tuple[Member, ...]:
+        """So many of those who wait, who come first in this order: one with an unhealthy device only where it is
+        needed. As long as members were to come it may have been, and the world has become smaller since."""
+        return tuple(sorted(waiting, key=lambda member: member.name in self.ailing)[:size])
 
     @property
     def waiting(self) -> int:
@@ -138,6 +145,7 @@ def sort_crowd(
         pods_known=bool(surroundings.pods),
         left_out=tuple(m for m in back if m.name in out),
         damped=tuple(damped),
+        ailing=frozenset(name for name, m in liveness.alive.items() if unhealthy_devices_of(m, surroundings)),
     )
 
 
@@ -265,19 +273,19 @@ def _complete_or_wait(
     free = max(0, sizes.full - crowd.old)
     sure_of_a_place = (*crowd.arrived, *crowd.newcomers[:free])
     if sizes.required <= sizes.full <= len(sure_of_a_place):
-        return Formation(forming, sure_of_a_place[: sizes.full])
+        return Formation(forming, crowd.best(sure_of_a_place, sizes.full))
     size = sizes.largest(crowd.waiting)
     if size == 0:
         return Formation(replace(forming, deadline=None))
     everybody = (*crowd.arrived, *crowd.newcomers)
     if _nobody_else_is_coming(crowd):
-        return Formation(forming, everybody[:size])
+        return Formation(forming, crowd.best(everybody, size))
     last_call = now + timedelta(seconds=rendezvous.spec.last_call_seconds)
     deadline = min(forming.deadline or last_call, last_call)  # the time to stop may have been in it until now
     if crowd.running:
         deadline = max(deadline, forming.since + timedelta(seconds=REJOIN_SECONDS))
     if now >= deadline:
-        return Formation(forming, everybody[:size])
+        return Formation(forming, crowd.best(everybody, size))
     return Formation(replace(forming, deadline=deadline))
 
 

@@ -150,6 +150,17 @@ def test_when_another_is_lost_the_spare_replaces_that_one_and_the_world_stays_as
     assert judged(before, "a b s", "b", [*joined("a b", after_round=3), *joined("s")]).ranks == ("a", "b", "s")
 
 
+def test_when_the_round_forms_without_one_that_did_not_come_a_healthy_newcomer_goes_before_it() -> None:
+    before = stands("a b c d", min_nodes=2, max_nodes=4, node_unit=2, status={"forming": told()})
+    waiting = [*joined("a c", after_round=3), *joined("b s")]
+    early = judged(before, "a b c s", "c", waiting)
+    assert early.forming is not None, "with b, its place is needed"
+    late = judged(replace(before, status=early), "a b c s", "c", waiting, seconds=31)
+    assert late.ranks == ("a", "s")
+    settled = judged(replace(before, status=late), "a s c", "c", [*joined("a s", after_round=3), *joined("c")])
+    assert (settled.forming, settled.standby) == (None, 0)
+
+
 def test_when_the_spare_goes_meanwhile_it_is_taken_in_again() -> None:
     before = full(status={"forming": told(reason=DEVICE_UNHEALTHY)})
     assert judged(before, "a b c", "c", joined("a b c", after_round=3)).ranks == ("a", "b", "c")
