@@ -40,6 +40,7 @@ class Doing(Enum):
     ASKING = "asking"
     TAKING_IN = "taking in"
     WORKING = "working"
+    STUCK = "stuck"
     DONE = "done"
     FAILED = "failed"
 
@@ -349,11 +350,8 @@ def step(state: State, event: Event, policy: Policy) -> Step:
         case _, SaidDone():
             return replace(state, close=True), ()
         case _, SaidStuck(local_rank, number):
-            text = (
-                f"worker {local_rank} waits in round {number}, which is over, for a peer that is gone, and nothing of "
-                "torch's ends that: it is started again"
-            )
-            return state, (Say(text), KillWorker(local_rank))
+            text = f"worker {local_rank} waits in round {number}, which is over, for a transfer that gloo will not end"
+            return _with(state, local_rank, Worker(Doing.STUCK, number)), (Say(text), KillWorker(local_rank))
         case _, WorkerEnded(local_rank, status):
             return _worker_ended(state, local_rank, status, policy)
         case Phase.JOINING, RoundFormed(standing):
@@ -428,6 +426,8 @@ def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) ->
         state = replace(_with(state, local_rank, Worker(Doing.FAILED)), status=state.status or status)
         state, actions = _end_if_all_are_gone(state)
         return state, (Say(f"{failed} after the work was done"), *actions)
+    if state.workers[local_rank].doing is Doing.STUCK:  # no failure of its own
+        return _start_again(state, local_rank, failed, f"worker {local_rank} is started again")
     if state.failures >= policy.max_restarts:
         state = replace(
             _with(state, local_rank, Worker(Doing.FAILED)),
@@ -438,12 +438,17 @@ def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) ->
         said = Say(f"{failed}, and no restart is left of {policy.max_restarts}")
         state, actions = _end_if_all_are_gone(state)
         return state, (said, *(actions or (EndAll(SIGTERM),)))
-    state = replace(_with(state, local_rank, Worker()), failures=state.failures + 1)
-    said = Say(f"{failed}; it is started again, restart {state.failures} of {policy.max_restarts}")
+    state = replace(state, failures=state.failures + 1)
+    text = f"{failed}; it is started again, restart {state.failures} of {policy.max_restarts}"
+    return _start_again(state, local_rank, failed, text)
+
+
+def _start_again(state: State, local_rank: int, why: str, text: str) -> Step:
+    state = _with(state, local_rank, Worker())
     if state.phase is not Phase.RUNNING:
-        return state, (said, Spawn(local_rank), Remind())
-    state, actions = _step_aside(state, failed)
-    return state, (said, *actions, Spawn(local_rank), Remind())
+        return state, (Say(text), Spawn(local_rank), Remind())
+    state, actions = _step_aside(state, why)
+    return state, (Say(text), *actions, Spawn(local_rank), Remind())
 
 
 def _ended_while_ending(state: State, local_rank: int, status: int) -> Step:

@@ -31,7 +31,10 @@ class Engine(Protocol):
 
     @property
     def moment(self) -> float:
-        """Seconds that the trainer gets to come out of a broken round by itself, before `free` is called."""
+        """Seconds that the trainer gets to come out of a broken round by itself, before `free` is called.
+
+        It gets more where nobody is gone.
+        """
 
     def take_in(
         self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp

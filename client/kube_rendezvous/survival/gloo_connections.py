@@ -69,7 +69,8 @@ class GlooConnections:
         return self._cut(self._end_those_not_held)
 
     def _end_reading_of(self, connection: socket.socket) -> None:
-        self._held.hold(connection)
+        with contextlib.suppress(OSError):  # without a free descriptor the peer fares as with others
+            self._held.hold(connection)
         connection.shutdown(socket.SHUT_RD)
 
     def _end_those_not_held(self, connection: socket.socket) -> None:

@@ -2,7 +2,8 @@
 
 torch runs gloo's collectives in threads with a name of their own. One that has nothing to do waits without a limit; one
 that waits for a peer waits for the collective timeout at most. The kernel shows the difference
-(/proc/self/task/*/syscall). Where it does not tell, or the threads have no name (old torch), nobody is seen to wait.
+(/proc/self/task/*/syscall), and how often a thread has slept. Where it does not tell, or the threads have no name (old
+torch), nobody is seen to wait.
 """
 
 import contextlib
@@ -17,7 +18,10 @@ _LIMIT_ARGUMENT = 4
 
 
 def threads_that_wait() -> frozenset[str]:
-    """Each with what it waits at: the same text, later, is the same wait. From any thread."""
+    """Each with where it waits and how often it has slept before: the same text, later, is the same wait.
+
+    From any thread.
+    """
     calls = _FUTEX_CALLS.get(os.uname().machine, ())
     waiting = set()
     for task in _TASKS.iterdir() if calls else ():
@@ -26,5 +30,10 @@ def threads_that_wait() -> frozenset[str]:
                 continue
             call = (task / "syscall").read_text().split()
             if call[0] in calls and int(call[_LIMIT_ARGUMENT], 16):
-                waiting.add(f"{task.name} at {call[1]} until {call[_LIMIT_ARGUMENT]}")
+                waiting.add(f"{task.name} at {call[1]}, slept {_times_slept(task)} times")
     return frozenset(waiting)
+
+
+def _times_slept(task: Path) -> str:
+    lines = (task / "status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("voluntary_ctxt_switches:"))

@@ -19,12 +19,21 @@ from kube_rendezvous.survival.engine import Engine, Taken
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.roster import Roster
 from kube_rendezvous.survival.round_source import RoundSource
+from kube_rendezvous.survival.waits_in_vain import WaitsInVain
 from kube_rendezvous.survival.worker_place import WorkerPlace
 
 _log = logging.getLogger(__name__)
 
+NOBODY_IS_GONE = frozenset(
+    {"Growth", "SpecChanged", "NodeDraining", "PodTerminating", "EvictionRequested", "DeviceUnhealthy"}
+)
+"""Reasons (of the operator) for the end of a round in which everybody still works: collectives end by themselves."""
+
+PLANNED_MOMENT_SECONDS = 5.0
+"""For which they are let, before they are cut: a transfer that is cut in its midst may leave its sender waiting."""
+
 _AGAIN_SECONDS = 0.25
-_IN_VAIN_SECONDS = 5.0
+_IN_VAIN_SECONDS, _IN_VAIN_LOOKS = 5.0, 10
 _ATTEMPTS = 3
 _WAIT_SECONDS = 86400.0
 
@@ -116,9 +125,11 @@ class Group:
         self._news_timeout = news_timeout
         # Held while connections are cut: the other thread must not cut those of a round that is being taken in.
         self._state = threading.Condition()
-        self._working_in = 0
+        self._working_in = self._taken_in = 0
         self._ended = False
         self._done = False
+        self._waits = WaitsInVain(_IN_VAIN_SECONDS, _IN_VAIN_LOOKS)
+        self._freed_in = self._stuck_in = 0
         self._unexplained = 0
         self._unexplained_at = -1
         self.round: Round | None = None
@@ -254,6 +265,8 @@ class Group:
             finally:
                 if given.listening is not None:
                     given.listening.close()
+            with self._state:
+                self._taken_in = given.place.number
             self._source.took(given.place.number)
             self.round = Round(self, given.place, taken)
             _log.info(
@@ -289,35 +302,39 @@ class Group:
 
     def _hear_news(self) -> None:
         while True:
+            suspected = bool(self._waits)
             with self._state:
-                self._state.wait_for(lambda: self._working_in or self._ended)
+                self._state.wait_for(lambda: self._working_in or self._ended, _AGAIN_SECONDS if suspected else None)
                 if self._ended:
                     return
-            over = self._source.wait_until_over(_WAIT_SECONDS)
+                working = self._working_in > 0
+            over = self._source.wait_until_over(_AGAIN_SECONDS if suspected else _WAIT_SECONDS) if working else None
             with self._state:
+                # A thread beside the trainer's own may wait on in a round that the trainer has left.
+                self._say_if_stuck(self._waits.see_old_ones(self._engine.waiting(), time.monotonic()))
                 if over is not None:
-                    self._see_out_of(over.round)
-                else:  # the source has ended: the trainer will find out for itself
+                    self._see_out_of(over)
+                elif not suspected:  # the source has ended: the trainer will find out for itself
                     self._state.wait_for(lambda: self._ended, _AGAIN_SECONDS)
 
-    def _see_out_of(self, over: int) -> None:
+    def _see_out_of(self, over: Interruption) -> None:
         """See to it that the trainer comes out of a round that is over."""
 
         def has_left() -> bool:
-            return not 0 < self._working_in <= over
+            return not 0 < self._working_in <= over.round
 
-        moment = self._engine.moment
-        freed_at: float | None = None
-        in_vain: frozenset[str] = frozenset()
+        moment, self._freed_in = self._engine.moment, self._working_in
+        if over.reason in NOBODY_IS_GONE and self._taken_in == self._working_in:
+            moment = max(moment, PLANNED_MOMENT_SECONDS)
         while not self._state.wait_for(has_left, moment):
             self._engine.free()
             moment = _AGAIN_SECONDS
-            if freed_at is None:
-                freed_at, in_vain = time.monotonic(), self._engine.waiting()
-            in_vain &= self._engine.waiting()
-            if in_vain and time.monotonic() - freed_at >= _IN_VAIN_SECONDS:
-                self._source.stuck(self._working_in)
-                in_vain = frozenset()  # said once
+            self._say_if_stuck(self._waits.see(self._engine.waiting(), time.monotonic()))
+
+    def _say_if_stuck(self, stuck: bool) -> None:
+        if stuck and self._stuck_in != self._freed_in:
+            self._stuck_in = self._freed_in
+            self._source.stuck(self._stuck_in)
 
 
 def _first_line(error: BaseException | None) -> str:

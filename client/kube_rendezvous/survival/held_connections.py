@@ -7,6 +7,7 @@ still stands the transfer ends, and then the peer's own news frees its thread.
 """
 
 import contextlib
+import logging
 import os
 import select
 import socket
@@ -14,10 +15,15 @@ import threading
 import time
 from collections import Counter
 
+_log = logging.getLogger(__name__)
+
 _ESTABLISHED = 1  # tcpi_state, the first byte of the kernel's struct tcp_info
 _CHUNK = 1 << 20
 _LOOK_SECONDS = 1.0
-_LET_GO_SECONDS = 0.05
+_FIRST_LOOK_SECONDS = 0.05
+
+_Socket = tuple[int, int]
+"""Device and inode: the same for all descriptors of one socket, and nothing else's."""
 
 
 class HeldConnections:
@@ -33,8 +39,7 @@ class HeldConnections:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._held: dict[int, _Held] = {}  # by descriptor
-        self._inodes: set[int] = set()
+        self._held: dict[_Socket, _Held] = {}
         self._drained = False
 
     def hold(self, connection: socket.socket) -> None:
@@ -42,63 +47,70 @@ class HeldConnections:
 
         Args:
             connection: whose reading is ended as soon as it is held; its descriptor goes on to be the caller's.
+
+        Raises:
+            OSError: no descriptor is left.
         """
         with self._lock:
-            inode = _inode(connection)
-            if inode in self._inodes:
+            which = _identity(connection.fileno())
+            if which in self._held:
                 return
-            held = _Held(connection.dup(), inode, time.monotonic() + self._seconds)
-            self._held[held.connection.fileno()] = held
-            self._inodes.add(inode)
             if not self._drained:
+                thread = threading.Thread(target=self._drain, args=(select.epoll(),), name="rendezvous-held")
+                thread.daemon = True
+                thread.start()
                 self._drained = True
-                threading.Thread(
-                    target=self._drain, args=(select.epoll(),), name="rendezvous-held", daemon=True
-                ).start()
+            self._held[which] = _Held(connection, which, time.monotonic() + self._seconds)
 
     def holds(self, connection: socket.socket) -> bool:
         """Whether this connection is held, by whichever descriptor."""
         with self._lock:
-            return _inode(connection) in self._inodes
+            return _identity(connection.fileno()) in self._held
 
     def __len__(self) -> int:
         return len(self._held)
 
     def _drain(self, epoll: select.epoll) -> None:
-        scratch = bytearray(_CHUNK)
-        with epoll:
-            while True:
-                self._watch_those_that_are_ours_alone(epoll)
-                some_are_not = any(not held.ours_alone for held in list(self._held.values()))
-                events = epoll.poll(_LET_GO_SECONDS if some_are_not else _LOOK_SECONDS)
-                ended = {number for number, _ in events if not self._held[number].still_stands(scratch)}
-                with self._lock:
-                    for number, held in list(self._held.items()):
-                        if number in ended or held.until <= time.monotonic():
-                            del self._held[number]
-                            self._inodes.discard(held.inode)
-                            held.connection.close()  # and so it is no longer watched
-                    if not self._held:
-                        self._drained = False
-                        return
+        try:
+            with epoll:
+                self._drain_until_none_is_held(epoll)
+        except BaseException:
+            with self._lock:
+                self._drained = False  # the next one that is held is drained, and these with it
+            raise
 
-    def _watch_those_that_are_ours_alone(self, epoll: select.epoll) -> None:
-        with self._lock:
-            waiting = [held for held in self._held.values() if not held.ours_alone]
-        descriptors = _descriptors_by_inode() if waiting else Counter()
-        for held in waiting:
-            if descriptors[held.inode] == 1:
-                held.ours_alone = True
-                # Told of what is new only: to the kernel a connection whose reading was ended is readable for ever.
-                epoll.register(held.connection, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+    def _drain_until_none_is_held(self, epoll: select.epoll) -> None:
+        scratch, pause = bytearray(_CHUNK), _FIRST_LOOK_SECONDS
+        while True:
+            with self._lock:
+                everyone = list(self._held.values())
+            _watch_those_that_are_ours_alone(everyone, epoll)
+            watched = {held.connection.fileno(): held for held in everyone if held.ours_alone}
+            pause = _FIRST_LOOK_SECONDS if len(watched) == len(everyone) else min(2 * pause, _LOOK_SECONDS)
+            events = epoll.poll(_LOOK_SECONDS if len(watched) == len(everyone) else pause)
+            told = [watched[number] for number, _ in events if number in watched]
+            over = {held.which for held in told if not held.still_stands(scratch)}
+            over |= {held.which for held in everyone if held.until <= time.monotonic()}
+            with self._lock:
+                for which in over:
+                    self._held.pop(which).let_go()
+                if not self._held:
+                    self._drained = False
+                    return
 
 
 class _Held:
-    def __init__(self, connection: socket.socket, inode: int, until: float) -> None:
-        self.connection = connection
-        self.inode = inode
+    def __init__(self, connection: socket.socket, which: _Socket, until: float) -> None:
+        # Not `dup` of the socket object, which would make gloo's own descriptor blocking.
+        self.connection = socket.socket(fileno=os.dup(connection.fileno()))
+        self.which = which
         self.until = until
-        self.ours_alone = False
+        self.watched_by: select.epoll | None = None
+
+    @property
+    def ours_alone(self) -> bool:
+        """Whether it was seen that nothing else in this process reads from it."""
+        return self.watched_by is not None
 
     def still_stands(self, scratch: bytearray) -> bool:
         """Throw away what has come, and say whether more can come."""
@@ -107,16 +119,38 @@ class _Held:
                 pass
         return self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
 
+    def let_go(self) -> None:
+        """End it: for the peer, too, where a forked process has it."""
+        if self.watched_by is not None:
+            self.watched_by.unregister(self.connection)  # closing does not, as long as such a process has it
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.close()
 
-def _inode(connection: socket.socket) -> int:
-    """The same for all descriptors of one socket."""
-    return os.fstat(connection.fileno()).st_ino
+
+def _watch_those_that_are_ours_alone(everyone: list[_Held], epoll: select.epoll) -> None:
+    waiting = [held for held in everyone if not held.ours_alone]
+    try:
+        descriptors = _descriptors() if waiting else Counter()
+    except OSError as error:
+        _log.debug("connections that are held wait for a free descriptor: %s", error)
+        return
+    for held in waiting:
+        if descriptors[held.which] == 1:
+            # Told of what is new only: to the kernel a connection whose reading was ended is readable for ever.
+            epoll.register(held.connection, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+            held.watched_by = epoll
 
 
-def _descriptors_by_inode() -> Counter[int]:
+def _identity(descriptor: int) -> _Socket:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _descriptors() -> Counter[_Socket]:
     """How many of this process refer to each open file."""
-    counted: Counter[int] = Counter()
+    counted: Counter[_Socket] = Counter()
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # closed meanwhile
-            counted[os.fstat(int(name)).st_ino] += 1
+            counted[_identity(int(name))] += 1
     return counted

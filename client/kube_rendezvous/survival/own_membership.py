@@ -39,8 +39,8 @@ class OwnMembership:
     def stuck(self, number: int) -> None:
         """See `RoundSource`. Nobody is there who would start this process again."""
         _log.warning(
-            "a thread waits in round %d, which is over, for a peer that is gone; nothing but collective_timeout ends "
-            "that. `kube-rendezvous run --keep-survivors` would start this process again",
+            "a thread waits in round %d, which is over, for a transfer that gloo will not end before "
+            "collective_timeout. `kube-rendezvous run --keep-survivors` would start this process again",
             number,
         )
 

@@ -190,11 +190,15 @@ class TestAMachineThatHangs:
         assert pids_of(workers) == pids
         all_is_right_with(workers)
 
+    @pytest.mark.parametrize("beside", ["no", "yes"], ids=["waits for it", "waits for another collective"])
     def test_costs_who_has_more_to_send_it_than_a_connection_holds_its_process_and_the_others_seconds(
-        self, run: Run, start: Start
+        self, run: Run, start: Start, beside: str
     ) -> None:
         run.create(minNodes=1, maxNodes=3, heartbeatSeconds=1)
-        nodes = [start(f"node-{index}", workers=1, step_seconds=0, sent_megabytes=256) for index in range(3)]
+        nodes = [
+            start(f"node-{index}", workers=1, step_seconds=0, sent_megabytes=256, send_beside=beside)
+            for index in range(3)
+        ]
         first = until_they_step(workers_of(nodes), 3)
         sending, other, hanging = sorted(nodes, key=lambda node: node.workers[0].newest_step.rank)
         pids = pids_of(other.workers)
@@ -205,7 +209,7 @@ class TestAMachineThatHangs:
 
         until_they_step(workers_of([sending, other]), 2, after=first)
         assert len(sending.workers[0].trace.pids) == 2
-        assert f"worker 0 waits in round {first}, which is over, for a peer that is gone" in sending.log
+        assert f"worker 0 waits in round {first}, which is over, for a transfer that gloo will not end" in sending.log
         assert pids_of(other.workers) == pids
         all_is_right_with(workers_of(nodes))
 

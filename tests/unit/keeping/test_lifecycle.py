@@ -153,12 +153,15 @@ class TestAWorkerThatSaysItIsStuck:
 
     def test_is_ended_at_once_with_the_reason_said(self) -> None:
         assert after(*self.STUCK) == [KillWorker(1)]
-        assert "worker 1 waits in round 1, which is over, for a peer that is gone" in said(*self.STUCK)
+        assert "worker 1 waits in round 1, which is over, for a transfer that gloo will not end" in said(*self.STUCK)
 
     def test_is_started_again_and_its_node_steps_aside_so_that_nobody_waits_for_it(self) -> None:
         actions = after(*self.STUCK, WorkerEnded(1, 137))
         assert StepAside() in actions
         assert Spawn(1) in actions
+
+    def test_that_is_no_failure_of_its_own(self) -> None:
+        assert Spawn(1) in after(*self.STUCK, WorkerEnded(1, 137), policy=Policy(max_restarts=0))
 
     def test_before_the_next_round_has_formed_it_is_started_again(self) -> None:
         ended = (*BOTH_WORK, told(), Asked(0, 1), SaidStuck(1, 1), WorkerEnded(1, 137))

@@ -18,6 +18,14 @@ from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.group import Group
 from kube_rendezvous.survival.roster import Roster
 from kube_rendezvous.survival.round_source import GivenRound
+from kube_rendezvous.survival.waits_in_vain import WaitsInVain
+from kube_rendezvous_core.formation.formation import GROWTH, SPEC_CHANGED
+from kube_rendezvous_core.liveness.pod_liveness import (
+    DEVICE_UNHEALTHY,
+    EVICTION_REQUESTED,
+    NODE_DRAINING,
+    POD_TERMINATING,
+)
 from unit.survival.builders import entry, place
 
 SECONDS = 10.0
@@ -49,9 +57,9 @@ class FakeSource:
             self.sockets.append(socket.socket())
             return GivenRound(place(self.held), self.sockets[-1])
 
-    def is_over(self) -> None:
+    def is_over(self, reason: str = "MemberLost") -> None:
         with self.changed:
-            self.why = Interruption(self.held, "MemberLost", "node-1 is lost")
+            self.why = Interruption(self.held, reason, "node-1 is lost")
             self.changed.notify_all()
 
     def over(self) -> Interruption | None:
@@ -344,6 +352,39 @@ def test_a_trainer_that_waits_in_a_round_that_is_over_is_freed(
     assert engine.did[:2] == ["take 1", "free"]
 
 
+def test_where_nobody_is_gone_its_collectives_have_time_to_end_by_themselves(
+    group: Group, source: FakeSource, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "PLANNED_MOMENT_SECONDS", 1.0)
+    with group.take_round():
+        began = time.monotonic()
+        source.is_over("Growth")
+        assert engine.freed.wait(SECONDS)
+        assert time.monotonic() - began >= 1.0
+        raise PeerError("freed")
+
+
+def test_but_not_those_that_take_it_in_because_peers_may_have_given_it_up(
+    group: Group, source: FakeSource, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "PLANNED_MOMENT_SECONDS", 10 * SECONDS)
+
+    def connects_to_one_that_has_given_up(number: int, given_up: Callable[[], bool]) -> None:
+        if number == 1:
+            source.is_over("Growth")
+            assert engine.freed.wait(SECONDS)
+            raise PeerError("freed")
+
+    engine.on_take_in = connects_to_one_that_has_given_up
+    assert group.take_round().number == 2
+
+
+def test_the_reasons_for_which_nobody_is_gone_are_the_operators() -> None:
+    assert {GROWTH, SPEC_CHANGED, NODE_DRAINING, POD_TERMINATING, EVICTION_REQUESTED, DEVICE_UNHEALTHY} == (
+        group_module.NOBODY_IS_GONE
+    )
+
+
 def test_it_is_freed_again_until_it_comes_out(group: Group, source: FakeSource, engine: FakeEngine) -> None:
     with group.take_round():
         source.is_over()
@@ -358,6 +399,7 @@ class TestWhoWaitsInVain:
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(group_module, "_AGAIN_SECONDS", 0.01)
         monkeypatch.setattr(group_module, "_IN_VAIN_SECONDS", 0.1)
+        monkeypatch.setattr(group_module, "WaitsInVain", lambda _, __: WaitsInVain(0.1, 5))
 
     def freed_often(self, engine: FakeEngine) -> None:
         eventually(lambda: engine.did.count("free") >= 40, "freed often", SECONDS)
@@ -377,6 +419,31 @@ class TestWhoWaitsInVain:
             source.is_over()
             self.freed_often(engine)
             raise PeerError("freed")
+        assert source.stuck_in == []
+
+    def test_a_thread_beside_the_trainers_that_has_come_out_says_so_too(
+        self, group: Group, source: FakeSource, engine: FakeEngine
+    ) -> None:
+        old = "17 at 0x7f, slept 3 times"
+        engine.waits = lambda: frozenset({old})
+        with group.take_round() as first:
+            source.is_over()
+            eventually(lambda: engine.did.count("free") >= 2, "freed", SECONDS)
+            raise PeerError("its own collective")
+        engine.waits = lambda: frozenset({old, "18 at 0x80, slept 7 times"})
+        group.take_round()
+        eventually(lambda: source.stuck_in == [first.number], "said", SECONDS)
+
+    def test_waits_of_the_next_round_are_none(self, group: Group, source: FakeSource, engine: FakeEngine) -> None:
+        engine.waits = lambda: frozenset({"17 at 0x7f, slept 3 times"})
+        with group.take_round():
+            source.is_over()
+            eventually(lambda: engine.did.count("free") >= 2, "freed", SECONDS)
+            raise PeerError("freed")
+        engine.waits = lambda: frozenset({"17 at 0x7f, slept 4 times"})
+        group.take_round()
+        asked = source.waits
+        eventually(lambda: source.waits > asked or not group._waits, "looked again", SECONDS)
         assert source.stuck_in == []
 
     def test_a_trainer_that_computes_is_waited_for(self, group: Group, source: FakeSource, engine: FakeEngine) -> None:

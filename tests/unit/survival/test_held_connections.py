@@ -1,8 +1,13 @@
 """A connection that is held takes what its peer sends until the peer ends it, or its time is over."""
 
+import errno
+import os
+import select
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 
@@ -96,6 +101,53 @@ def test_nothing_is_taken_from_who_reads_it_by_another_descriptor(ends: tuple[so
     ours.close()
     sending.join(SECONDS)
     assert not sending.is_alive()
+
+
+def test_who_holds_a_connection_changes_nothing_of_how_others_write_to_it(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, _ = ends
+    ours.setblocking(False)
+    connections = HeldConnections(LONG)
+    connections.hold(ours)
+    assert not os.get_blocking(ours.fileno())
+    assert connections.holds(ours)
+
+
+def test_the_peer_sees_its_end_also_where_a_forked_process_has_it_too(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = ends
+    child = subprocess.Popen(["sleep", "60"], pass_fds=[ours.fileno()])
+    try:
+        connections = held(ours, seconds=0.1)
+        assert theirs.recv(1) == b""
+        eventually(lambda: len(connections) == 0, "it is let go", SECONDS)
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as more:
+            peer, _ = server.accept()
+            with peer:
+                connections.hold(more)
+                more.close()
+                eventually(lambda: len(connections) == 0, "the next one is let go too", SECONDS)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_without_a_descriptor_for_it_nothing_is_held_and_the_next_one_is(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = ends
+    connections = HeldConnections(0.1)
+    with monkeypatch.context() as patched:
+        patched.setattr(select, "epoll", Mock(side_effect=OSError(errno.EMFILE, "too many")))
+        with pytest.raises(OSError, match="too many"):
+            connections.hold(ours)
+    assert len(connections) == 0
+    connections.hold(ours)
+    ours.close()
+    theirs.settimeout(SECONDS)
+    assert theirs.recv(1) == b""
 
 
 def test_one_connection_is_held_once(ends: tuple[socket.socket, socket.socket]) -> None:

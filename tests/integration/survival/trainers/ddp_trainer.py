@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--take-in-timeout", type=float, default=30.0)
     parser.add_argument("--summed-megabytes", type=int, default=0, help="of all ranks, in each step")
     parser.add_argument("--sent-megabytes", type=int, default=0, help="from rank 0 to the last one, in each step")
+    parser.add_argument("--send-beside", choices=["yes", "no"], default="no", help="another collective")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(7)
@@ -115,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 write(did="took", round=current.number, rank=current.rank, world=current.world_size)
                 share_state(current, network, optimizer, sampler, step)
                 model = DistributedDataParallel(network)
-                large = LargeSend(current, options.sent_megabytes, options.folder / f"{who}.hangs")
+                hangs = options.folder / f"{who}.hangs"
+                large = LargeSend(current, options.sent_megabytes, hangs, beside=options.send_beside == "yes")
                 while step.done < options.steps and not _enough(options.folder, step.done):
                     current.check()
                     one_step(current, model, large)
