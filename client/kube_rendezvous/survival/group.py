@@ -323,12 +323,12 @@ class Group:
         def has_left() -> bool:
             return not 0 < self._working_in <= over.round
 
-        moment, self._freed_in = self._engine.moment, self._working_in
+        moment = self._engine.moment
         if over.reason in NOBODY_IS_GONE and self._taken_in == self._working_in:
             moment = max(moment, PLANNED_MOMENT_SECONDS)
         while not self._state.wait_for(has_left, moment):
             self._engine.free()
-            moment = _AGAIN_SECONDS
+            moment, self._freed_in = _AGAIN_SECONDS, self._working_in
             self._say_if_stuck(self._waits.see(self._engine.waiting(), time.monotonic()))
 
     def _say_if_stuck(self, stuck: bool) -> None:
