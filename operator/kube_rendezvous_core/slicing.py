@@ -120,11 +120,22 @@ def without_idle_keys(status: RendezvousStatus) -> RendezvousStatus:
     return replace(status, sliced=replace(status.sliced, rank_keys=b""))
 
 
-def leftovers(slices: Iterable[RendezvousSlice], newest: RendezvousStatus, *older: RendezvousStatus) -> frozenset[str]:
-    """Which slices no status will point at again.
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Digests of slices that a status does not point at.
 
-    A status keeps slices of the one before it only, so that one of a round that is over comes back with none. One of a
-    round to come may be another operator's, who is about to publish it.
+    Args:
+        past: of earlier rounds. A status keeps slices of the one before it only: none will point at these again.
+        present: of the same round. Another operator may have published one since, in the place of one that somebody
+            deleted: to be looked at again when the next status has been written.
+    """
+
+    past: frozenset[str]
+    present: frozenset[str]
+
+
+def leftovers(slices: Iterable[RendezvousSlice], newest: RendezvousStatus, *older: RendezvousStatus) -> Leftovers:
+    """Which slices nobody is pointed at. One of a round to come is none: another operator may be about to publish it.
 
     Args:
         slices: all that there are.
@@ -132,7 +143,11 @@ def leftovers(slices: Iterable[RendezvousSlice], newest: RendezvousStatus, *olde
         older: those that slow readers may still have.
     """
     needed = digests_in(newest).union(*map(digests_in, older))
-    return frozenset(one.digest for one in slices if one.digest not in needed and one.round <= newest.round)
+    loose = [one for one in slices if one.digest not in needed]
+    return Leftovers(
+        past=frozenset(one.digest for one in loose if one.round < newest.round),
+        present=frozenset(one.digest for one in loose if one.round == newest.round),
+    )
 
 
 def _slice(uid: str, number: int, place: str, content: SliceContent) -> RendezvousSlice:

@@ -20,7 +20,7 @@ from kube_rendezvous.resources.rendezvous_slice import (
     slice_manifest,
     slice_of,
 )
-from kube_rendezvous_core.slicing import Cut, SliceSizes, cut, leftovers, without_idle_keys
+from kube_rendezvous_core.slicing import Cut, SliceSizes, cut, leftovers, mended, without_idle_keys
 from unit.core.builders import at, rendezvous, told
 
 UID = "uid-1"
@@ -128,12 +128,22 @@ def test_no_slice_is_removed_that_a_status_may_still_point_at(
     others = cut(one.status, assignment(third, 2), UID, SMALL)
     everything = (*one.new, *two.new, *three.new, *others.new)
     newest = three if published else two
-    gone = leftovers(everything, newest.status, two.status if published else one.status)
+    left = leftovers(everything, newest.status, two.status if published else one.status)
+    gone = left.past | left.present
     assert not gone & digests_in(two.status)
     assert not gone & digests_in(three.status), "also while another operator is about to publish it"
     assert gone >= digests_in(others.status) - digests_in(one.status) - digests_in(two.status) - digests_in(
         three.status
     )
+
+
+def test_what_another_operator_may_have_put_in_the_place_of_a_deleted_one_is_looked_at_again() -> None:
+    one = cut(NOTHING, assignment(["a", "b", "c"]), UID, SMALL)
+    seen_before = mended(one.status, UID, [one.status.sliced.members[0]] if one.status.sliced else [])
+    left = leftovers((*one.new, *seen_before.new), one.status, NOTHING)
+    assert (left.past, left.present) == (frozenset(), digests_in(seen_before.status) - digests_in(one.status))
+    two = cut(one.status, assignment(["a", "b", "d"], 2), UID, SMALL)
+    assert leftovers(seen_before.new, two.status, one.status).past == left.present
 
 
 def test_two_operators_that_cut_the_same_round_in_two_ways_make_slices_of_different_names() -> None:

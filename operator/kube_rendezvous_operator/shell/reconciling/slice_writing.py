@@ -22,7 +22,7 @@ from kube_rendezvous.resources.rendezvous_slice import (
     slice_name,
 )
 from kube_rendezvous_core import Decision
-from kube_rendezvous_core.slicing import SliceSizes, cut, leftovers, mended, without_idle_keys
+from kube_rendezvous_core.slicing import Leftovers, SliceSizes, cut, leftovers, mended, without_idle_keys
 from kube_rendezvous_operator.shell.monitoring.log_reference import about_rendezvous
 from kube_rendezvous_operator.shell.reconciling.member_deletion import ChangedMeanwhileError
 from kube_rendezvous_operator.shell.watching.member_cache import Key
@@ -122,7 +122,9 @@ class SliceWriting:
         try:
             if known is None or known.uid != rendezvous.uid:
                 known = self._loose[key] = _Loose(rendezvous.uid)
-                known.digests |= self._left_by_others(rendezvous, after)
+                left = self._left_by_others(rendezvous, after)
+                known.digests |= left.past | left.present
+                needed |= left.present  # perhaps: others may have written since
             for digest in sorted(known.digests - needed):
                 self._delete(rendezvous, digest)
                 known.digests.discard(digest)
@@ -161,7 +163,7 @@ class SliceWriting:
         if parse_slice(raw) != one or "deletionTimestamp" in raw["metadata"]:
             raise ChangedMeanwhileError
 
-    def _left_by_others(self, rendezvous: Rendezvous, after: RendezvousStatus) -> frozenset[str]:
+    def _left_by_others(self, rendezvous: Rendezvous, after: RendezvousStatus) -> Leftovers:
         slices = list_slices(self._connection, rendezvous.namespace, rendezvous.name)
         return leftovers(slices, after, rendezvous.status)
 
