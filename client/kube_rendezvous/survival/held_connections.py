@@ -46,14 +46,15 @@ class HeldConnections:
         """See to it that the peer can send, whatever becomes of the connection's other descriptors.
 
         Args:
-            connection: whose reading is ended as soon as it is held; its descriptor goes on to be the caller's.
+            connection: whose reading is ended as soon as it is held; its descriptor goes on to be the caller's. One
+                that the peer has ended is not held.
 
         Raises:
             OSError: no descriptor is left.
         """
         with self._lock:
             which = _identity(connection.fileno())
-            if which in self._held:
+            if which in self._held or not _stands(connection):
                 return
             if not self._drained:
                 thread = threading.Thread(target=self._drain, args=(select.epoll(),), name="rendezvous-held")
@@ -117,7 +118,7 @@ class _Held:
         with contextlib.suppress(OSError):
             while self.connection.recv_into(scratch, 0, socket.MSG_DONTWAIT):
                 pass
-        return self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+        return _stands(self.connection)
 
     def let_go(self) -> None:
         """End it: for the peer, too, where a forked process has it."""
@@ -140,6 +141,11 @@ def _watch_those_that_are_ours_alone(everyone: list[_Held], epoll: select.epoll)
             # Told of what is new only: to the kernel a connection whose reading was ended is readable for ever.
             epoll.register(held.connection, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
             held.watched_by = epoll
+
+
+def _stands(connection: socket.socket) -> bool:
+    """Whether neither end has ended it."""
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
 
 
 def _identity(descriptor: int) -> _Socket:

@@ -214,11 +214,14 @@ def test_what_others_have_left_behind_is_removed_with_the_first_round_but_not_wh
     shell.run()
     standing = digests_in(shell.status)
     one = next(iter(shell.stored.values()))
-    for name, number in (("run-old", 2), ("run-coming", 3)):
+    for name, number in (("run-old", 1), ("run-other", 2), ("run-coming", 3)):
         left = {**one, "metadata": {**one["metadata"], "name": name}, "spec": {**one["spec"], "round": number}}
         shell.stored[name] = left
     shell.reconciler._slices.forget(KEY)
     next_round(shell, clock, "a", "c", 1)
+    assert stored(shell) == standing | digests_in(shell.status) | {"other", "coming"}
+    standing = digests_in(shell.status)
+    next_round(shell, clock, "a", "d", 2)
     assert stored(shell) == standing | digests_in(shell.status) | {"coming"}
 
 

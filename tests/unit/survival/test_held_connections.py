@@ -75,6 +75,15 @@ def test_the_peer_sees_its_end_when_its_time_is_over(ends: tuple[socket.socket, 
     assert len(connections) == 0
 
 
+def test_one_that_the_peer_has_ended_is_not_held(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    theirs.close()
+    assert ours.recv(1) == b""
+    connections = HeldConnections(LONG)
+    connections.hold(ours)
+    assert (len(connections), connections.holds(ours)) == (0, False)
+
+
 def test_nothing_runs_where_none_is_held(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
     connections = held(ours)
