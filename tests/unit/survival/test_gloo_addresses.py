@@ -121,11 +121,11 @@ def test_who_waits_for_a_peer_that_never_connects_is_freed(members: list[Member]
 def kept_by(listener: Published) -> int:
     """How many connections that their other end has closed a listener on 127.0.0.1 has not: the kernel's table, of
     which this process has its part."""
-    ours = set()
+    lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    ours = {0}  # not accepted yet; the others after the table, since one may be accepted meanwhile
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # closed meanwhile
             ours.add(os.stat(f"/proc/self/fd/{number}").st_ino)
-    lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
     return sum(
         line[3] == CLOSE_WAIT and int(line[1].rpartition(":")[2], 16) == listener.port and int(line[9]) in ours
         for line in lines

@@ -86,11 +86,12 @@ def test_one_that_the_peer_has_ended_is_not_held(ends: tuple[socket.socket, sock
 
 def test_nothing_runs_where_none_is_held(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
+    others = set(threading.enumerate())
     connections = held(ours)
+    (thread,) = set(threading.enumerate()) - others
     theirs.close()
-    eventually(
-        lambda: not any(thread.name == "rendezvous-held" for thread in threading.enumerate()), "the end", SECONDS
-    )
+    thread.join(SECONDS)
+    assert not thread.is_alive()
     assert len(connections) == 0
 
 
