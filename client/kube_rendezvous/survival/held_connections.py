@@ -78,6 +78,8 @@ class HeldConnections:
         except BaseException:
             with self._lock:
                 self._drained = False  # the next one that is held is drained, and these with it
+                for held in self._held.values():
+                    held.watched_by = None
             raise
 
     def _drain_until_none_is_held(self, epoll: select.epoll) -> None:

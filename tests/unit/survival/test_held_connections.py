@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from integration.handlers.eventually import eventually
+from kube_rendezvous.survival import held_connections
 from kube_rendezvous.survival.held_connections import HeldConnections
 
 SECONDS = 30.0
@@ -158,6 +159,29 @@ def test_without_a_descriptor_for_it_nothing_is_held_and_the_next_one_is(
     ours.close()
     theirs.settimeout(SECONDS)
     assert theirs.recv(1) == b""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_when_the_draining_thread_fails_the_next_one_drains_all(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = ends
+    others = set(threading.enumerate())
+    connections = held(ours)
+    (thread,) = set(threading.enumerate()) - others
+    theirs.sendall(bytes(MORE_THAN_A_CONNECTION_HOLDS))  # it is watched
+    with monkeypatch.context() as patched:
+        patched.setattr(held_connections, "_watch_those_that_are_ours_alone", Mock(side_effect=RuntimeError("a bug")))
+        thread.join(SECONDS)
+        assert not thread.is_alive()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as another:
+        peer, _ = server.accept()
+        with peer:
+            connections.hold(another)
+            theirs.sendall(bytes(MORE_THAN_A_CONNECTION_HOLDS))
+    theirs.close()
+    another.close()
+    eventually(lambda: len(connections) == 0, "both are let go", SECONDS)
 
 
 def test_one_connection_is_held_once(ends: tuple[socket.socket, socket.socket]) -> None:
