@@ -161,8 +161,12 @@ class RunningExample:
             for arguments in (
                 "get pods -o wide",
                 f"get rdzv {self.name} -o yaml",
+                "get rdzvm -o wide",
                 "get events --sort-by=.metadata.creationTimestamp",
+                # Also of those that no test has followed: one that did not end says there what it waits for.
+                f"logs --selector {LABEL}={self.name} --all-containers --prefix --timestamps --tail 60",
             )
         ]
+        # And of those that are gone.
         parts += [f"--- {pod}\n" + "\n".join(x.text for x in log.lines[-15:]) for pod, log in self._logs.items()]
-        return "\n".join(part[-6000:] for part in parts)
+        return "\n".join(part[-20_000:] for part in parts)

@@ -251,7 +251,14 @@ def test_who_may_not_see_nodes_wakes_all_once_so_that_it_is_said(nodes: NodeCach
 
 def test_an_api_server_that_is_away_refuses_nothing(nodes: NodeCache, wakes: list[str]) -> None:
     nodes.troubled(ApiUnavailableError("GET /api/v1/nodes", 503, "", "away"))
-    assert (nodes.refused, nodes.settled.is_set(), wakes) == (False, True, [])
+    assert (nodes.refused, wakes) == (False, [])
+
+
+def test_who_begins_while_the_api_server_is_away_waits_for_pods_rather_than_decide_without_them(pods: PodCache) -> None:
+    pods.troubled(ApiUnavailableError("GET /api/v1/pods", 503, "", "away"))
+    assert not pods.settled.is_set(), "decisions begin, blind to pods"
+    pods.relisted([pod("1")])
+    assert pods.settled.is_set()
 
 
 # What made pods ------------------------------------------------------------------------------------------------------

@@ -58,7 +58,6 @@ class OptionalInformer:
             selector,
             self,  # type: ignore[arg-type]
             name=name,
-            retry_limit=30.0,
             refused_limit=REFUSED_PAUSE_SECONDS,
             on_restart=report,
             paged=True,
@@ -87,7 +86,8 @@ class OptionalInformer:
         if refused and not self.synced.is_set() and not self.refused:
             self.refused = True
             self.refusal_changed()
-        self.settled.set()
+        if refused:
+            self.settled.set()
         if refused and not self._said_refused and self.is_news(failure):
             self._said_refused = True
             text = "%s cannot be watched, so %s: %s. %s; we ask again after %.0f minutes at the latest"
