@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from kube_rendezvous.api import RendezvousClosedError, RendezvousError, RendezvousGracefulExitError
 from kube_rendezvous.exit_statuses import INTERNAL, exit_status_of
-from kube_rendezvous.keeping.jax_service import JaxService
-from kube_rendezvous.keeping.lifecycle import (
+from kube_rendezvous.keeping.happenings import (
     Action,
     Asked,
     EndAll,
@@ -25,7 +24,6 @@ from kube_rendezvous.keeping.lifecycle import (
     Leave,
     LimitOver,
     NoRound,
-    Policy,
     Remind,
     RoundFormed,
     SaidDone,
@@ -41,9 +39,9 @@ from kube_rendezvous.keeping.lifecycle import (
     Told,
     TookRound,
     WorkerEnded,
-    first_step,
-    step,
 )
+from kube_rendezvous.keeping.jax_service import JaxService
+from kube_rendezvous.keeping.lifecycle import Policy, first_step, step
 from kube_rendezvous.keeping.worker import WorkerProcess
 from kube_rendezvous.participation import Participation
 from kube_rendezvous.standing_round import StandingRound

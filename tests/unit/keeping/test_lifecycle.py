@@ -7,10 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kube_rendezvous.keeping.lifecycle import (
+from kube_rendezvous.keeping.happenings import (
     Action,
     Asked,
-    Doing,
     EndAll,
     Event,
     Exit,
@@ -22,8 +21,6 @@ from kube_rendezvous.keeping.lifecycle import (
     Leave,
     LimitOver,
     NoRound,
-    Phase,
-    Policy,
     Remind,
     RoundFormed,
     SaidDone,
@@ -32,7 +29,6 @@ from kube_rendezvous.keeping.lifecycle import (
     Signalled,
     Spawn,
     StartLimit,
-    State,
     StepAside,
     StillGathering,
     TellNoMore,
@@ -40,9 +36,8 @@ from kube_rendezvous.keeping.lifecycle import (
     Told,
     TookRound,
     WorkerEnded,
-    first_step,
-    step,
 )
+from kube_rendezvous.keeping.lifecycle import Doing, Phase, Policy, State, first_step, step
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.standing_round import StandingRound
 
