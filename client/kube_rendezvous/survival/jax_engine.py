@@ -21,7 +21,7 @@ from kube_rendezvous.survival.worker_place import WorkerPlace
 
 _BROKEN = ("gloo", "connection closed", "connection reset", "socket closed", "unavailable", "deadline_exceeded")
 _LOOK_SECONDS = 0.5
-_FAREWELL_SECONDS = 5.0
+_NEWS_SECONDS, _FAREWELL_SECONDS = 5.0, 60.0  # as in `roster_exchange`
 _PAUSE_SECONDS = 0.02
 _VERDICT, _YES, _NO = "all-done", "yes", "no"
 
@@ -102,12 +102,13 @@ class JaxEngine:
             if not given_up():
                 raise
             _say_first(_VERDICT, _NO)
-        # The service ends with rank 0's node: the others must have seen the answer first, or be gone.
-        deadline = time.monotonic() + _FAREWELL_SECONDS
-        if jax_runtime.lookup(_VERDICT, timeout=_FAREWELL_SECONDS) != _YES:
+        if jax_runtime.lookup(_VERDICT, timeout=_NEWS_SECONDS) != _YES:
+            deadline = time.monotonic() + _NEWS_SECONDS
             while not given_up() and time.monotonic() < deadline:
                 time.sleep(_PAUSE_SECONDS)
             return False
+        # The service ends with rank 0's node: the others must have seen the answer first, or be gone (which raises).
+        deadline = time.monotonic() + _FAREWELL_SECONDS
         with contextlib.suppress(jax_runtime.RoundLostError, RoundOverError):
             jax_runtime.publish(f"seen/{rank}", "")
             for each in range(world_size if rank == 0 else 0):

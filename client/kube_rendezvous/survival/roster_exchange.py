@@ -19,7 +19,11 @@ GivenUp = Callable[[], bool]
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.02
 _QUESTIONS_A_SECOND = 2000.0
-_FAREWELL_SECONDS = 5.0
+_NEWS_SECONDS = 5.0
+"""For which news that another worker has heard may be on their way."""
+
+_FAREWELL_SECONDS = 60.0
+"""For which the store stays for workers that are slow, or frozen, at the very end: one that misses the answer fails."""
 
 _ROSTER, _DONE, _VERDICT, _SEEN = "roster", "done", "all-done", "all-done-seen"
 _YES, _NO = "yes", "no"
@@ -66,19 +70,28 @@ def agree_done(store: Store, roster: Roster, serves_store: bool, given_up: Given
         await_keys(store, [_VERDICT], given_up, roster.world_size)
     except RoundOverError:
         store.compare_set(_VERDICT, "", _NO)
-    # The store ends with its worker: the others must have seen the answer first, or be gone.
-    deadline = time.monotonic() + _FAREWELL_SECONDS
     pauses = _pauses(1)
     if store.get(_VERDICT).decode() != _YES:
         # Who has not heard it itself asks for no round of its own: it is about to hear it.
+        deadline = time.monotonic() + _NEWS_SECONDS
         while not given_up() and time.monotonic() < deadline:
             time.sleep(next(pauses))
         return False
     seen = store.add(_SEEN, 1)
-    while serves_store and seen < roster.world_size and time.monotonic() < deadline:
+    if serves_store:
+        _outlast(store, seen, roster.world_size, given_up)
+    return True
+
+
+def _outlast(store: Store, seen: int, world_size: int, given_up: GivenUp) -> None:
+    """The store ends with its worker: all others must have seen the answer first, or be gone."""
+    deadline = time.monotonic() + _FAREWELL_SECONDS
+    pauses = _pauses(1)
+    while seen < world_size and time.monotonic() < deadline:
+        if given_up():  # somebody is gone; those who are not look every few milliseconds
+            deadline = min(deadline, time.monotonic() + _NEWS_SECONDS)
         time.sleep(next(pauses))
         seen = store.add(_SEEN, 0)
-    return True
 
 
 def await_keys(store: Store, keys: Sequence[str], given_up: GivenUp, askers: int) -> None:

@@ -126,7 +126,8 @@ class ProtocolInvariants:
             require(called or whole, "growth stopped training in order to wait")
             require(spec.late_joiners is LateJoiners.RESTART, "told for Growth, but spec.lateJoiners is Wait")
         elif forming.reason == "Reopened":
-            there = set(was.ranks) & self.world.members.keys() & self.living()
+            here = [self.world.members[name] for name in {*was.ranks} & self.world.members.keys() & self.living()]
+            there = [one.name for one in here if not self._must_go(one, decided)]
             require(not there, f"told because it was opened again, but {sorted(there)} never left")
 
     def _closing(self, before: Rendezvous, after: RendezvousStatus, decided: Decided, operator: str) -> None:

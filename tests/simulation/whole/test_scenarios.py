@@ -28,6 +28,7 @@ FOUND_SOMETHING = {
     5_000_214: "the judge wanted a spare to take an ailing member's place where the edited spec lets no round form",
     5_001_534: "one of two operators removed the slice that the other had just made in the place of a deleted one",
     5_000_873: "a member with an unhealthy device kept its place when the world shrank because others did not come",
+    5_004_425: "the judge took one that had to leave its node for one that an opening stopped",
     5_003_786: "an operator that began while the API server was away asked for pods half a minute after its return",
 }
 """Seeds of longer runs, and what was mended, in what ships or in what is held against it."""

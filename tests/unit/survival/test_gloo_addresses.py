@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -132,6 +133,11 @@ def kept_by(listener: Published) -> int:
     )
 
 
+def keeps(listener: Published, count: int) -> None:
+    """On a busy machine the kernel carries an end over to the other side a moment later."""
+    eventually(lambda: kept_by(listener) == count, f"{count} are kept", FREED_SECONDS)
+
+
 @pytest.fixture
 def made(members: list[Member]) -> tuple[Member, Published]:
     for member in members:
@@ -147,7 +153,7 @@ def made(members: list[Member]) -> tuple[Member, Published]:
 def test_a_connection_that_nobody_waits_for_stays(made: tuple[Member, Published]) -> None:
     """Why a group that is made gets none."""
     stand_in_for_the_absent(made[1])
-    assert kept_by(made[1]) == SIZE
+    keeps(made[1], SIZE)
 
 
 def test_a_group_that_is_made_keeps_no_descriptor_of_those_who_would_stand_in(made: tuple[Member, Published]) -> None:
@@ -162,7 +168,7 @@ def test_stand_ins_for_a_group_come_once(made: tuple[Member, Published]) -> None
     member, ours = made
     for _ in range(3):
         member.store.free_those_that_connect()
-    assert kept_by(ours) == SIZE
+    keeps(ours, SIZE)
 
 
 def test_members_that_connect_when_they_first_speak_are_freed(
@@ -172,7 +178,7 @@ def test_members_that_connect_when_they_first_speak_are_freed(
     member, ours = made
     member.store.groups_are_made()
     member.store.free_those_that_connect()
-    assert kept_by(ours) == SIZE
+    keeps(ours, SIZE)
 
 
 @pytest.fixture
@@ -199,11 +205,10 @@ def test_freed_in_a_round_that_stands_a_worker_keeps_no_descriptor(
     engine: Engines, heard: list[Published], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
-    worker = engine("gloo", collective_timeout=LIMIT_SECONDS, take_in_timeout=LIMIT_SECONDS)
-    take_in_alone(worker, 1)
-    worker.free()
-    assert [kept_by(listener) for listener in heard] == [0] * len(heard)
-    worker.close()
+    with closing(engine("gloo", collective_timeout=LIMIT_SECONDS, take_in_timeout=LIMIT_SECONDS)) as worker:
+        take_in_alone(worker, 1)
+        worker.free()
+        assert [kept_by(listener) for listener in heard] == [0] * len(heard)
 
 
 @pytest.mark.parametrize("interface", ["lo", ""])
@@ -213,19 +218,18 @@ def test_descriptors_of_stand_ins_go_with_the_round(
 ) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", interface)
     monkeypatch.setattr(RoundStore, "groups_are_made", lambda _: None)  # it is freed before that
-    worker = ReconfigureEngine("gloo", collective_timeout=LIMIT_SECONDS, take_in_timeout=LIMIT_SECONDS)
-    take_in_alone(worker, 1)
-    before = len(os.listdir("/proc/self/fd"))
-    for number in range(2, 6):
-        *_, listener = heard
-        worker.free()
-        assert kept_by(listener) == 1
-        take_in_alone(worker, number)
-        assert kept_by(listener) == 0
-        assert heard[-1].host == listener.host
-        assert heard[-1].port != listener.port
-    assert len(os.listdir("/proc/self/fd")) <= before
-    worker.close()
+    with closing(ReconfigureEngine("gloo", collective_timeout=LIMIT_SECONDS, take_in_timeout=LIMIT_SECONDS)) as worker:
+        take_in_alone(worker, 1)
+        before = len(os.listdir("/proc/self/fd"))
+        for number in range(2, 6):
+            *_, listener = heard
+            worker.free()
+            keeps(listener, 1)
+            take_in_alone(worker, number)
+            keeps(listener, 0)
+            assert heard[-1].host == listener.host
+            assert heard[-1].port != listener.port
+        eventually(lambda: len(os.listdir("/proc/self/fd")) <= before, "no descriptor is left", FREED_SECONDS)
 
 
 def take_in_alone(worker: ReinitEngine | ReconfigureEngine, number: int) -> None:

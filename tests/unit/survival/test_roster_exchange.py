@@ -1,6 +1,7 @@
 """Workers of a round learn who they all are, and agree on the end: all of them, or none."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, cast
@@ -8,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from kube_rendezvous.store_protocol import Store
+from kube_rendezvous.survival import roster_exchange
 from kube_rendezvous.survival.errors import RoundOverError
 from kube_rendezvous.survival.roster import Roster
 from kube_rendezvous.survival.roster_exchange import agree_done, await_keys, exchange_rosters
@@ -146,3 +148,25 @@ def agree_done_again(store: Any, serving: Future[bool]) -> bool:
     assert not serving.done()
     store.add("all-done-seen", 1)
     return serving.result(SECONDS)
+
+
+def test_it_waits_for_one_that_was_frozen_at_the_very_end(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_exchange, "_NEWS_SECONDS", 0.05)
+    roster, frozen = Roster.of([entry(0), entry(1)]), 1.0
+    store.set("done", "1")
+    with ThreadPoolExecutor(1) as threads:
+        serving = threads.submit(agree_done, store, roster, True, never)
+        await_keys(store, ["all-done"], never, 1)
+        time.sleep(frozen)
+        assert agree_done_again(store, serving)
+
+
+def test_it_does_not_wait_for_one_that_is_gone(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_exchange, "_NEWS_SECONDS", 0.05)
+    roster, lost = Roster.of([entry(0), entry(1)]), threading.Event()
+    store.set("done", "1")
+    with ThreadPoolExecutor(1) as threads:
+        serving = threads.submit(agree_done, store, roster, True, lost.is_set)
+        await_keys(store, ["all-done"], never, 1)
+        lost.set()
+        assert serving.result(SECONDS)
