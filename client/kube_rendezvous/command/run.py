@@ -10,6 +10,7 @@ from kube_rendezvous.command.options import Commands, command, count, option, re
 from kube_rendezvous.command.standard_error import fail
 from kube_rendezvous.command.taking_part import log_to_stderr, take_part
 from kube_rendezvous.exit_statuses import USAGE
+from kube_rendezvous.trainer_process.orphans import wait_for_children_here
 
 if TYPE_CHECKING:
     from kube_rendezvous.keeping.runner import Runner as KeepingRunner
@@ -128,6 +129,7 @@ def run(options: argparse.Namespace) -> int:
         raise fail(USAGE, "--nproc-per-node: at least 1, and more than 1 with --keep-survivors only (or use torchrun)")
     if options.inherit_socket and options.keep_survivors:
         raise fail(USAGE, "--inherit-socket: with --keep-survivors the workers get the socket in any case")
+    wait_for_children_here()
     participation = take_part(options)
     runner = _keeping_runner(options, participation) if options.keep_survivors else _runner(options, participation)
     hear_ending_signals(runner.signalled)

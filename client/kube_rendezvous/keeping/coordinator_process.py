@@ -11,6 +11,8 @@ import threading
 import time
 from typing import Any
 
+from kube_rendezvous.trainer_process.orphans import children_of_ours
+
 _log = logging.getLogger(__name__)
 
 _PROGRAM = "kube_rendezvous.keeping.jax_coordinator"
@@ -28,16 +30,18 @@ class CoordinatorProcess:
     """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", _PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # numpy would start a thread for each core, in a process that computes nothing.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            text=True,
-            process_group=0,
-        )
+        with children_of_ours() as ours:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _PROGRAM],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # numpy would start a thread for each core, in a process that computes nothing.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                text=True,
+                process_group=0,
+            )
+            ours.add(self._process.pid)
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._last_words = ""
         self._threads = [
@@ -94,6 +98,8 @@ class CoordinatorProcess:
         """End the program and the service. More than once: no harm."""
         self._process.kill()
         self._process.wait()
+        with children_of_ours() as ours:
+            ours.discard(self.pid)
         for thread in self._threads:
             thread.join()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kube_rendezvous.trainer_process.orphans import bury_orphans, children_of_ours
+
 _HERE = Path(__file__).parent
 
 
@@ -23,14 +25,16 @@ class TrainerProcess:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], keep_open: Sequence[int] = ()) -> None:
-        self._process = subprocess.Popen(
-            [*_python("exec_shim.py"), str(os.getpid()), *command],
-            # In a group that is not the terminal's foreground, to read from a terminal would stop it for ever.
-            stdin=subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None,
-            env=dict(environment),
-            pass_fds=tuple(keep_open),
-            process_group=0,
-        )
+        with children_of_ours() as ours:
+            self._process = subprocess.Popen(
+                [*_python("exec_shim.py"), str(os.getpid()), *command],
+                # In a group that is not the terminal's foreground, to read from a terminal would stop it for ever.
+                stdin=subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None,
+                env=dict(environment),
+                pass_fds=tuple(keep_open),
+                process_group=0,
+            )
+            ours.add(self._process.pid)
         self._lock = threading.Lock()
         self._reaped = False
         self._guardian = self._guard()
@@ -67,7 +71,9 @@ class TrainerProcess:
         assert self._guardian.stdin is not None
         self._guardian.stdin.close()
         self._guardian.wait()
-        _reap_orphans()
+        with children_of_ours() as ours:
+            ours.difference_update({self.pid, self._guardian.pid})
+        bury_orphans()
         return status if status >= 0 else 128 - status
 
     def _signal_group(self, number: int) -> None:
@@ -78,27 +84,21 @@ class TrainerProcess:
         # Signals that are blocked here stay so in it: what is sent to the group ends the trainer, and not its guardian.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            return subprocess.Popen(
-                _python("guardian.py"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                process_group=self.pid,
-            )
+            with children_of_ours() as ours:
+                guardian = subprocess.Popen(
+                    _python("guardian.py"),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    process_group=self.pid,
+                )
+                ours.add(guardian.pid)
+            return guardian
         except BaseException:
             self.kill()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _reap_orphans() -> None:
-    """As the first process of a container we inherit what a trainer leaves behind, and nobody else would bury it."""
-    if os.getpid() != 1:
-        return
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 def _python(script: str) -> list[str]:
