@@ -57,11 +57,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows the pods, the Rendezvous and the logs of the examples that run."""
+    """A failure shows the pods, the Rendezvous and the logs of the examples that run, or that it has ended."""
     report = yield
     if report.failed and call.when == "call":
-        for run in RunningExample.under_way:
-            report.sections.append((f"{run.namespace}/{run.name}", run.explanation()))
+        report.sections += RunningExample.last_words
+        report.sections += [(f"{run.namespace}/{run.name}", run.explanation()) for run in RunningExample.under_way]
+    RunningExample.last_words.clear()
     return report
 
 

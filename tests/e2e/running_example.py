@@ -36,6 +36,8 @@ class RunningExample:
     """
 
     under_way: ClassVar[list["RunningExample"]] = []
+    last_words: ClassVar[list[tuple[str, str]]] = []
+    """Of those that an error has ended, for the report of the test: namespace and name, `explanation`."""
 
     def __init__(self, kubectl: Kubectl, connection: Connection, namespace: str, name: str) -> None:
         self.kubectl = kubectl
@@ -54,6 +56,8 @@ class RunningExample:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.under_way.remove(self)
+        if error is not None:
+            self.last_words.append((f"{self.namespace}/{self.name}", self.explanation()))
         for log in self._logs.values():
             log.stop()
         self._recorder.__exit__(kind, error, trace)
