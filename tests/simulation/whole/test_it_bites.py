@@ -40,7 +40,9 @@ FOUND_AS = {
     Fault.DEADLINE_RESET_AT_RESTART: "deadline was moved later",
     Fault.DELETE_WITHOUT_PRECONDITION: "had not arrived, but it waits|lives and was expelled",
     Fault.NO_SECOND_LOOK: "but all are there",
-    Fault.SILENCE_COUNTED_WHILE_CUT: "lives and was expelled for HeartbeatLost|is quarantined for .* who live",
+    Fault.SILENCE_COUNTED_WHILE_CUT: (
+        "lives and was expelled for HeartbeatLost|is quarantined for .* who live|no heartbeat for .* but all are there"
+    ),
     Fault.CLIENT_NEVER_REJOINS: "no round stands",
     Fault.INTERRUPTS_WITHDRAWN: "interrupts was withdrawn",
     Fault.STORE_OF_ANOTHER_MEMBER: "bootstrap store is not rank 0's",
