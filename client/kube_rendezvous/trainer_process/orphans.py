@@ -45,6 +45,7 @@ def bury_orphans() -> None:
 def _ended_children() -> Iterator[int]:
     for process in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # gone meanwhile
-            state, parent, group, *_ = process.read_text().rpartition(")")[2].split()
-            if (state, parent) == ("Z", "1") and int(group) != os.getpgrp():
+            # Bytes: a name is cut off anywhere, also within a letter.
+            state, parent, group, *_ = process.read_bytes().rpartition(b")")[2].split()
+            if (state, parent) == (b"Z", b"1") and int(group) != os.getpgrp():
                 yield int(process.parent.name)

@@ -50,12 +50,13 @@ from pathlib import Path
 from kube_rendezvous.trainer_process.process import TrainerProcess
 
 def children():
-    stats = [path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")]
-    return [(stat[0], int(stat[2])) for stat in stats if stat[1] == "1"]
+    stats = [path.read_bytes().rpartition(b")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")]
+    return [(stat[0], int(stat[2])) for stat in stats if stat[1] == b"1"]
 
+Path("/proc/self/comm").write_bytes(b"cut off \\xc3")
 mine = subprocess.Popen(["sh", "-c", "exit 5"])
 deadline = time.monotonic() + 60
-while ("Z", os.getpgrp()) not in children():
+while (b"Z", os.getpgrp()) not in children():
     assert time.monotonic() < deadline
 TrainerProcess(["sh", "-c", "setsid sh -c : & sleep 0.2"], os.environ).wait()
 while len(children()) > 1:

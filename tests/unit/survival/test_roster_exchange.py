@@ -1,9 +1,9 @@
 """Workers of a round learn who they all are, and agree on the end: all of them, or none."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -150,23 +150,31 @@ def agree_done_again(store: Any, serving: Future[bool]) -> bool:
     return serving.result(SECONDS)
 
 
-def test_it_waits_for_one_that_was_frozen_at_the_very_end(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster_exchange, "_NEWS_SECONDS", 0.05)
-    roster, frozen = Roster.of([entry(0), entry(1)]), 1.0
-    store.set("done", "1")
-    with ThreadPoolExecutor(1) as threads:
-        serving = threads.submit(agree_done, store, roster, True, never)
-        await_keys(store, ["all-done"], never, 1)
-        time.sleep(frozen)
-        assert agree_done_again(store, serving)
+class TestTheStoreAtTheVeryEnd:
+    """By a clock that only sleeping moves on."""
 
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.at_each = 0.0, lambda: None
 
-def test_it_does_not_wait_for_one_that_is_gone(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster_exchange, "_NEWS_SECONDS", 0.05)
-    roster, lost = Roster.of([entry(0), entry(1)]), threading.Event()
-    store.set("done", "1")
-    with ThreadPoolExecutor(1) as threads:
-        serving = threads.submit(agree_done, store, roster, True, lost.is_set)
-        await_keys(store, ["all-done"], never, 1)
-        lost.set()
-        assert serving.result(SECONDS)
+        def sleep(_: float) -> None:
+            self.now += 1.0
+            self.at_each()
+
+        monkeypatch.setattr(roster_exchange, "time", SimpleNamespace(monotonic=lambda: self.now, sleep=sleep))
+
+    def ends(self, store: Any, given_up: Callable[[], bool]) -> float:
+        """When the serving worker of two, which are both done, goes."""
+        store.set("done", "1")
+        assert agree_done(store, Roster.of([entry(0), entry(1)]), True, given_up)
+        return self.now
+
+    def test_it_waits_for_one_that_is_frozen_for_half_a_minute(self, store: Any) -> None:
+        self.at_each = lambda: store.add("all-done-seen", 1) if self.now == 30.0 else None
+        assert self.ends(store, never) == 30.0
+
+    def test_it_waits_a_minute_at_the_most(self, store: Any) -> None:
+        assert self.ends(store, never) == 60.0
+
+    def test_it_goes_5_s_after_the_news_that_somebody_is_gone(self, store: Any) -> None:
+        assert self.ends(store, lambda: self.now >= 10.0) == 15.0
