@@ -33,13 +33,14 @@ def one(statuses):
 fifo = "/dev/shm/go-%d" % time.time_ns()
 for _ in range(20):
     os.mkfifo(fifo)
+    go = os.open(fifo, os.O_RDWR)
     statuses = []
     threads = [one(statuses) for _ in range(4)]
-    time.sleep(0.15)
-    with open(fifo, "w") as go:
-        time.sleep(0.02)
+    time.sleep(0.15)  # so that they are likely to end together; a line for each waits for those that are late
+    os.write(go, b"\\n" * 4)
     for thread in threads:
         thread.join(30)
+    os.close(go)
     os.unlink(fifo)
     assert statuses == [3] * 4, statuses
 """
