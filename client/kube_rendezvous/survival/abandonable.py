@@ -1,41 +1,55 @@
 """Calls that may hang, because the other end is silent, and must not hold the caller longer than its round lasts."""
 
 import atexit
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from kube_rendezvous.survival.errors import RoundOverError
+
+_log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
 _LOOK_SECONDS = 0.02
 _MOMENT_SECONDS = 0.1
-_FAREWELL_SECONDS = 6.0
+_SAY_SECONDS = 1.0
+_FAREWELL_SECONDS = 35.0
+"""Longer than torch's client may be on its way, see `kube_rendezvous.tcp_store.LONGEST_CONNECT_SECONDS`."""
 
-_abandoned: "WeakSet[threading.Thread]" = WeakSet()
+_abandoned: "WeakKeyDictionary[threading.Thread, Callable[[], None]]" = WeakKeyDictionary()
+"""Threads that wait in a call that nobody wants any more, and what lets each come back soon."""
 
 
 @atexit.register
 def _let_them_end() -> None:
-    """A thread that comes back from C++ while Python ends would end the process with an abort. Most come back soon."""
-    deadline = time.monotonic() + _FAREWELL_SECONDS
+    """A thread that comes back from C++ while Python ends ends the process with an abort (Python before 3.14)."""
+    began = time.monotonic()
+    for let_go in {let_go for thread, let_go in list(_abandoned.items()) if thread.is_alive()}:
+        let_go()
     for thread in list(_abandoned):
-        thread.join(max(0.0, deadline - time.monotonic()))
+        thread.join(_SAY_SECONDS)
+        if thread.is_alive():
+            _log.info("this process ends as soon as torch has given up the way to a round's store that is gone")
+            thread.join(max(0.0, began + _FAREWELL_SECONDS - time.monotonic()))
 
 
-def unless_given_up(call: Callable[[], Answer], given_up: Callable[[], bool]) -> Answer:
+def unless_given_up(
+    call: Callable[[], Answer], given_up: Callable[[], bool], let_go: Callable[[], None] = lambda: None
+) -> Answer:
     """Make the call in a thread of its own. When the round is over it still has a moment; then it is left to itself.
 
     Nothing of torch's store can be interrupted: it waits for a host that has stopped until the kernel gives the
-    connection up. The thread that is left ends then, or when the host goes on, or is killed.
+    connection up. The thread that is left ends then, or when the host goes on, or with the process, which waits for it.
 
     Args:
         call: whatever may hang.
         given_up: asked while waiting.
+        let_go: called when the process ends and the call still hangs: lets it fail. Given for several calls, once.
 
     Raises:
         RoundOverError: `given_up` became true, and there is no answer.
@@ -59,9 +73,12 @@ def unless_given_up(call: Callable[[], Answer], given_up: Callable[[], bool]) ->
             if given_up():
                 over_since = over_since or time.monotonic()
                 if time.monotonic() - over_since >= _MOMENT_SECONDS:
-                    _abandoned.add(thread)
+                    _abandoned[thread] = let_go
                     raise RoundOverError("the round is over, and its store is silent") from None
             continue
+        except BaseException:  # Ctrl-C
+            _abandoned[thread] = let_go
+            raise
         if error is not None:
             raise error
         return answer  # type: ignore[return-value]
@@ -72,15 +89,16 @@ class AbandonableStore:
 
     Args:
         store: any of torch's.
-        given_up: see `unless_given_up`.
+        given_up, let_go: see `unless_given_up`.
     """
 
-    def __init__(self, store: Any, given_up: Callable[[], bool]) -> None:
+    def __init__(self, store: Any, given_up: Callable[[], bool], let_go: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._given_up = given_up
+        self._let_go = let_go
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._store, name)
         if not callable(attribute):
             return attribute
-        return lambda *arguments: unless_given_up(lambda: attribute(*arguments), self._given_up)
+        return lambda *arguments: unless_given_up(lambda: attribute(*arguments), self._given_up, self._let_go)

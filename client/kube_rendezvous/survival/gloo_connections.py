@@ -13,13 +13,13 @@ not tell, or the thread has no name (torch before 2.15), they are the sockets th
 import contextlib
 import os
 import socket
-import stat
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from kube_rendezvous.survival.held_connections import HeldConnections
+from kube_rendezvous.survival.own_connections import Cut, cut_those_between
 
 MOMENT_SECONDS = 0.5
 """How long to wait before `end_reading`: long enough for the peers' ends to come, one after the other around the ring.
@@ -31,7 +31,6 @@ that can come has come, no transfer is under way.
 _HELD_SECONDS = 60.0
 """How long a peer may be frozen and still find its connections as they were."""
 
-_Cut = Callable[[socket.socket], None]
 _LOOP = "gloo_tcp_loop"
 _EPOLL = "anon_inode:[eventpoll]"
 _LOOK_SECONDS = 0.05
@@ -77,10 +76,10 @@ class GlooConnections:
         if not self._held.holds(connection):
             connection.shutdown(socket.SHUT_RDWR)
 
-    def _cut(self, cut: _Cut) -> int:
+    def _cut(self, cut: Cut) -> int:
         epolls = self._epolls()
         if not epolls:
-            return _cut_those_between(self._addresses(), cut)
+            return cut_those_between(self._addresses(), cut)
         found = 0
         for epoll in epolls:
             for watched in _watched_by(epoll):
@@ -141,7 +140,7 @@ def _watched_by(epoll: int) -> list[_Watched]:
     return []
 
 
-def _cut_if_still_there(watched: _Watched, cut: _Cut) -> bool:
+def _cut_if_still_there(watched: _Watched, cut: Cut) -> bool:
     duplicate = os.dup(watched.descriptor)
     try:
         if os.fstat(duplicate).st_ino != watched.inode:
@@ -154,19 +153,3 @@ def _cut_if_still_there(watched: _Watched, cut: _Cut) -> bool:
     finally:
         if duplicate >= 0:
             os.close(duplicate)
-
-
-def _cut_those_between(addresses: Collection[tuple[str, int]], cut: _Cut) -> int:
-    found = 0
-    for name in os.listdir(_SELF / "fd") if addresses else ():
-        with contextlib.suppress(OSError):  # closed meanwhile, not connected
-            if not stat.S_ISSOCK(os.stat(int(name)).st_mode):
-                continue  # what fails to become a socket object would stay open
-            with socket.socket(fileno=os.dup(int(name))) as connection:
-                if connection.family not in (socket.AF_INET, socket.AF_INET6):
-                    continue
-                ends = (connection.getsockname()[:2], connection.getpeername()[:2])
-                if any(end in addresses for end in ends):
-                    cut(connection)
-                    found += 1
-    return found

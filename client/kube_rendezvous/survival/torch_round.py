@@ -1,6 +1,7 @@
 """What both torch engines have in common: the round's store, and what a broken round looks like in torch."""
 
 import contextlib
+import functools
 import socket
 import sys
 import threading
@@ -14,6 +15,7 @@ from kube_rendezvous.resources import BootstrapStore
 from kube_rendezvous.store_protocol import Store
 from kube_rendezvous.survival.abandonable import AbandonableStore, unless_given_up
 from kube_rendezvous.survival.errors import RoundOverError
+from kube_rendezvous.survival.own_connections import end_those_to
 from kube_rendezvous.survival.roster_exchange import GivenUp
 from kube_rendezvous.survival.worker_place import WorkerPlace
 from kube_rendezvous.tcp_store import open_tcp_store
@@ -51,20 +53,21 @@ def open_round_store(
         rendezvous_uid=place.rendezvous_uid,
     )
     abandoned = threading.Event()
+    let_go = functools.partial(end_those_to, place.master_addr, place.master_port)
 
     def is_given_up() -> bool:
         return abandoned.is_set() or given_up()
 
     try:
         store = unless_given_up(
-            lambda: open_tcp_store(where, listening, timeout=timeout, given_up=is_given_up), given_up
+            lambda: open_tcp_store(where, listening, timeout=timeout, given_up=is_given_up), given_up, let_go
         )
-    except RoundOverError:
+    except BaseException:
         abandoned.set()
         raise
     if store is None:
         raise RoundOverError(f"round {place.number} is over before its store was reached")
-    return cast(Store, AbandonableStore(store, given_up))
+    return cast(Store, AbandonableStore(store, given_up, let_go))
 
 
 def is_broken_round(error: BaseException) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import pytest
 import torch.distributed as dist
 
+from kube_rendezvous import tcp_store
+from kube_rendezvous.survival import abandonable
 from kube_rendezvous.survival.abandonable import AbandonableStore, unless_given_up
 from kube_rendezvous.survival.errors import RoundOverError
 from kube_rendezvous.survival.torch_round import open_round_store
@@ -23,6 +25,52 @@ import sys, torch.distributed as dist
 store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 print(store.port, flush=True)
 sys.stdin.read()
+"""
+# Python takes five seconds for its own end here: whoever comes back from C++ meanwhile aborts the process.
+ENDS_SLOWLY = """
+import atexit, socket, sys, threading, time
+import torch.distributed as dist
+
+def say_who_is_left():
+    print("left:", *(thread.name for thread in threading.enumerate() if thread.name == "rendezvous-store"), flush=True)
+
+atexit.register(say_who_is_left)  # registered first, called last
+from kube_rendezvous.survival.errors import RoundOverError
+from kube_rendezvous.survival.torch_round import open_round_store
+from kube_rendezvous.survival.worker_place import WorkerPlace
+
+class EndsSlowly:
+    def __del__(self, sleep=time.sleep):
+        sleep(5)
+
+threading.ends_slowly = EndsSlowly()
+port = int(sys.argv[1])
+place = WorkerPlace("ns", "run", "uid", 3, 1, 2, 0, 1, "127.0.0.1", port)
+over = threading.Event()
+"""
+STORE_STOPS = """
+import os, signal
+store = open_round_store(place, None, timeout=60.0, given_up=over.is_set)
+os.kill(int(sys.argv[2]), signal.SIGSTOP)
+while open(f"/proc/{sys.argv[2]}/stat").read().rpartition(")")[2].split()[0] != "T":
+    time.sleep(0.01)
+threading.Timer(0.2, over.set).start()
+try:
+    store.check(["key"])
+except RoundOverError:
+    print("given up", flush=True)
+"""
+STORE_GOES = """
+def is_gone_when_it_was_seen(listening=socket.create_server(("127.0.0.1", port))):
+    seen, _ = listening.accept()
+    listening.close()
+    over.set()
+
+threading.Thread(target=is_gone_when_it_was_seen).start()
+try:
+    open_round_store(place, None, timeout=60.0, given_up=over.is_set)
+except RoundOverError:
+    print("given up", flush=True)
 """
 
 
@@ -80,3 +128,27 @@ def test_the_round_ends_the_way_to_a_store_that_nobody_serves(listens: bool) -> 
         with pytest.raises(RoundOverError):
             open_round_store(place, None, timeout=30.0, given_up=over.is_set)
         assert time.monotonic() - began < SOON
+
+
+def test_a_process_that_ends_frees_itself_from_a_store_that_has_stopped() -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdin=-1, stdout=-1, text=True) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        ended = python(ENDS_SLOWLY + STORE_STOPS, port, str(server.pid))
+        server.kill()
+    assert (ended.returncode, ended.stdout) == (0, "given up\nleft:\n"), ended.stderr
+
+
+def test_a_process_does_not_end_while_torch_is_on_its_way_to_a_store_that_is_gone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ended = python(ENDS_SLOWLY + STORE_GOES, str(port))
+    assert (ended.returncode, ended.stdout) == (0, "given up\nleft:\n"), ended.stderr
+
+
+def python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_the_farewell_outlasts_torchs_way_to_a_store() -> None:
+    assert abandonable._FAREWELL_SECONDS > tcp_store.LONGEST_CONNECT_SECONDS

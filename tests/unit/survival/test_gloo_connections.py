@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from integration.handlers.eventually import eventually
-from kube_rendezvous.survival import gloo_connections
 from kube_rendezvous.survival.gloo_connections import GlooConnections
+from kube_rendezvous.survival.own_connections import cut_those_between
 from unit.survival.gloo_peer import SECONDS, Peer, join, summed
 
 pytest.importorskip("torch", reason="gloo is torch's")
@@ -132,7 +132,7 @@ def test_where_no_loop_is_found_the_sockets_between_members_are_cut_and_no_other
             ends, _ = member.accept()
             other, _ = stranger.accept()
             with ends, other:
-                assert gloo_connections._cut_those_between({address}, lambda one: one.shutdown(socket.SHUT_RD)) == 2
+                assert cut_those_between({address}, lambda one: one.shutdown(socket.SHUT_RD)) == 2
                 for cut in (begins, ends):
                     cut.settimeout(SECONDS)
                     assert cut.recv(1) == b""
