@@ -1,5 +1,6 @@
 """JAX processes that live through changes of membership: real processes and launchers' parts, without Kubernetes."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -205,8 +206,17 @@ def test_many_rounds_leave_nothing_behind(job: Job, record_property: RecordPrope
         form(job, nodes[: 3 - number % 2])
         ask(nodes[: 3 - number % 2], "leave")
         if number in (2, 32):
-            figures.append(ask(nodes[:1], "figures")[0])
+            figures.append(settled_figures(nodes[0]))
     report(record_property, "after 3 rounds", figures[0])
     report(record_property, "after 33 rounds", figures[1])
-    assert figures[1]["descriptors"] == figures[0]["descriptors"]
-    assert figures[1]["threads"] == figures[0]["threads"]
+    assert figures[1]["descriptors"] <= figures[0]["descriptors"]
+    assert figures[1]["threads"] <= figures[0]["threads"]
+
+
+def settled_figures(node: Node) -> dict[str, int]:
+    """The least of each of some readings: what the last round had is being closed at the first."""
+    readings = []
+    for _ in range(5):
+        time.sleep(0.1)
+        readings.append(ask([node], "figures")[0])
+    return {name: min(reading[name] for reading in readings) for name in readings[0]}
