@@ -9,12 +9,15 @@ Workers live through rounds. A worker that ends is started again, alone, while `
 the node gives up its place, so that the other nodes re-form at once instead of waiting for imports, and joins again by
 growth. A node joins only when every worker has asked for a round: it has imported and built what it needs.
 
+Once a worker has said that the work is done, it is done everywhere: workers end in their own time, whatever happens.
+
 A worker may ask again for what stands (it could not take the round in, or its peers are cut off): then the node joins
 again, which takes everybody to a new round. One that has not come for a round within the limit hangs, and is started
 again; so is one that says itself that it cannot come. If all came and some could not take it in, one of them hangs, on
 some node: a new round shows who.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from signal import SIGTERM
@@ -59,6 +62,7 @@ class Phase(Enum):
     GATHERING = "gathering"
     JOINING = "joining"
     RUNNING = "running"
+    FINISHING = "finishing"
     ENDING = "ending"
     ENDED = "ended"
 
@@ -112,6 +116,7 @@ class State:
         failures: of workers, as far as they count.
         status: with which the node will end; 0 until something fails.
         close: the end is the end for all.
+        closed: the node ends because the rendezvous is closed.
     """
 
     workers: tuple[Worker, ...]
@@ -120,6 +125,7 @@ class State:
     failures: int = 0
     status: int = 0
     close: bool = False
+    closed: bool = False
 
     @property
     def round(self) -> int:
@@ -152,6 +158,10 @@ def step(state: State, event: Event, policy: Policy) -> Step:
     match state.phase, event:
         case Phase.ENDED, _:
             return state, ()
+        case Phase.FINISHING, _:
+            return _finishing(state, event)
+        case Phase.ENDING, SaidDone() if state.closed:
+            return _all_is_done(state)  # and that is why
         case Phase.ENDING, WorkerEnded(local_rank, status):
             return _ended_while_ending(state, local_rank, status)
         case Phase.ENDING, Signalled() | GraceOver():
@@ -163,7 +173,7 @@ def step(state: State, event: Event, policy: Policy) -> Step:
         case _, TookRound(local_rank, number) if number == state.round:
             return _with(state, local_rank, Worker(Doing.WORKING, number)), ()
         case _, SaidDone():
-            return replace(state, close=True), ()
+            return _all_is_done(state)
         case _, SaidStuck(local_rank, number):
             text = f"worker {local_rank} waits in round {number}, which is over, for a transfer that gloo will not end"
             return _with(state, local_rank, Worker(Doing.STUCK, number)), (Say(text), KillWorker(local_rank))
@@ -172,7 +182,7 @@ def step(state: State, event: Event, policy: Policy) -> Step:
         case Phase.JOINING, RoundFormed(standing):
             return _formed(state, standing)
         case Phase.JOINING, NoRound(status, message, closed):
-            ending = replace(state, phase=Phase.ENDING, status=status)
+            ending = replace(state, phase=Phase.ENDING, status=status, closed=closed)
             return ending, (Say(message), TellNoMore(message, closed), EndAll(0))
         case Phase.RUNNING, Told(why) if why.round == state.round:
             return replace(state, phase=Phase.JOINING), (Say(_over(why)), TellOver(why), Join())
@@ -192,8 +202,40 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             return state, ()
 
 
+def _all_is_done(state: State) -> Step:
+    failed = any(worker.doing is Doing.FAILED for worker in state.workers)
+    state = replace(state, phase=Phase.FINISHING, close=True, status=state.status if failed else 0)
+    actions: list[Action] = []
+    for local_rank, worker in enumerate(state.workers):
+        if worker.doing is Doing.STARTING:  # it has ended badly at the very end
+            text = f"the work is done: worker {local_rank}, which had to be started again, is not needed any more"
+            actions += [Say(text), KillWorker(local_rank)]
+    return state, tuple(actions)
+
+
+def _finishing(state: State, event: Event) -> Step:
+    match event:
+        case WorkerEnded(local_rank, 0):
+            return _end_if_all_are_gone(_with(state, local_rank, Worker(Doing.DONE)))
+        case WorkerEnded(local_rank, status):
+            state = replace(_with(state, local_rank, Worker(Doing.FAILED)), status=state.status or status)
+            state, actions = _end_if_all_are_gone(state)
+            return state, (Say(f"worker {local_rank} has ended with status {status} after the work was done"), *actions)
+        case Asked(local_rank, _):
+            text = f"worker {local_rank} asks for another round, but the work is done"
+            return _with(state, local_rank, Worker(Doing.ASKING)), (Say(text), TellNoMore(text, closed=True))
+        case Told(why) if why.round == state.round:
+            return state, (TellOver(why),)  # who serves the store need not wait for one that is gone
+        case Signalled(number):
+            return replace(state, phase=Phase.ENDING, status=128 + number), (EndAll(number),)
+        case _:
+            return state, ()
+
+
 def _asked(state: State, local_rank: int, after: int) -> Step:
     state = _with(state, local_rank, Worker(Doing.ASKING, after))
+    if any(worker.doing is Doing.DONE for worker in state.workers):
+        return _incomplete_if_one_asks(state)
     standing = state.standing
     if state.phase is Phase.GATHERING:
         return _join_if_all_ask(state)
@@ -202,6 +244,19 @@ def _asked(state: State, local_rank: int, after: int) -> Step:
     if after < standing.number:
         return _with(state, local_rank, Worker(Doing.TAKING_IN, standing.number)), (GiveRound(local_rank, standing),)
     return _again(state, "WorkerAsksAgain", f"worker {local_rank} of this node cannot go on in it")
+
+
+def _incomplete_if_one_asks(state: State) -> Step:
+    """No round has room for a part of a node: who asks for one would wait for ever."""
+    if all(worker.doing is not Doing.ASKING for worker in state.workers):
+        return state, ()
+    ended = [local_rank for local_rank, worker in enumerate(state.workers) if worker.doing is Doing.DONE]
+    text = f"no other round: workers {ended} of this node have ended with success before the work was done everywhere"
+    return replace(state, phase=Phase.ENDING, status=state.status or 1), (
+        Say(text),
+        TellNoMore(text, closed=False),
+        EndAll(0),
+    )
 
 
 def _join_if_all_ask(state: State) -> Step:
@@ -234,12 +289,12 @@ def _step_aside(state: State, message: str, *said: Action) -> Step:
 
 def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) -> Step:
     if status == 0:
-        return _end_if_all_are_gone(_with(state, local_rank, Worker(Doing.DONE)))
+        return _end_if_all_are_gone(_with(state, local_rank, Worker(Doing.DONE)), or_else=_incomplete_if_one_asks)
     failed = f"worker {local_rank} has ended with status {status}"
-    if state.close or any(worker.doing is Doing.DONE for worker in state.workers):
-        # The work is done everywhere: there is no round that another one of it could join.
+    if any(worker.doing is Doing.DONE for worker in state.workers):
+        # One has ended with success, and said nothing: there is no round that another one of it could join.
         state = replace(_with(state, local_rank, Worker(Doing.FAILED)), status=state.status or status)
-        state, actions = _end_if_all_are_gone(state)
+        state, actions = _end_if_all_are_gone(state, or_else=_incomplete_if_one_asks)
         return state, (Say(f"{failed} after the work was done"), *actions)
     if state.workers[local_rank].doing is Doing.STUCK:  # no failure of its own
         return _start_again(state, local_rank, failed, f"worker {local_rank} is started again")
@@ -271,9 +326,9 @@ def _ended_while_ending(state: State, local_rank: int, status: int) -> Step:
     return _end_if_all_are_gone(_with(state, local_rank, Worker(doing)))
 
 
-def _end_if_all_are_gone(state: State) -> Step:
+def _end_if_all_are_gone(state: State, *, or_else: Callable[[State], Step] = lambda state: (state, ())) -> Step:
     if not all(worker.doing in _GONE for worker in state.workers):
-        return state, ()
+        return or_else(state)
     all_done = all(worker.doing is Doing.DONE for worker in state.workers)
     close = state.close or (all_done and state.phase is not Phase.ENDING)
     return replace(state, phase=Phase.ENDED), (Leave(close), Exit(state.status))

@@ -38,10 +38,11 @@ class WorkerProcess:
 
         Args:
             heard: called with each message, from a thread of its own.
-            ended: called with the exit status, from another thread.
+            ended: called with the exit status, from another thread, when all that the process has said was heard.
         """
-        threading.Thread(target=self._listen, args=(heard,), name="worker-messages", daemon=True).start()
-        threading.Thread(target=self._await, args=(ended,), name="worker-end", daemon=True).start()
+        listening = threading.Thread(target=self._listen, args=(heard,), name="worker-messages", daemon=True)
+        listening.start()
+        threading.Thread(target=self._await, args=(ended, listening), name="worker-end", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -74,9 +75,10 @@ class WorkerProcess:
                 return
             heard(message)
 
-    def _await(self, ended: Callable[[int], None]) -> None:
+    def _await(self, ended: Callable[[int], None], listening: threading.Thread) -> None:
         status = self._process.wait()
         with contextlib.suppress(OSError):
-            self._end.shutdown(socket.SHUT_RDWR)
+            self._end.shutdown(socket.SHUT_RDWR)  # what is on its way is read, and then there is no more
+        listening.join()
         self._end.close()
         ended(status)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kube_rendezvous.survival.held_connections import HeldConnections
-from kube_rendezvous.survival.own_connections import Cut, cut_those_between
+from kube_rendezvous.survival.own_connections import Cut, cut_those_between, duplicate
 
 MOMENT_SECONDS = 0.5
 """How long to wait before `end_reading`: long enough for the peers' ends to come, one after the other around the ring.
@@ -31,7 +31,7 @@ that can come has come, no transfer is under way.
 _HELD_SECONDS = 60.0
 """How long a peer may be frozen and still find its connections as they were."""
 
-_LOOP = "gloo_tcp_loop"
+_LOOP = b"gloo_tcp_loop"
 _EPOLL = "anon_inode:[eventpoll]"
 _LOOK_SECONDS = 0.05
 _SELF = Path("/proc/self")
@@ -105,7 +105,7 @@ def _loop_threads() -> set[str]:
     found = set()
     for task in (_SELF / "task").iterdir():
         with contextlib.suppress(OSError):  # ended meanwhile
-            if (task / "comm").read_text().strip() == _LOOP:
+            if (task / "comm").read_bytes().strip() == _LOOP:  # cut off by the kernel, within a letter too
                 # With its start, because numbers of threads come again.
                 found.add(f"{task.name} {(task / 'stat').read_text().rpartition(')')[2].split()[19]}")
     return found
@@ -141,15 +141,9 @@ def _watched_by(epoll: int) -> list[_Watched]:
 
 
 def _cut_if_still_there(watched: _Watched, cut: Cut) -> bool:
-    duplicate = os.dup(watched.descriptor)
-    try:
-        if os.fstat(duplicate).st_ino != watched.inode:
+    with duplicate(watched.descriptor) as connection:
+        if os.fstat(connection.fileno()).st_ino != watched.inode:
             return False  # closed meanwhile, and its number is another one's
-        with socket.socket(fileno=duplicate) as connection:
-            duplicate = -1
-            connection.getpeername()
-            cut(connection)
-            return True
-    finally:
-        if duplicate >= 0:
-            os.close(duplicate)
+        connection.getpeername()
+        cut(connection)
+        return True

@@ -10,7 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
-_RUNNER = "pt_gloo_runloop"
+_RUNNER = b"pt_gloo_runloop"  # its own bytes: the kernel cuts names off, within a letter too
 _TASKS = Path("/proc/self/task")
 # futex, and what it becomes when the process was stopped meanwhile: restart_syscall. linux/arch/*/syscall.tbl
 _FUTEX_CALLS = {"x86_64": ("202", "219"), "aarch64": ("98", "128")}
@@ -26,7 +26,7 @@ def threads_that_wait() -> frozenset[str]:
     waiting = set()
     for task in _TASKS.iterdir() if calls else ():
         with contextlib.suppress(OSError):  # ended meanwhile, or the kernel does not tell
-            if (task / "comm").read_text().strip() != _RUNNER:
+            if (task / "comm").read_bytes().strip() != _RUNNER:
                 continue
             call = (task / "syscall").read_text().split()
             if call[0] in calls and int(call[_LIMIT_ARGUMENT], 16):

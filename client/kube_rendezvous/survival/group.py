@@ -222,8 +222,8 @@ class Group:
         with self._state:
             self._ended = True
             self._state.notify_all()
-        self._leave()
         try:
+            self._leave()
             self._engine.close()
         finally:
             if kind is None and self._done:
@@ -233,11 +233,14 @@ class Group:
 
     def _all_are_done(self, current: Round) -> bool:
         try:
-            return self._engine.agree_done(self.changed)
+            done = self._engine.agree_done(self.changed)
         except Exception as error:
             if self.ends_round(current, error):
                 return False
             raise
+        if done:
+            self._source.done()  # at once: what is still to come may take long, or fail
+        return done
 
     def _take_next(self) -> Round:
         while True:

@@ -15,6 +15,8 @@ import threading
 import time
 from collections import Counter
 
+from kube_rendezvous.survival.own_connections import duplicate
+
 _log = logging.getLogger(__name__)
 
 _ESTABLISHED = 1  # tcpi_state, the first byte of the kernel's struct tcp_info
@@ -105,7 +107,7 @@ class HeldConnections:
 class _Held:
     def __init__(self, connection: socket.socket, which: _Socket, until: float) -> None:
         # Not `dup` of the socket object, which would make gloo's own descriptor blocking.
-        self.connection = socket.socket(fileno=os.dup(connection.fileno()))
+        self.connection = duplicate(connection.fileno())
         self.which = which
         self.until = until
         self.watched_by: select.epoll | None = None

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kube_rendezvous.survival.gloo_addresses import read_published, stand_in_for_the_absent
+from kube_rendezvous.survival.own_connections import duplicate
 
 _log = logging.getLogger(__name__)
 
@@ -453,7 +454,7 @@ def _sockets() -> Iterator[socket.socket]:
         with contextlib.suppress(OSError):
             # Only then: what fails to become a socket object stays open.
             if stat.S_ISSOCK(os.stat(int(name)).st_mode):
-                with socket.socket(fileno=os.dup(int(name))) as one:
+                with duplicate(int(name)) as one:
                     yield one
 
 

@@ -79,9 +79,13 @@ class LauncherLink:
         with contextlib.suppress(RendezvousConnectionError):  # without a launcher it ends anyway
             self._tell(Stuck(number))
 
+    def done(self) -> None:
+        """See `RoundSource`: from now on the launcher waits for this process's end, and for nothing else."""
+        with contextlib.suppress(RendezvousConnectionError):  # without a launcher nobody needs to know
+            self._tell(Done(self._held))
+
     def finish(self) -> None:
         """See `RoundSource`."""
-        self._tell(Done(self._held))
         self.leave()
 
     def leave(self) -> None:

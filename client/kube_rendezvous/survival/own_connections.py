@@ -27,7 +27,7 @@ def cut_those_between(addresses: Collection[tuple[str, int]], cut: Cut) -> int:
         with contextlib.suppress(OSError):  # closed meanwhile, not connected
             if not stat.S_ISSOCK(os.stat(int(name)).st_mode):
                 continue  # what fails to become a socket object would stay open
-            with socket.socket(fileno=os.dup(int(name))) as connection:
+            with duplicate(int(name)) as connection:
                 if connection.family not in (socket.AF_INET, socket.AF_INET6):
                     continue
                 if any(_end(one) in addresses for one in (connection.getsockname(), connection.getpeername())):
@@ -41,9 +41,35 @@ def _end(address: tuple[str, int]) -> tuple[str, int]:
     return address[0].removeprefix(_IPV4_IN_IPV6), address[1]
 
 
-def end_those_to(host: str, port: int) -> None:
-    """End every connection to a host, a name or a number: whoever waits for it, in C++ too, gets an error."""
-    with contextlib.suppress(OSError):  # no such name any more
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = {_end((str(address[0]), int(address[1]))) for *_, address in found}
-        cut_those_between(addresses, lambda connection: connection.shutdown(socket.SHUT_RDWR))
+def duplicate(descriptor: int) -> socket.socket:
+    """A socket object for a duplicate of this descriptor, which stays as blocking as it is.
+
+    `socket.setdefaulttimeout` makes every new object's socket not block, and so that of all its descriptors.
+
+    Raises:
+        OSError: it is no socket, or none is left.
+    """
+    own = os.dup(descriptor)
+    try:
+        blocks = os.get_blocking(own)
+        connection = socket.socket(fileno=own)
+    except BaseException:
+        os.close(own)
+        raise
+    os.set_blocking(own, blocks)
+    return connection
+
+
+def numeric(host: str, port: int) -> set[tuple[str, int]]:
+    """Where a host listens, for `cut_those_between`.
+
+    Raises:
+        OSError: it has no address.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return {_end((str(address[0]), int(address[1]))) for *_, address in found}
+
+
+def end(connection: socket.socket) -> None:
+    """A `Cut`: whoever waits for this connection, in C++ too, gets an error."""
+    connection.shutdown(socket.SHUT_RDWR)

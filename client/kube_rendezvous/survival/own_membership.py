@@ -44,6 +44,9 @@ class OwnMembership:
             number,
         )
 
+    def done(self) -> None:
+        """See `RoundSource`; nobody waits to hear it."""
+
     def finish(self) -> None:
         """See `RoundSource`."""
         self._participation.finish()

@@ -26,7 +26,7 @@ from kube_rendezvous.survival.engine import Taken
 from kube_rendezvous.survival.gloo_connections import MOMENT_SECONDS, GlooConnections
 from kube_rendezvous.survival.gloo_waiters import threads_that_wait
 from kube_rendezvous.survival.roster import Entry
-from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
+from kube_rendezvous.survival.roster_exchange import NEWS_SECONDS, GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
 from kube_rendezvous.survival.torch_round import forget_meshes, is_broken_round, open_round_store, seconds
 from kube_rendezvous.survival.torchrun_environment import set_environment
@@ -123,8 +123,7 @@ class ReconfigureEngine:
         """See `Engine`."""
         assert self._taken is not None
         assert self._place is not None
-        store: Any = self._store
-        return agree_done(store, self._taken.roster, self._place.serves_store, given_up)
+        return agree_done(self._store.patient(NEWS_SECONDS), self._taken.roster, self._place.serves_store, given_up)
 
     def is_failure_of_peer(self, error: BaseException) -> bool:
         """See `Engine`."""

@@ -3,17 +3,19 @@
 import contextlib
 import os
 import socket
+from typing import cast
 
 import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d as c10d
 
 from kube_rendezvous.store_protocol import Store
+from kube_rendezvous.survival.abandonable import AbandonableStore
 from kube_rendezvous.survival.engine import Taken
 from kube_rendezvous.survival.gloo_connections import MOMENT_SECONDS, GlooConnections
 from kube_rendezvous.survival.gloo_waiters import threads_that_wait
 from kube_rendezvous.survival.roster import Entry
-from kube_rendezvous.survival.roster_exchange import GivenUp, agree_done, exchange_rosters
+from kube_rendezvous.survival.roster_exchange import NEWS_SECONDS, GivenUp, agree_done, exchange_rosters
 from kube_rendezvous.survival.round_store import RoundStore
 from kube_rendezvous.survival.torch_round import forget_meshes, is_broken_round, open_round_store, seconds
 from kube_rendezvous.survival.torchrun_environment import set_environment
@@ -111,7 +113,8 @@ class ReinitEngine:
         assert self._taken is not None
         assert self._place is not None
         assert self._store is not None
-        return agree_done(self._store, self._taken.roster, self._place.serves_store, given_up)
+        patient = cast(AbandonableStore, self._store).patient(NEWS_SECONDS)
+        return agree_done(patient, self._taken.roster, self._place.serves_store, given_up)
 
     def is_failure_of_peer(self, error: BaseException) -> bool:
         """See `Engine`."""

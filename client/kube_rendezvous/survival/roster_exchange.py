@@ -5,6 +5,7 @@ one key. A wait asks the store in growing pauses, the longer the larger the roun
 some thousand times a second at the most, and none of them waits for a round that is already being replaced.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -19,8 +20,8 @@ GivenUp = Callable[[], bool]
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.02
 _QUESTIONS_A_SECOND = 2000.0
-_NEWS_SECONDS = 5.0
-"""For which news that another worker has heard may be on their way."""
+NEWS_SECONDS = 5.0
+"""For which news that another worker has heard may be on their way, and a store may be silent at the very end."""
 
 _FAREWELL_SECONDS = 60.0
 """For which the store stays for workers that are slow, or frozen, at the very end: one that misses the answer fails."""
@@ -61,6 +62,13 @@ def agree_done(store: Store, roster: Roster, serves_store: bool, given_up: Given
     A worker that is done early must not be gone when another one needs it for a step that a loss has undone. The first
     word in the store holds: "yes" of the worker that is done last, or "no" of one that hears of the round's end before.
 
+    Args:
+        store: of the round. It needs patience also when the round is over: who misses the answer asks for a round
+            that nobody else comes to.
+        roster: of it.
+        serves_store: whether this worker does.
+        given_up: see `GivenUp`.
+
     Returns:
         Whether all are done; False: the round is over first, and there is another one to take.
     """
@@ -73,13 +81,14 @@ def agree_done(store: Store, roster: Roster, serves_store: bool, given_up: Given
     pauses = _pauses(1)
     if store.get(_VERDICT).decode() != _YES:
         # Who has not heard it itself asks for no round of its own: it is about to hear it.
-        deadline = time.monotonic() + _NEWS_SECONDS
+        deadline = time.monotonic() + NEWS_SECONDS
         while not given_up() and time.monotonic() < deadline:
             time.sleep(next(pauses))
         return False
-    seen = store.add(_SEEN, 1)
-    if serves_store:
-        _outlast(store, seen, roster.world_size, given_up)
+    with contextlib.suppress(RoundOverError, RuntimeError):  # whatever becomes of the store: that was the answer
+        seen = store.add(_SEEN, 1)
+        if serves_store:
+            _outlast(store, seen, roster.world_size, given_up)
     return True
 
 
@@ -89,7 +98,7 @@ def _outlast(store: Store, seen: int, world_size: int, given_up: GivenUp) -> Non
     pauses = _pauses(1)
     while seen < world_size and time.monotonic() < deadline:
         if given_up():  # somebody is gone; those who are not look every few milliseconds
-            deadline = min(deadline, time.monotonic() + _NEWS_SECONDS)
+            deadline = min(deadline, time.monotonic() + NEWS_SECONDS)
         time.sleep(next(pauses))
         seen = store.add(_SEEN, 0)
 

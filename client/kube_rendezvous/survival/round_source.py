@@ -43,8 +43,11 @@ class RoundSource(Protocol):
     def stuck(self, number: int) -> None:
         """A thread of this worker waits in this round, which is over, for what cannot come. From another thread."""
 
+    def done(self) -> None:
+        """The work is done, here and everywhere. `finish` follows, when this worker has ended what it holds."""
+
     def finish(self) -> None:
-        """The work is done, here and everywhere."""
+        """This worker ends, after `done`."""
 
     def leave(self) -> None:
         """This worker ends; the others go on without it."""

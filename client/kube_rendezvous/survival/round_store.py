@@ -46,6 +46,10 @@ class RoundStore(dist.Store):
         self.addresses = set()
         self.stood_in = False
 
+    def patient(self, seconds: float) -> Any:
+        """See `AbandonableStore.patient`."""
+        return self._store().patient(seconds)
+
     def groups_are_made(self) -> None:
         """All members of the groups so far have connected: nobody waits there for one who does not.
 

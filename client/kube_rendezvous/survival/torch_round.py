@@ -1,7 +1,6 @@
 """What both torch engines have in common: the round's store, and what a broken round looks like in torch."""
 
 import contextlib
-import functools
 import socket
 import sys
 import threading
@@ -15,7 +14,7 @@ from kube_rendezvous.resources import BootstrapStore
 from kube_rendezvous.store_protocol import Store
 from kube_rendezvous.survival.abandonable import AbandonableStore, unless_given_up
 from kube_rendezvous.survival.errors import RoundOverError
-from kube_rendezvous.survival.own_connections import end_those_to
+from kube_rendezvous.survival.own_connections import cut_those_between, end, numeric
 from kube_rendezvous.survival.roster_exchange import GivenUp
 from kube_rendezvous.survival.worker_place import WorkerPlace
 from kube_rendezvous.tcp_store import open_tcp_store
@@ -53,15 +52,21 @@ def open_round_store(
         rendezvous_uid=place.rendezvous_uid,
     )
     abandoned = threading.Event()
-    let_go = functools.partial(end_those_to, place.master_addr, place.master_port)
+    itself: set[tuple[str, int]] = set()
+
+    def connect() -> Store | None:
+        with contextlib.suppress(OSError):  # torch says what is wrong with the name
+            itself.update(numeric(place.master_addr, place.master_port))
+        return open_tcp_store(where, listening, timeout=timeout, given_up=is_given_up)
+
+    def let_go() -> None:
+        cut_those_between(itself, end)
 
     def is_given_up() -> bool:
         return abandoned.is_set() or given_up()
 
     try:
-        store = unless_given_up(
-            lambda: open_tcp_store(where, listening, timeout=timeout, given_up=is_given_up), given_up, let_go
-        )
+        store = unless_given_up(connect, given_up, let_go)
     except BaseException:
         abandoned.set()
         raise

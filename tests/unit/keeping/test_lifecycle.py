@@ -248,6 +248,69 @@ class TestTheEndOfTheWork:
     def test_the_rendezvous_is_closed_even_if_the_last_words_of_one_are_all_that_was_heard(self) -> None:
         assert after(*BOTH_WORK, SaidDone(1), WorkerEnded(1, 1), WorkerEnded(0, 1)) == [Leave(close=True), Exit(1)]
 
+    @pytest.mark.parametrize(
+        "late", [told(), formed(2), NO_MORE, LimitOver(1), LimitOver(2), GraceOver(), SaidStuck(1, 1)]
+    )
+    @pytest.mark.parametrize("over", [(), (told(),)])
+    def test_then_workers_end_in_their_own_time_whatever_else_happens(
+        self, over: tuple[Event, ...], late: Event
+    ) -> None:
+        done = (*BOTH_WORK, *over, SaidDone(0), late)
+        assert not [action for action in after(*done) if not isinstance(action, TellOver)]
+        assert after(*done, *BOTH_ENDED) == [Leave(close=True), Exit(0)]
+
+    def test_workers_still_hear_that_the_round_is_over_for_the_sake_of_who_serves_its_store(self) -> None:
+        assert after(*BOTH_WORK, SaidDone(0), told()) == [TellOver(told().why)]
+
+    def test_another_node_may_close_the_rendezvous_before_our_worker_says_that_it_is_done(self) -> None:
+        closed_first = (*BOTH_WORK, told(), NO_MORE, SaidDone(0))
+        assert after(*closed_first, GraceOver()) == []
+        assert after(*closed_first, *BOTH_ENDED) == [Leave(close=True), Exit(0)]
+
+    def test_one_that_failed_in_between_still_counts(self) -> None:
+        failed = (*BOTH_WORK, told(), NO_MORE, WorkerEnded(1, 1), SaidDone(0), WorkerEnded(0, 0))
+        assert after(*failed) == [Leave(close=True), Exit(79)]
+
+    def test_after_a_signal_it_is_too_late_for_it(self) -> None:
+        assert after(*BOTH_WORK, Signalled(SIGTERM), SaidDone(0), *BOTH_ENDED) == [Leave(close=False), Exit(143)]
+
+    def test_a_signal_afterwards_is_handed_on(self) -> None:
+        assert after(*BOTH_WORK, SaidDone(0), Signalled(SIGTERM)) == [EndAll(SIGTERM)]
+
+    def test_one_that_was_started_again_is_not_needed_any_more(self) -> None:
+        crashed = (*BOTH_WORK, WorkerEnded(1, 134), SaidDone(0))
+        assert after(*crashed) == [KillWorker(1)]
+        assert after(*crashed, WorkerEnded(0, 0), WorkerEnded(1, 137)) == [Leave(close=True), Exit(137)]
+
+    def test_one_that_missed_it_and_asks_for_a_round_is_told_that_there_is_none(self) -> None:
+        (told_so,) = after(*BOTH_WORK, SaidDone(0), Asked(1, 1))
+        assert isinstance(told_so, TellNoMore)
+        assert told_so.closed
+
+
+class TestAWorkerThatEndsWithSuccessAndSaysNothing:
+    @pytest.mark.parametrize(
+        "events",
+        [
+            (WorkerEnded(0, 0), Asked(1, 0)),
+            (Asked(1, 0), WorkerEnded(0, 0)),
+            (*BOTH_WORK, told(), WorkerEnded(0, 0), Asked(1, 1)),
+            (*BOTH_WORK, told(), Asked(1, 1), WorkerEnded(0, 0)),
+            (*BOTH_WORK, WorkerEnded(0, 0), Asked(1, 1)),
+        ],
+    )
+    def test_leaves_its_siblings_without_another_round_and_they_hear_why(self, events: tuple[Event, ...]) -> None:
+        no_more, end = after(*events)
+        assert isinstance(no_more, TellNoMore)
+        assert not no_more.closed
+        assert "workers [0] of this node have ended with success" in no_more.message
+        assert end == EndAll(0)
+        assert after(*events, WorkerEnded(1, 1)) == [Leave(close=False), Exit(1)]
+
+    def test_those_that_work_are_left_to_their_work(self) -> None:
+        assert after(*BOTH_WORK, WorkerEnded(0, 0)) == []
+        assert after(*BOTH_WORK, *BOTH_ENDED) == [Leave(close=True), Exit(0)]
+
 
 class TestNoRound:
     def test_workers_are_told_and_the_node_ends_with_the_status_for_it(self) -> None:

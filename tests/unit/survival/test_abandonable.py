@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 import torch.distributed as dist
@@ -15,9 +16,14 @@ import torch.distributed as dist
 from kube_rendezvous import tcp_store
 from kube_rendezvous.survival import abandonable
 from kube_rendezvous.survival.abandonable import AbandonableStore, unless_given_up
+from kube_rendezvous.survival.engine import Taken
 from kube_rendezvous.survival.errors import RoundOverError
+from kube_rendezvous.survival.reconfigure_engine import ReconfigureEngine
+from kube_rendezvous.survival.reinit_engine import ReinitEngine
+from kube_rendezvous.survival.roster import Roster
 from kube_rendezvous.survival.torch_round import open_round_store
 from kube_rendezvous.survival.worker_place import WorkerPlace
+from unit.survival.builders import entry
 
 SOON = 10.0
 SERVER = """
@@ -57,6 +63,14 @@ while open(f"/proc/{sys.argv[2]}/stat").read().rpartition(")")[2].split()[0] != 
 threading.Timer(0.2, over.set).start()
 try:
     store.check(["key"])
+except RoundOverError:
+    print("given up", flush=True)
+"""
+STORE_SAYS_NOTHING = """
+listening = socket.create_server(("127.0.0.1", port), backlog=64)  # as of a host that is frozen
+threading.Timer(0.5, over.set).start()
+try:
+    open_round_store(place, None, timeout=60.0, given_up=over.is_set)
 except RoundOverError:
     print("given up", flush=True)
 """
@@ -130,12 +144,71 @@ def test_the_round_ends_the_way_to_a_store_that_nobody_serves(listens: bool) -> 
         assert time.monotonic() - began < SOON
 
 
+def test_ctrl_c_leaves_a_thread_that_is_known() -> None:
+    before, may_end = set(abandonable._abandoned), threading.Event()
+
+    def ctrl_c() -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        unless_given_up(may_end.wait, ctrl_c)
+    (left,) = set(abandonable._abandoned) - before
+    may_end.set()
+    left.join(SOON)
+
+
+class SlowStore:
+    """Answers after a while, as one on a busy host does."""
+
+    def __init__(self, seconds: float) -> None:
+        self._store = dist.HashStore()
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._store, name)
+
+        def answer(*arguments: Any) -> Any:
+            time.sleep(self._seconds)
+            return call(*arguments)
+
+        return answer
+
+
+def test_a_patient_store_gets_longer_when_the_round_is_over() -> None:
+    store = AbandonableStore(SlowStore(0.5), lambda: True)
+    with pytest.raises(RoundOverError):
+        store.add("count", 1)
+    assert cast(Any, store.patient(SOON)).add("other", 1) == 1
+
+
+@pytest.mark.parametrize("kind", [ReconfigureEngine, ReinitEngine])
+def test_at_the_very_end_of_the_work_engines_are_patient(kind: type[ReconfigureEngine] | type[ReinitEngine]) -> None:
+    """Who misses the answer of a busy store asks for a round that nobody else comes to."""
+    engine: Any = kind("gloo", collective_timeout=10.0, take_in_timeout=10.0)
+    store = AbandonableStore(SlowStore(0.3), lambda: True)
+    if kind is ReconfigureEngine:
+        engine._store.move_on(store, lambda: True)
+    else:
+        engine._store = store
+    engine._place = WorkerPlace("ns", "run", "uid", 3, 0, 1, 0, 1, "127.0.0.1", 1)
+    engine._taken = Taken(0, Roster.of([entry(0)]))
+    assert engine.agree_done(lambda: True) is True
+
+
 def test_a_process_that_ends_frees_itself_from_a_store_that_has_stopped() -> None:
     with subprocess.Popen([sys.executable, "-c", SERVER], stdin=-1, stdout=-1, text=True) as server:
         assert server.stdout is not None
         port = server.stdout.readline().strip()
         ended = python(ENDS_SLOWLY + STORE_STOPS, port, str(server.pid))
         server.kill()
+    assert (ended.returncode, ended.stdout) == (0, "given up\nleft:\n"), ended.stderr
+
+
+def test_a_process_that_ends_frees_itself_from_a_store_that_takes_connections_and_says_nothing() -> None:
+    """Torch's client connects once more when its connection has ended, and waits for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ended = python(ENDS_SLOWLY + STORE_SAYS_NOTHING, str(port))
     assert (ended.returncode, ended.stdout) == (0, "given up\nleft:\n"), ended.stderr
 
 

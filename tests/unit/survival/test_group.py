@@ -48,6 +48,7 @@ class FakeSource:
         self.last_round = 1000
         self.sockets: list[socket.socket] = []
         self.waits = 0
+        self.was_told_done = False
 
     def next_round(self) -> GivenRound:
         with self.changed:
@@ -77,7 +78,11 @@ class FakeSource:
     def stuck(self, number: int) -> None:
         self.stuck_in.append(number)
 
+    def done(self) -> None:
+        self.was_told_done = True
+
     def finish(self) -> None:
+        assert self.was_told_done
         self._end("finished")
 
     def leave(self) -> None:

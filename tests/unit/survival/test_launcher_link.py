@@ -173,8 +173,10 @@ def test_a_wait_ends_when_the_worker_ends(launcher: Launcher, link: LauncherLink
 def test_who_is_done_says_so_and_ends(launcher: Launcher, link: LauncherLink, worker: ThreadPoolExecutor) -> None:
     held(launcher, link, 4)
     waiting = worker.submit(link.wait_until_over, LONG)
-    link.finish()
+    link.done()
     assert launcher.hears() == Done(4)
+    assert not waiting.done()
+    link.finish()
     assert waiting.result(SECONDS) is None
 
 

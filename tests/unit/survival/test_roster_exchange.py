@@ -150,6 +150,22 @@ def agree_done_again(store: Any, serving: Future[bool]) -> bool:
     return serving.result(SECONDS)
 
 
+@pytest.mark.parametrize("error", [RoundOverError("silent"), RuntimeError("Connection reset by peer")])
+@pytest.mark.parametrize("serves_store", [False, True])
+def test_whatever_becomes_of_the_store_after_the_answer_all_are_done(
+    store: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, serves_store: bool
+) -> None:
+    add = store.add
+
+    def ends_after_the_answer(key: str, amount: int) -> int:
+        if key == "all-done-seen":
+            raise error
+        return int(add(key, amount))
+
+    monkeypatch.setattr(store, "add", ends_after_the_answer)
+    assert agree_done(store, Roster.of([entry(0)]), serves_store, lambda: True) is True
+
+
 class TestTheStoreAtTheVeryEnd:
     """By a clock that only sleeping moves on."""
 
