@@ -71,7 +71,7 @@ def as_first_process(script: str) -> None:
     done = subprocess.run(
         [*FIRST, sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
 
 
 @NEEDS_A_NAMESPACE
