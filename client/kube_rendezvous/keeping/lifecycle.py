@@ -17,7 +17,6 @@ again; so is one that says itself that it cannot come. If all came and some coul
 some node: a new round shows who.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from signal import SIGTERM
@@ -160,8 +159,8 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             return state, ()
         case Phase.FINISHING, _:
             return _finishing(state, event)
-        case Phase.ENDING, SaidDone() if state.closed:
-            return _all_is_done(state)  # and that is why
+        case Phase.ENDING, SaidDone(local_rank) if state.closed:
+            return _all_is_done(state, local_rank)  # and that is why
         case Phase.ENDING, WorkerEnded(local_rank, status):
             return _ended_while_ending(state, local_rank, status)
         case Phase.ENDING, Signalled() | GraceOver():
@@ -169,11 +168,11 @@ def step(state: State, event: Event, policy: Policy) -> Step:
         case Phase.ENDING, _:
             return state, ()
         case _, Asked(local_rank, after):
-            return _asked(state, local_rank, after)
+            return _asked(state, local_rank, after, policy)
         case _, TookRound(local_rank, number) if number == state.round:
             return _with(state, local_rank, Worker(Doing.WORKING, number)), ()
-        case _, SaidDone():
-            return _all_is_done(state)
+        case _, SaidDone(local_rank):
+            return _all_is_done(state, local_rank)
         case _, SaidStuck(local_rank, number):
             text = f"worker {local_rank} waits in round {number}, which is over, for a transfer that gloo will not end"
             return _with(state, local_rank, Worker(Doing.STUCK, number)), (Say(text), KillWorker(local_rank))
@@ -202,40 +201,52 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             return state, ()
 
 
-def _all_is_done(state: State) -> Step:
+def _all_is_done(state: State, local_rank: int) -> Step:
+    """A worker has said so: what it and all others have agreed on in its round."""
     failed = any(worker.doing is Doing.FAILED for worker in state.workers)
+    done_in = state.workers[local_rank].round
     state = replace(state, phase=Phase.FINISHING, close=True, status=state.status if failed else 0)
     actions: list[Action] = []
-    for local_rank, worker in enumerate(state.workers):
+    for each, worker in enumerate(state.workers):
         if worker.doing is Doing.STARTING:  # it has ended badly at the very end
-            text = f"the work is done: worker {local_rank}, which had to be started again, is not needed any more"
-            actions += [Say(text), KillWorker(local_rank)]
+            text = f"the work is done: worker {each}, which had to be started again, is not needed any more"
+            actions += [Say(text), KillWorker(each)]
+    if any(worker.doing is Doing.ASKING for worker in state.workers):
+        actions += _no_other_round()
+    if any(worker.doing is Doing.TAKING_IN and worker.round > done_in for worker in state.workers):
+        # It waits there for those that are done.
+        actions.append(TellOver(Interruption(state.round, "WorkDone", "the work was done in the round before")))
     return state, tuple(actions)
+
+
+def _no_other_round() -> list[Action]:
+    """For a worker that has missed the answer, or has asked for a round before it was there."""
+    text = "there is no other round: the work is done"
+    return [Say(text), TellNoMore(text, closed=True)]
 
 
 def _finishing(state: State, event: Event) -> Step:
     match event:
-        case WorkerEnded(local_rank, 0):
+        case WorkerEnded(local_rank, status) if status == 0 or state.workers[local_rank].doing is Doing.STUCK:
             return _end_if_all_are_gone(_with(state, local_rank, Worker(Doing.DONE)))
         case WorkerEnded(local_rank, status):
             state = replace(_with(state, local_rank, Worker(Doing.FAILED)), status=state.status or status)
             state, actions = _end_if_all_are_gone(state)
             return state, (Say(f"worker {local_rank} has ended with status {status} after the work was done"), *actions)
         case Asked(local_rank, _):
-            text = f"worker {local_rank} asks for another round, but the work is done"
-            return _with(state, local_rank, Worker(Doing.ASKING)), (Say(text), TellNoMore(text, closed=True))
+            return _with(state, local_rank, Worker(Doing.ASKING)), tuple(_no_other_round())
         case Told(why) if why.round == state.round:
             return state, (TellOver(why),)  # who serves the store need not wait for one that is gone
         case Signalled(number):
-            return replace(state, phase=Phase.ENDING, status=128 + number), (EndAll(number),)
+            return replace(state, phase=Phase.ENDING, status=128 + number, closed=False), (EndAll(number),)
         case _:
             return state, ()
 
 
-def _asked(state: State, local_rank: int, after: int) -> Step:
+def _asked(state: State, local_rank: int, after: int, policy: Policy) -> Step:
     state = _with(state, local_rank, Worker(Doing.ASKING, after))
     if any(worker.doing is Doing.DONE for worker in state.workers):
-        return _incomplete_if_one_asks(state)
+        return _incomplete_if_one_asks(state, policy)
     standing = state.standing
     if state.phase is Phase.GATHERING:
         return _join_if_all_ask(state)
@@ -246,17 +257,14 @@ def _asked(state: State, local_rank: int, after: int) -> Step:
     return _again(state, "WorkerAsksAgain", f"worker {local_rank} of this node cannot go on in it")
 
 
-def _incomplete_if_one_asks(state: State) -> Step:
+def _incomplete_if_one_asks(state: State, policy: Policy) -> Step:
     """No round has room for a part of a node: who asks for one would wait for ever."""
     if all(worker.doing is not Doing.ASKING for worker in state.workers):
         return state, ()
     ended = [local_rank for local_rank, worker in enumerate(state.workers) if worker.doing is Doing.DONE]
     text = f"no other round: workers {ended} of this node have ended with success before the work was done everywhere"
-    return replace(state, phase=Phase.ENDING, status=state.status or 1), (
-        Say(text),
-        TellNoMore(text, closed=False),
-        EndAll(0),
-    )
+    state = replace(state, phase=Phase.ENDING, status=state.status or 1, close=policy.close_on_failure)
+    return state, (Say(text), TellNoMore(text, closed=False), EndAll(0))
 
 
 def _join_if_all_ask(state: State) -> Step:
@@ -289,12 +297,14 @@ def _step_aside(state: State, message: str, *said: Action) -> Step:
 
 def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) -> Step:
     if status == 0:
-        return _end_if_all_are_gone(_with(state, local_rank, Worker(Doing.DONE)), or_else=_incomplete_if_one_asks)
+        state = _with(state, local_rank, Worker(Doing.DONE))
+        return _end_if_all_are_gone(state) if _all_are_gone(state) else _incomplete_if_one_asks(state, policy)
     failed = f"worker {local_rank} has ended with status {status}"
     if any(worker.doing is Doing.DONE for worker in state.workers):
         # One has ended with success, and said nothing: there is no round that another one of it could join.
         state = replace(_with(state, local_rank, Worker(Doing.FAILED)), status=state.status or status)
-        state, actions = _end_if_all_are_gone(state, or_else=_incomplete_if_one_asks)
+        all_are_gone = _all_are_gone(state)
+        state, actions = _end_if_all_are_gone(state) if all_are_gone else _incomplete_if_one_asks(state, policy)
         return state, (Say(f"{failed} after the work was done"), *actions)
     if state.workers[local_rank].doing is Doing.STUCK:  # no failure of its own
         return _start_again(state, local_rank, failed, f"worker {local_rank} is started again")
@@ -326,9 +336,13 @@ def _ended_while_ending(state: State, local_rank: int, status: int) -> Step:
     return _end_if_all_are_gone(_with(state, local_rank, Worker(doing)))
 
 
-def _end_if_all_are_gone(state: State, *, or_else: Callable[[State], Step] = lambda state: (state, ())) -> Step:
-    if not all(worker.doing in _GONE for worker in state.workers):
-        return or_else(state)
+def _all_are_gone(state: State) -> bool:
+    return all(worker.doing in _GONE for worker in state.workers)
+
+
+def _end_if_all_are_gone(state: State) -> Step:
+    if not _all_are_gone(state):
+        return state, ()
     all_done = all(worker.doing is Doing.DONE for worker in state.workers)
     close = state.close or (all_done and state.phase is not Phase.ENDING)
     return replace(state, phase=Phase.ENDED), (Leave(close), Exit(state.status))

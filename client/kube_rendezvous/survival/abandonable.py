@@ -126,13 +126,19 @@ class AbandonableStore:
         self._moment = moment
 
     def patient(self, seconds: float) -> Store:
-        """The same store, whose calls get so long when the round is over."""
+        """The same store, which gets so long in all when the round is over: after that each call as long as any."""
         return cast(Store, AbandonableStore(self._store, self._given_up, self._let_go, seconds))
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._store, name)
         if not callable(attribute):
             return attribute
-        return lambda *arguments: unless_given_up(
-            lambda: attribute(*arguments), self._given_up, self._let_go, self._moment
-        )
+
+        def unless_silent(*arguments: Any) -> Any:
+            try:
+                return unless_given_up(lambda: attribute(*arguments), self._given_up, self._let_go, self._moment)
+            except RoundOverError:
+                self._moment = _MOMENT_SECONDS
+                raise
+
+        return unless_silent

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from kube_rendezvous.api import RendezvousError
+from kube_rendezvous.api import RendezvousClosedError, RendezvousError
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.survival.engine import Engine, Taken
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
@@ -159,9 +159,16 @@ class Group:
         To call it while the round stands asks everybody for a new one.
 
         Raises:
-            RendezvousClosedError: there will be no other round; further errors as `RendezvousHandler.next_rendezvous`.
+            RendezvousClosedError: there will be no other round, because the work of the loop is done (whatever else
+                all are to do together belongs in its body), or the rendezvous is closed; further errors as
+                `RendezvousHandler.next_rendezvous`.
             TakeInError: some rounds in a row were formed, but could not be taken in.
         """
+        if self._done:
+            raise RendezvousClosedError(
+                "all workers have come to the end of their loop: there is no round after that. What they are to do "
+                "together afterwards, such as an evaluation, belongs in the body of the loop"
+            )
         failed: BaseException | None = None
         for _ in range(_ATTEMPTS):
             try:
@@ -177,7 +184,7 @@ class Group:
         ) from failed
 
     def __iter__(self) -> Iterator[Round]:
-        """Rounds, until all workers of one have come to the end of their loop bodies in it.
+        """Rounds, until all workers of one have come to the end of their loop bodies in it. Then the work is done.
 
         To ``break`` says that this process is done, and waits for the others at the end of the ``with`` block.
         """

@@ -60,7 +60,8 @@ def open_round_store(
         return open_tcp_store(where, listening, timeout=timeout, given_up=is_given_up)
 
     def let_go() -> None:
-        cut_those_between(itself, end)
+        with contextlib.suppress(OSError):  # no descriptor is left to look with
+            cut_those_between(itself, end)
 
     def is_given_up() -> bool:
         return abandoned.is_set() or given_up()

@@ -282,10 +282,38 @@ class TestTheEndOfTheWork:
         assert after(*crashed) == [KillWorker(1)]
         assert after(*crashed, WorkerEnded(0, 0), WorkerEnded(1, 137)) == [Leave(close=True), Exit(137)]
 
-    def test_one_that_missed_it_and_asks_for_a_round_is_told_that_there_is_none(self) -> None:
-        (told_so,) = after(*BOTH_WORK, SaidDone(0), Asked(1, 1))
+    @pytest.mark.parametrize(
+        "events",
+        [
+            (*BOTH_WORK, SaidDone(0), Asked(1, 1)),
+            (*BOTH_WORK, Asked(1, 1), SaidDone(0)),
+            (*BOTH_WORK, told(), Asked(1, 1), SaidDone(0)),
+            (*BOTH_WORK, WorkerEnded(1, 134), Asked(1, 0), SaidDone(0)),
+        ],
+    )
+    def test_one_that_missed_it_and_asks_for_a_round_is_told_that_there_is_none(
+        self, events: tuple[Event, ...]
+    ) -> None:
+        (told_so,) = after(*events)
         assert isinstance(told_so, TellNoMore)
         assert told_so.closed
+
+    def test_one_that_is_in_the_next_round_already_is_told_that_it_is_over(self) -> None:
+        (over,) = after(*BOTH_WORK, told(), Asked(1, 1), formed(2), SaidDone(0))
+        assert isinstance(over, TellOver)
+        assert (over.why.round, over.why.reason) == (2, "WorkDone")
+
+    def test_one_whose_word_that_it_has_taken_the_round_in_is_late_is_left_alone(self) -> None:
+        assert after(*both_ask(), formed(), TookRound(0, 1), SaidDone(0)) == []
+
+    def test_a_signal_holds_whatever_is_said_after_it(self) -> None:
+        closed_first = (*BOTH_WORK, told(), NO_MORE, SaidDone(0), Signalled(SIGTERM), SaidDone(1))
+        assert after(*closed_first, GraceOver()) == [KillAll()]
+        assert after(*closed_first, *BOTH_ENDED) == [Leave(close=True), Exit(143)]
+
+    def test_one_that_was_ended_because_it_was_stuck_is_no_failure_then_either(self) -> None:
+        stuck = (*BOTH_WORK, told(), SaidStuck(1, 1), SaidDone(0))
+        assert after(*stuck, WorkerEnded(1, 137), WorkerEnded(0, 0)) == [Leave(close=True), Exit(0)]
 
 
 class TestAWorkerThatEndsWithSuccessAndSaysNothing:
@@ -306,6 +334,11 @@ class TestAWorkerThatEndsWithSuccessAndSaysNothing:
         assert "workers [0] of this node have ended with success" in no_more.message
         assert end == EndAll(0)
         assert after(*events, WorkerEnded(1, 1)) == [Leave(close=False), Exit(1)]
+
+    def test_it_ends_the_rendezvous_if_failures_are_to(self) -> None:
+        policy = Policy(close_on_failure=True)
+        ended = (WorkerEnded(0, 0), Asked(1, 0), WorkerEnded(1, 1))
+        assert after(*ended, policy=policy) == [Leave(close=True), Exit(1)]
 
     def test_those_that_work_are_left_to_their_work(self) -> None:
         assert after(*BOTH_WORK, WorkerEnded(0, 0)) == []

@@ -181,6 +181,15 @@ def test_a_patient_store_gets_longer_when_the_round_is_over() -> None:
     assert cast(Any, store.patient(SOON)).add("other", 1) == 1
 
 
+def test_its_patience_is_for_all_calls_together() -> None:
+    store: Any = AbandonableStore(SlowStore(SOON), lambda: True).patient(3.0)
+    began = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(RoundOverError):
+            store.add("count", 1)
+    assert time.monotonic() - began < 3 * 3.0
+
+
 @pytest.mark.parametrize("kind", [ReconfigureEngine, ReinitEngine])
 def test_at_the_very_end_of_the_work_engines_are_patient(kind: type[ReconfigureEngine] | type[ReinitEngine]) -> None:
     """Who misses the answer of a busy store asks for a round that nobody else comes to."""

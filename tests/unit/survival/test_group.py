@@ -295,6 +295,12 @@ def test_the_loop_ends_when_all_are_done(group: Group) -> None:
     assert [current.number for current in group] == [1]
 
 
+def test_there_is_no_round_after_the_loop(group: Group) -> None:
+    assert len(list(group)) == 1
+    with pytest.raises(RendezvousClosedError, match="belongs in the body of the loop"):
+        group.take_round()
+
+
 def test_the_loop_goes_on_when_not_all_are_done(group: Group, engine: FakeEngine) -> None:
     answers = iter([False, False, True])
     engine.on_agree = lambda given_up: next(answers)
