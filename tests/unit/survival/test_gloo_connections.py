@@ -112,7 +112,8 @@ def test_other_sockets_of_the_process_are_untouched_and_no_descriptor_is_left(pe
             before = descriptors()
             for _ in range(200):
                 connections.end_reading()
-            assert descriptors() <= before  # gloo closes what has ended
+            # gloo closes what has ended; whoever drains what is held opens one to look, now and then.
+            eventually(lambda: descriptors() <= before, "no descriptor is left", SECONDS)
             connections.end()
             for sender, receiver in ((mine, theirs), (theirs, mine), (one, other), (other, one)):
                 sender.sendall(b"still here")
