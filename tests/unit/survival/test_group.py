@@ -295,6 +295,22 @@ def test_the_loop_ends_when_all_are_done(group: Group) -> None:
     assert [current.number for current in group] == [1]
 
 
+@pytest.mark.parametrize("ending", ["leave", "close"])
+def test_who_is_done_has_said_so_before_anything_is_taken_down(
+    source: FakeSource, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    def fails() -> None:
+        assert source.was_told_done
+        raise OSError(ending)
+
+    group = Group(source, engine, progress=lambda: 0, news_timeout=0.05)
+    assert len(list(group)) == 1
+    monkeypatch.setattr(engine, ending, fails)
+    with pytest.raises(OSError, match=ending):
+        group.__exit__(None, None, None)
+    assert source.ended == "finished"
+
+
 def test_there_is_no_round_after_the_loop(group: Group) -> None:
     assert len(list(group)) == 1
     with pytest.raises(RendezvousClosedError, match="belongs in the body of the loop"):
