@@ -9,7 +9,7 @@ SUPERVISED = PYTHONPATH=deploy/development:tests exec $(BIN)/python -m
 SITE = NO_MKDOCS_2_WARNING=1 PYTHONPATH=deploy/development $(BIN)/mkdocs build --strict --site-dir build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help attack demo test e2e e2e-controllers e2e-fresh-user e2e-upgrades node controllers image screenshots bench bench-page endurance memory soak soak-survivors simulate torch-tests generate docs matrix matrix-slice release local lint format clean
+.PHONY: help attack demo test e2e e2e-controllers e2e-fresh-user e2e-upgrades node controllers image screenshots bench bench-page endurance memory soak soak-survivors simulate gpu torch-tests generate docs matrix matrix-slice release local lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -95,6 +95,11 @@ soak: $(INSTALLED) ## Random kills, deletes, joins and operator restarts: make s
 SCHEDULES ?= 500
 soak-survivors: $(INSTALLED) ## Random losses, stops, arrivals; processes live on: make soak-survivors SCHEDULES=500
 	@$(SUPERVISED) survivor_soak --schedules $(SCHEDULES) $(ARGS)
+
+gpu: $(INSTALLED) ## The survivors' tests by NCCL, all trainers on one GPU (needs CUDA and its torch)
+	@$(BIN)/python -c 'import sys, torch; torch.cuda.is_available() or sys.exit("make gpu: torch sees no GPU here")'
+	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build
+	@TRAINER_DEVICE=cuda $(BIN)/python -m pytest tests/integration/survival -k "not jax" $(ARGS)
 
 torch-tests: $(INSTALLED) ## Run PyTorch's own tests of agents and launcher on this backend: make torch-tests TORCH_SOURCE=…
 	@$(SUPERVISED) torch_tests $(if $(TORCH_SOURCE),--source '$(TORCH_SOURCE)') $(ARGS)

@@ -21,6 +21,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from integration.survival.trainers.one_gpu_for_all import device_of
 from kube_rendezvous.survival import survive
 from kube_rendezvous.survival.torch_state import share_state
 
@@ -34,21 +35,24 @@ Write = Callable[..., None]
 class Training:
     """The model, its optimizer and how many steps it has done."""
 
-    def __init__(self, step_seconds: float) -> None:
+    def __init__(self, step_seconds: float, device: torch.device) -> None:
         torch.set_num_threads(1)
         torch.manual_seed(7)
         self._step_seconds = step_seconds
-        self._inputs = torch.randn(BATCH, FEATURES)
+        self.on_gpu = device.type == "cuda"
+        self._inputs = torch.randn(BATCH, FEATURES).to(device)
         self._targets = self._inputs.sum(dim=1, keepdim=True).tanh()
-        self.network = torch.nn.Sequential(torch.nn.Linear(FEATURES, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+        layers = (torch.nn.Linear(FEATURES, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+        self.network = torch.nn.Sequential(*layers).to(device)
         self.optimizer = torch.optim.Adam(self.network.parameters())
         self.steps = 0
 
-    def one_step(self, model: torch.nn.Module) -> None:
-        """Do one."""
+    def one_step(self, model: torch.nn.Module, confirm: Callable[[], None] = lambda: None) -> None:
+        """Do one; it is confirmed before the weights change."""
         time.sleep(self._step_seconds)
         self.optimizer.zero_grad()
         torch.nn.functional.mse_loss(model(self._inputs), self._targets).backward()
+        confirm()
         self.optimizer.step()
         self.steps += 1
 
@@ -68,8 +72,8 @@ def main() -> None:
     parser.add_argument("log", type=Path, help="start of the file's name")
     parser.add_argument("--step-seconds", type=float, default=0.02, help="as if the model were large (default: 0.02)")
     options = parser.parse_args()
-    training = Training(options.step_seconds)
     file = options.log.with_name(f"{options.log.name}.{os.environ.get('LOCAL_RANK', '0')}.jsonl")
+    training = Training(options.step_seconds, device_of(file.stem))
     with file.open("a", buffering=1) as log:
 
         def write(did: str, **more: Any) -> None:
@@ -88,14 +92,14 @@ def _survive(training: Training, write: Write) -> None:
                 model = DistributedDataParallel(training.network)
                 while True:
                     current.check()
-                    training.one_step(model)
+                    training.one_step(model, current.confirm)
                     write("step", round=current.number, world=current.world_size)
             write("left", round=current.number, world=current.world_size)
 
 
 def _be_restarted(training: Training, write: Write) -> None:
     torchrun = os.getppid()
-    dist.init_process_group("gloo")
+    dist.init_process_group("nccl" if training.on_gpu else "gloo")
     where = {"round": 0, "world": dist.get_world_size()}  # torchrun says no number
     write("took", **where)
     try:

@@ -46,8 +46,7 @@ class ReinitEngine:
         self._has_nccl = "nccl" in (backend or "").lower()
         self._aborted = False
         if self._has_nccl:
-            # Else torch's watchdog ends the process when it sees that a communicator was aborted.
-            os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")
+            _prepare_nccl(take_in_timeout)
         self._place: WorkerPlace | None = None
 
     @property
@@ -140,6 +139,20 @@ class ReinitEngine:
         if dist.is_initialized():
             self._abort()
             dist.destroy_process_group()
+
+
+def _prepare_nccl(take_in_timeout: float) -> None:
+    """Set what torch reads when it first uses NCCL, where the user has not set it."""
+    for name, value in {
+        # Else torch's watchdog ends the process when it sees that a communicator was aborted.
+        "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",
+        # Else nothing ends the making of a communicator whose peer has died since the roster: torch cannot abort what
+        # it has not yet got back from NCCL (pytorch#103925), and NCCL waits for ever.
+        "TORCH_NCCL_USE_COMM_NONBLOCKING": "1",
+        # torch holds the communicator's lock while it waits so: abort comes after this, whole seconds.
+        "TORCH_NCCL_NONBLOCKING_TIMEOUT": str(max(1, round(take_in_timeout))),
+    }.items():
+        os.environ.setdefault(name, value)
 
 
 # torch 2.15 warns of the private name, which is all that there was before.

@@ -9,6 +9,7 @@ import pytest
 
 from integration.handlers.eventually import eventually
 from integration.handlers.runs import Run
+from integration.survival.engines import ENGINES
 from integration.survival.surviving_node import SurvivingNode, Worker, until_they_step, workers_of
 from integration.survival.traces import falls, unequal_weights
 from integration.survival.warm_trainers import WarmTrainers
@@ -62,7 +63,7 @@ class Job:
         self.run.delete_member(member.name)
 
 
-@pytest.fixture(scope="module", params=["reconfigure", "re-init"])
+@pytest.fixture(scope="module", params=ENGINES)
 def job(
     request: pytest.FixtureRequest,
     cluster: Cluster,

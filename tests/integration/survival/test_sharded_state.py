@@ -8,6 +8,7 @@ import pytest
 
 from integration.handlers.runs import Run
 from integration.survival.conftest import StartAlone
+from integration.survival.engines import FIRST_ENGINE
 from integration.survival.lone_trainer import LoneTrainer, until_they_step
 
 pytest.importorskip("torch", reason="FSDP2 is torch's")
@@ -41,7 +42,7 @@ def largest_difference(folder: Path) -> float:
     """Of anything at the trainers' end and after as many undisturbed steps."""
     import torch
 
-    end = torch.load(folder / "end.pt")
+    end = torch.load(folder / "end.pt", map_location="cpu")
     expected = undisturbed(end["steps"])
     differences = [(end["model"][name] - tensor).abs().max() for name, tensor in expected["model"].items()]
     for name, state in expected["optimizer"].items():
@@ -61,7 +62,7 @@ def moved(node: LoneTrainer, round: int) -> tuple[bool, list[str]]:
 def all_begin_together(run: Run, start_alone: StartAlone, count: int) -> tuple[list[LoneTrainer], int]:
     """Their first round, before which none of them has held a shard. Returns them and its number."""
     run.create(minNodes=count, maxNodes=6)
-    nodes = [start_alone(number, TRAINER, "reconfigure") for number in range(count)]
+    nodes = [start_alone(number, TRAINER, FIRST_ENGINE) for number in range(count)]
     first = until_they_step(nodes)
     run.change(minNodes=2)
     return nodes, first
@@ -78,7 +79,7 @@ def test_a_loss_and_a_growth_change_nothing_where_there_are_replicas(
     three = until_they_step(nodes, after=four)
     assert [moved(node, three) for node in nodes] == [(True, [])] * 3
 
-    nodes.append(start_alone(4, TRAINER, "reconfigure"))
+    nodes.append(start_alone(4, TRAINER, FIRST_ENGINE))
     four_again = until_they_step(nodes, after=three)
     assert [moved(node, four_again) for node in nodes] == [(True, [])] * 4
 

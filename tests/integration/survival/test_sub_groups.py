@@ -10,6 +10,7 @@ import pytest
 
 from integration.handlers.runs import Run
 from integration.survival.conftest import StartAlone
+from integration.survival.engines import ENGINES
 from integration.survival.lone_trainer import LoneTrainer, until_they_step
 
 pytest.importorskip("torch", reason="meshes are torch's")
@@ -47,7 +48,7 @@ def round_ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-@pytest.mark.parametrize("engine", ["reconfigure", "re-init"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_mesh_in_use_loses_one_process_gains_two_and_loses_a_silent_one(
     run: Run, start_alone: StartAlone, tmp_path: Path, engine: str
 ) -> None:

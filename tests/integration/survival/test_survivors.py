@@ -10,12 +10,12 @@ from integration.command.wrapped_node import ask
 from integration.handlers.eventually import eventually
 from integration.handlers.runs import Run
 from integration.survival.conftest import Start, StartAlone
+from integration.survival.engines import ENGINES, ON_GPU
 from integration.survival.surviving_node import SurvivingNode, Worker, until_they_step, workers_of
 from integration.survival.traces import falls, read_together, unequal_weights, wrong_samples
 
 pytestmark = pytest.mark.timeout(240)
 
-ENGINES = ("reconfigure", "re-init")
 SAMPLES, BATCH = 240, 24
 TOLERANCE = 1e-9  # of the loss: float64, the same global batches, sums in another order
 
@@ -190,6 +190,7 @@ class TestAMachineThatHangs:
         assert pids_of(workers) == pids
         all_is_right_with(workers)
 
+    @pytest.mark.skipif(ON_GPU, reason="gloo's: NCCL's transfers end when they are aborted")
     @pytest.mark.parametrize("beside", ["no", "yes"], ids=["waits for it", "waits for another collective"])
     def test_costs_who_has_more_to_send_it_than_a_connection_holds_its_process_and_the_others_seconds(
         self, run: Run, start: Start, beside: str

@@ -1,5 +1,6 @@
 """The engine for every torch: a round that is given up leaves nothing behind that keeps this process from the next."""
 
+import os
 import socket
 import threading
 
@@ -41,3 +42,27 @@ def test_after_a_round_that_was_given_up_while_peers_connected_all_name_their_gr
         assert dist.group.WORLD is not None
         assert dist.group.WORLD.group_name == "0"  # as that of a newcomer
         engine.close()
+
+
+class TestNccl:
+    NAMES = ("TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_USE_COMM_NONBLOCKING", "TORCH_NCCL_NONBLOCKING_TIMEOUT")
+
+    def test_is_prepared_to_be_aborted_while_it_works_and_while_it_connects(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in self.NAMES:
+            monkeypatch.delenv(name, raising=False)
+        ReinitEngine("cpu:gloo,cuda:nccl", collective_timeout=20.0, take_in_timeout=7.0)
+        assert [os.environ.pop(name) for name in self.NAMES] == ["0", "1", "7"]
+
+    def test_is_left_as_the_user_has_set_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in self.NAMES:
+            monkeypatch.setenv(name, "5")
+        ReinitEngine("nccl", collective_timeout=20.0, take_in_timeout=7.0)
+        assert [os.environ[name] for name in self.NAMES] == ["5", "5", "5"]
+
+    def test_is_none_of_gloos_business(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in self.NAMES:
+            monkeypatch.delenv(name, raising=False)
+        ReinitEngine("gloo", collective_timeout=20.0, take_in_timeout=7.0)
+        assert not any(name in os.environ for name in self.NAMES)

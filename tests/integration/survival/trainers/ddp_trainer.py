@@ -3,7 +3,7 @@
 Every line: when (monotonic clock of the machine), pid, what it did, the number of the last step that is done. A step
 has two: before it, the indices of its samples; after it, a sum over the weights. Tests make it fail on purpose by files
 in FOLDER: NAME.LOCAL_RANK.raises ends it with an error of its own; for NAME.LOCAL_RANK.moment see `moments`, for
-NAME.LOCAL_RANK.hangs `LargeSend`.
+NAME.LOCAL_RANK.hangs `LargeSend`. On a GPU with TRAINER_DEVICE=cuda, see `one_gpu_for_all`.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import moments
 import torch
 import torch.distributed as dist
 from large_send import LargeSend
+from one_gpu_for_all import device_of
 from torch.nn.parallel import DistributedDataParallel
 
 from kube_rendezvous.survival import ElasticSampler, Round, survive
@@ -62,15 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sent-megabytes", type=int, default=0, help="from rank 0 to the last one, in each step")
     parser.add_argument("--send-beside", choices=["yes", "no"], default="no", help="another collective")
     options = parser.parse_args(arguments)
+    who = f"{options.name}.{os.environ.get('LOCAL_RANK', '0')}"
+    device = device_of(who)
     torch.set_num_threads(1)
     torch.manual_seed(7)
-    inputs = torch.randn(SAMPLES, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    inputs = torch.randn(SAMPLES, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).to(device)
     targets = inputs.sum(dim=1, keepdim=True).tanh()
-    network = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)).double()
+    network = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)).double().to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
-    summed = torch.zeros(options.summed_megabytes << 18)
+    summed = torch.zeros(options.summed_megabytes << 18, device=device)
     sampler, step = ElasticSampler(SAMPLES, options.global_batch, seed=3), Step()
-    who = f"{options.name}.{os.environ.get('LOCAL_RANK', '0')}"
     log = (options.folder / f"{who}.steps").open("a")
     raises = options.folder / f"{who}.raises"
     moments.watch(options.folder / f"{who}.moment")
@@ -95,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if len(summed):
             dist.all_reduce(summed)
         large.send()
+        current.confirm()
         optimizer.step()
         step.done += 1
         sampler.step_is_done()
@@ -118,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 model = DistributedDataParallel(network)
                 hangs = options.folder / f"{who}.hangs"
                 large = LargeSend(current, options.sent_megabytes, hangs, beside=options.send_beside == "yes")
-                while step.done < options.steps and not _enough(options.folder, step.done):
+                while step.done < options.steps and not _enough(current, options.folder, step.done, device):
                     current.check()
                     one_step(current, model, large)
     with torch.no_grad():
@@ -131,16 +134,17 @@ def _sum_over(network: torch.nn.Module) -> int:
     """The same for the same weights, to the last bit."""
     total = 0
     for parameter in network.parameters():
-        total = zlib.crc32(parameter.detach().numpy().tobytes(), total)
+        total = zlib.crc32(parameter.detach().cpu().numpy().tobytes(), total)
     return total
 
 
-def _enough(folder: Path, done: int) -> bool:
+def _enough(current: Round, folder: Path, done: int, device: torch.device) -> bool:
     """All ranks must see it before the same step: rank 0 looks, and says so to all."""
     if done % 10:
         return False
-    seen = torch.tensor([float(dist.get_rank() == 0 and (folder / "enough").exists())])
+    seen = torch.tensor([float(current.rank == 0 and (folder / "enough").exists())], device=device)
     dist.all_reduce(seen)
+    current.confirm()
     return bool(seen.item())
 
 

@@ -41,11 +41,11 @@ def sampler_at(step: int) -> ElasticSampler:
     return sampler
 
 
-def sharded_on(world_size: int) -> tuple[torch.nn.Sequential, torch.optim.Optimizer]:
+def sharded_on(device: torch.device, world_size: int) -> tuple[torch.nn.Sequential, torch.optim.Optimizer]:
     """Two replicas of shards where that goes, else one."""
     shape = (2, world_size // 2) if world_size % 2 == 0 else (1, world_size)
-    mesh = init_device_mesh("cpu", shape, mesh_dim_names=("replicate", "shard"))
-    model, _ = fresh()
+    mesh = init_device_mesh(device.type, shape, mesh_dim_names=("replicate", "shard"))
+    model = fresh()[0].to(device)
     for layer in model:
         fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
@@ -55,8 +55,11 @@ def sharded_on(world_size: int) -> tuple[torch.nn.Sequential, torch.optim.Optimi
 def main() -> None:
     """Train until FOLDER/enough is there."""
     folder, name, engine = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    from one_gpu_for_all import device_of  # beside this script; tests import the rest of it as a module
+
+    device = device_of(name)
     torch.set_num_threads(1)
-    inputs, targets = data()
+    inputs, targets = (tensor.to(device) for tensor in data())
     sharded = ShardedState()
     lines = (folder / f"{name}.lines").open("a")
 
@@ -79,12 +82,12 @@ def main() -> None:
             where = {"round": current.number, "rank": current.rank, "world": current.world_size}
             with current:
                 began = time.monotonic()
-                model, optimizer = sharded_on(current.world_size)
+                model, optimizer = sharded_on(device, current.world_size)
                 moved = sharded.move(current, model, optimizer)
                 write(did="moved", whole=moved.whole, lost=moved.lost, took=time.monotonic() - began, **where)
                 if not moved.whole:
                     sharded.begin(model, optimizer, 0)
-                while not _enough(folder, sharded.steps_done):
+                while not _enough(current, folder, sharded.steps_done, device):
                     current.check()
                     one_step(current, model, optimizer)
                     write(did="step", **where)
@@ -96,12 +99,13 @@ def _which() -> dict[str, Any]:
     return {"name": os.environ["RUN"], "namespace": os.environ["RUN_NAMESPACE"], "nnodes": "2:6"}
 
 
-def _enough(folder: Path, done: int) -> bool:
+def _enough(current: Round, folder: Path, done: int, device: torch.device) -> bool:
     """All must see it before the same step: rank 0 looks, and says so to all."""
     if done % 10:
         return False
-    seen = torch.tensor([float(dist.get_rank() == 0 and (folder / "enough").exists())])
+    seen = torch.tensor([float(current.rank == 0 and (folder / "enough").exists())], device=device)
     dist.all_reduce(seen)
+    current.confirm()
     return bool(seen.item())
 
 

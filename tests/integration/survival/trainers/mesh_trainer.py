@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from one_gpu_for_all import device_of
 from torch.distributed.device_mesh import init_device_mesh
 
 from kube_rendezvous.survival import survive
@@ -43,6 +44,7 @@ def shape_for(world_size: int) -> tuple[int, int]:
 def main() -> None:
     """Work until FOLDER/enough is there."""
     folder, name, engine = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    device = device_of(name)
     torch.set_num_threads(1)
     steps = Steps()
     lines = (folder / f"{name}.lines").open("a")
@@ -57,7 +59,7 @@ def main() -> None:
             where = {"round": current.number, "rank": current.rank, "world": current.world_size}
             with current:
                 share_state(current, steps)
-                mesh = init_device_mesh("cpu", shape_for(current.world_size), mesh_dim_names=DIMENSIONS)
+                mesh = init_device_mesh(device.type, shape_for(current.world_size), mesh_dim_names=DIMENSIONS)
                 write(did="took", **where)
                 enough = False
                 while not enough:
@@ -67,8 +69,9 @@ def main() -> None:
                     said = float(current.rank == 0 and (folder / "enough").exists())
                     try:
                         for dimension in DIMENSIONS:
-                            value = torch.tensor([2.0**current.rank, said], dtype=torch.float64)
+                            value = torch.tensor([2.0**current.rank, said], dtype=torch.float64, device=device)
                             dist.all_reduce(value, group=mesh.get_group(dimension))
+                            current.confirm()
                             # Rank 0's word reaches its column first, and by each of those the whole row.
                             sums[dimension], said = int(value[0].item()), value[1].item()
                     except Exception as error:
