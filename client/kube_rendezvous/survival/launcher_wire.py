@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kube_rendezvous.api import RendezvousError
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.survival.worker_place import WorkerPlace
 
@@ -151,12 +152,27 @@ def receive_from_launcher(end: socket.socket) -> FromLauncher | None:
     return message
 
 
+_taken_numbers: set[str] = set()
+
+
 def inherited_end() -> socket.socket | None:
-    """The worker's end, if a launcher has started this process; not inherited further."""
+    """The worker's end, if a launcher has started this process; not inherited further.
+
+    Raises:
+        RendezvousError: this process has it already: of two that listen on one end each misses what the other hears.
+    """
+    number = os.environ.get(DESCRIPTOR_VARIABLE, "")
+    if number in _taken_numbers:
+        raise RendezvousError(
+            "survive() was called in this process before. A process takes part once under `kube-rendezvous run "
+            "--keep-survivors`: keep the group that the first call made, and put all that the workers do together into "
+            "the body of its loop"
+        )
     with contextlib.suppress(ValueError, OSError):
-        end = socket.socket(fileno=int(os.environ.get(DESCRIPTOR_VARIABLE, "")))
+        end = socket.socket(fileno=int(number))
         if (end.family, end.type) == (socket.AF_UNIX, socket.SOCK_SEQPACKET):
             end.set_inheritable(False)
+            _taken_numbers.add(number)
             return end
         end.detach()  # it is somebody else's: our parent has a launcher, and we inherit the variable alone
     return None

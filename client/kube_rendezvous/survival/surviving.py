@@ -61,6 +61,7 @@ def survive(
     Raises:
         ValueError: a setting cannot be used, or name and nnodes are missing where there is no launcher.
         EngineError: the engine cannot work here.
+        kube_rendezvous.api.RendezvousError: under the launcher: this process takes part already.
         kube_rendezvous.api.RendezvousConnectionError: there are no usable credentials.
     """
     wanted = engine or os.environ.get(ENGINE_VARIABLE, "") or "auto"

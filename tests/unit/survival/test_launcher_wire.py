@@ -150,6 +150,26 @@ def test_a_worker_finds_the_end_that_it_has_inherited(ends: Ends) -> None:
     assert receive_from_worker(launcher) == Ask(0, "jax")
 
 
+def test_a_process_takes_part_once_and_is_told_so(ends: Ends) -> None:
+    _, worker = ends
+    says = (
+        "from kube_rendezvous.survival import survive\nfrom kube_rendezvous.api import RendezvousError\n"
+        "with survive(engine='jax'):\n    pass\n"
+        "try: survive(engine='jax')\nexcept RendezvousError as error: print(error)"
+    )
+    environment = os.environ | {DESCRIPTOR_VARIABLE: str(worker.fileno()), "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run(
+        [sys.executable, "-c", says],
+        env=environment,
+        pass_fds=[worker.fileno()],
+        check=True,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.startswith("survive() was called in this process before.")
+
+
 @pytest.mark.parametrize("number", ["", "none", "9999", "-1"])
 def test_without_a_launcher_there_is_no_end(monkeypatch: pytest.MonkeyPatch, number: str) -> None:
     monkeypatch.setenv(DESCRIPTOR_VARIABLE, number)
