@@ -16,9 +16,7 @@ import gc
 import importlib.metadata
 import json
 import logging
-import os
 import socket
-import stat
 import threading
 import time
 import weakref
@@ -27,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kube_rendezvous.survival.gloo_addresses import read_published, stand_in_for_the_absent
-from kube_rendezvous.survival.own_connections import duplicate
+from kube_rendezvous.survival.own_connections import end_of, own_sockets
 
 _log = logging.getLogger(__name__)
 
@@ -383,7 +381,7 @@ def _break_connections(standing: _Round, how: int) -> None:
         return
     own_ports = {_port(listener) for listener in standing.own_listeners}
     known = standing.own_listeners | standing.listeners
-    for one in _sockets():
+    for one in own_sockets():
         with contextlib.suppress(OSError):
             if _is_listening(one):
                 continue
@@ -441,21 +439,11 @@ def _spoil_meeting_places(client: Any, standing: _Round) -> None:
 
 def _listening() -> set[str]:
     found = set()
-    for one in _sockets():
+    for one in own_sockets():
         with contextlib.suppress(OSError):
-            if _is_listening(one) and one.family in (socket.AF_INET, socket.AF_INET6):
+            if _is_listening(one):
                 found.add(_text(one.getsockname()))
     return found
-
-
-def _sockets() -> Iterator[socket.socket]:
-    """A copy of each socket of this process, one at a time: gloo's are known to its C++ alone."""
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            # Only then: what fails to become a socket object stays open.
-            if stat.S_ISSOCK(os.stat(int(name)).st_mode):
-                with duplicate(int(name)) as one:
-                    yield one
 
 
 def _is_listening(one: socket.socket) -> bool:
@@ -466,12 +454,10 @@ def _port(text: str) -> str:
     return text.rpartition("|")[2]
 
 
-def _text(address: Any) -> str:
-    """One spelling for one address: IPv4 within IPv6 as IPv4, and both ways of listening everywhere alike."""
-    if not isinstance(address, tuple):
-        return ""
-    host = str(address[0]).removeprefix("::ffff:")
-    return f"{_EVERYWHERE if host == '::' else host}|{address[1]}"
+def _text(address: tuple[str, int]) -> str:
+    """One spelling for one address, and for both ways of listening everywhere."""
+    host, port = end_of(address)
+    return f"{_EVERYWHERE if host == '::' else host}|{port}"
 
 
 def _leave_at_exit() -> None:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 Cut = Callable[[socket.socket], None]
 """What is done to a connection; its descriptor stays the caller's."""
@@ -23,21 +23,27 @@ def cut_those_between(addresses: Collection[tuple[str, int]], cut: Cut) -> int:
         How many were cut.
     """
     found = 0
-    for name in os.listdir("/proc/self/fd") if addresses else ():
-        with contextlib.suppress(OSError):  # closed meanwhile, not connected
-            if not stat.S_ISSOCK(os.stat(int(name)).st_mode):
-                continue  # what fails to become a socket object would stay open
-            with duplicate(int(name)) as connection:
-                if connection.family not in (socket.AF_INET, socket.AF_INET6):
-                    continue
-                if any(_end(one) in addresses for one in (connection.getsockname(), connection.getpeername())):
-                    cut(connection)
-                    found += 1
+    for connection in own_sockets() if addresses else ():
+        with contextlib.suppress(OSError):  # not connected
+            if any(end_of(one) in addresses for one in (connection.getsockname(), connection.getpeername())):
+                cut(connection)
+                found += 1
     return found
 
 
-def _end(address: tuple[str, int]) -> tuple[str, int]:
-    """Torch's store reaches IPv4 by sockets of IPv6."""
+def own_sockets() -> Iterator[socket.socket]:
+    """A copy of each of this process's sockets of IPv4 and IPv6, one at a time: some are known to C++ alone."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if not stat.S_ISSOCK(os.stat(int(name)).st_mode):
+                continue  # what fails to become a socket object would stay open
+            with duplicate(int(name)) as one:
+                if one.family in (socket.AF_INET, socket.AF_INET6):
+                    yield one
+
+
+def end_of(address: tuple[str, int]) -> tuple[str, int]:
+    """Host and port in one spelling: torch's store and gRPC reach IPv4 by sockets of IPv6."""
     return address[0].removeprefix(_IPV4_IN_IPV6), address[1]
 
 
@@ -67,7 +73,7 @@ def numeric(host: str, port: int) -> set[tuple[str, int]]:
         OSError: it has no address.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return {_end((str(address[0]), int(address[1]))) for *_, address in found}
+    return {end_of((str(address[0]), int(address[1]))) for *_, address in found}
 
 
 def end(connection: socket.socket) -> None:
