@@ -162,6 +162,12 @@ class WatchProtocol:
         return Changed(obj)
 
     @property
+    def version(self) -> str | None:
+        """Up to which, with the event that it has just returned, it has told everything; None: nothing, or not any more
+        without a list."""
+        return self._version
+
+    @property
     def brings_all(self) -> bool:
         """Whether the watch is one that begins with what there is, and has not brought it all yet."""
         return self._streams

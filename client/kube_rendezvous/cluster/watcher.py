@@ -137,6 +137,11 @@ class Watcher:
                 self._stream.interrupt()
         self.thread.join(timeout)
 
+    @property
+    def version(self) -> str | None:
+        """As of `WatchProtocol`: the listener may not have come to the end of the event of this version yet."""
+        return self._protocol.version
+
     def _run(self) -> None:
         while not self._stop.is_set():
             self._began, self._lived = time.monotonic(), False

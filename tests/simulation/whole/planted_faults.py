@@ -61,6 +61,7 @@ class Fault(StrEnum):
     LAST_CALL_CUT_SHORT = "who was told to stop is not waited for"
     REQUEST_LOST = "a Member that asked to close goes before that is on record"
     REQUEST_HEARD_AGAIN = "a request to close is heard again after the opening"
+    LATE_NEWS_TAKEN = "who was gone at an opening rises when the watch tells of it late"
     EVERY_OPENING_TELLS = "all are told at each opening, also who never left"
     STATUS_NEVER_THE_SAME = "a status holds the time of the decision"
     SAME_STATUS_WRITTEN = "a status is written although it is there"

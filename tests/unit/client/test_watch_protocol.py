@@ -83,6 +83,14 @@ def test_a_bookmark_is_no_event_and_moves_the_watch_on(listed: WatchProtocol) ->
     assert not listed.must_list
 
 
+def test_it_says_up_to_which_version_it_has_told_everything(listed: WatchProtocol) -> None:
+    said = [WatchProtocol(SELECTOR).version, listed.version]
+    for event in (line("ADDED", thing("run", "11")), line("BOOKMARK", thing("", "20")), line("ERROR", {"code": 410})):
+        listed.line(event)
+        said.append(listed.version)
+    assert said == [None, "10", "11", "20", None]
+
+
 @pytest.mark.parametrize("code", [410, 500])
 def test_an_error_event_means_that_everything_is_listed_again(listed: WatchProtocol, code: int) -> None:
     assert listed.line(line("ERROR", {"kind": "Status", "code": code})) is None

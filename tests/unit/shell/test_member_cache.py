@@ -267,6 +267,52 @@ def test_who_takes_a_name_in_another_rendezvous_shows_that_its_holder_is_gone(wa
     assert watched.cache.observed(("ns", "other"))[0].deleted
 
 
+AT_THE_OPENING = 20
+"""Version of the list on which it was decided to open the rendezvous again."""
+
+
+@pytest.fixture
+def opened(watched: Watched) -> Watched:
+    """The rendezvous is open again; only b is there."""
+    watched.cache.refresh(KEY, [raw_member("b", 2)])
+    watched.cache.opened(KEY, [parse_member(raw_member("b", 2))], AT_THE_OPENING)
+    return watched
+
+
+def test_who_was_gone_at_the_opening_does_not_rise_however_late_it_is_told(opened: Watched) -> None:
+    assert set(opened.seen()) == {"b"}, "nor does who was known before"
+    late = [raw_member(name, AT_THE_OPENING - 1, closeRequested=True) for name in ("a", "c")]
+    assert opened.woken_by(*late) == []
+    for obj in late:
+        opened.cache.removed(obj)
+    opened.cache.relisted([*late, raw_member("b", 2)])
+    assert set(opened.seen()) == {"b"}
+
+
+def test_who_was_there_at_the_opening_or_came_later_is_heard(opened: Watched) -> None:
+    opened.cache.changed(raw_member("b", 3, afterRound=1))
+    opened.cache.changed(raw_member("c", AT_THE_OPENING + 1))
+    opened.cache.changed(raw_member("d", AT_THE_OPENING - 1, rendezvous="other"))
+    assert opened.seen()["b"].member.after_round == 1
+    assert set(opened.seen()) == {"b", "c"}
+    assert len(opened.cache.observed(("ns", "other"))) == 1, "theirs was not opened"
+
+
+def test_who_came_between_the_decision_to_open_and_the_opening_stays(watched: Watched) -> None:
+    watched.cache.changed(raw_member("old", AT_THE_OPENING))
+    watched.cache.changed(raw_member("young", AT_THE_OPENING + 1))
+    watched.cache.opened(KEY, [parse_member(raw_member("b", 2))], AT_THE_OPENING)
+    assert set(watched.seen()) == {"b", "young"}, "the watch is still to tell that the old one is gone"
+
+
+def test_openings_that_the_watch_has_passed_are_forgotten(opened: Watched) -> None:
+    protocol = opened.cache._watcher._protocol
+    for version, kept in ((AT_THE_OPENING, {KEY, ("ns", "other")}), (AT_THE_OPENING + 1, {("ns", "other")})):
+        protocol.listed({"metadata": {"resourceVersion": str(version)}, "items": []})
+        opened.cache.opened(("ns", "other"), [], 50)
+        assert opened.cache._opened.keys() == kept
+
+
 GHOST = {"deletionTimestamp": "2026-03-01T12:00:09Z", "finalizers": ["example.com/keep"]}
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.cluster.slice_list import with_names
-from kube_rendezvous.cluster.watch_protocol import MalformedAnswerError, Object, WatchProtocol
+from kube_rendezvous.cluster.watch_protocol import Object, WatchProtocol
 from kube_rendezvous.resources import (
     API_VERSION,
     MEMBER_PLURAL,
@@ -31,6 +31,7 @@ from kube_rendezvous_core import (
     Decision,
     EvictionAnswer,
     Expulsion,
+    ObservedMember,
     OwnerRef,
     Surroundings,
     decide,
@@ -54,10 +55,16 @@ _log = logging.getLogger(__name__)
 
 
 class Verdict(NamedTuple):
-    """A decision and the farewells it has seen: only these are recorded by carrying it out."""
+    """A decision, and whom it was decided on; ``listed``: version of the list that confirmed it, 0: none did."""
 
     decision: Decision
-    gone: tuple[Member, ...]
+    observed: Sequence[ObservedMember]
+    listed: int = 0
+
+    @property
+    def gone(self) -> tuple[Member, ...]:
+        """The farewells that it has seen: only these are recorded by carrying it out."""
+        return tuple(seen.member for seen in self.observed if seen.deleted)
 
 
 class OvertakenError(Exception):
@@ -201,7 +208,7 @@ class Reconciler:
             if decision.owners_to_read:
                 raise OvertakenError  # the pods have changed meanwhile, and may have another owner
         self.decide_seconds = time.perf_counter() - began
-        return Verdict(decision, tuple(m.member for m in observed if m.deleted))
+        return Verdict(decision, observed)
 
     def _prove(self, key: Key, decision: Decision) -> None:
         """Find out whose silence it is, the members' or the API server's: does it serve a consistent read promptly?"""
@@ -209,8 +216,8 @@ class Reconciler:
         self._read_members(key, decision)
         self._members(key[0]).prove(key, decision.suspects, began)
 
-    def _read_members(self, key: Key, decision: Decision) -> None:
-        """Bring the cache up to date with a consistent read.
+    def _read_members(self, key: Key, decision: Decision) -> int:
+        """Bring the cache up to date with a consistent read; return its version.
 
         A read that fails, or takes longer than a heartbeat interval, shows an API server that nobody could be heard
         through: then all clocks start again.
@@ -232,15 +239,17 @@ class Reconciler:
                     told_size=sizes.append,
                 )
                 listed = protocol.listed(answer, sum(sizes))
+            version = int(protocol.version or 0)
         except ApiFailureError:
             self._members(key[0]).doubt(key)
             raise
-        except MalformedAnswerError as error:
+        except ValueError as error:  # MalformedAnswerError among them
             self._members(key[0]).doubt(key)
             raise ApiUnavailableError("GET rendezvousmembers", 0, "", str(error)) from error
         self._members(key[0]).refresh(key, listed, began)
         if time.monotonic() - began > promptly:
             self._members(key[0]).doubt(key)
+        return version
 
     def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Verdict]:
         """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new.
@@ -248,12 +257,12 @@ class Reconciler:
         Whatever is doubtful then is as sure as it can be: this was the second look at it, or a consistent first one.
         """
         self._newest(key)
-        self._read_members(key, first)
+        listed = self._read_members(key, first)
         known = self._rendezvous.get(key)
         if known is None:
             raise OvertakenError
         known = self._with_names(key, known)
-        return known, self._decide(key, known.rendezvous)
+        return known, self._decide(key, known.rendezvous)._replace(listed=listed)
 
     def _write(self, key: Key, known: KnownRendezvous, verdict: Verdict, after: RendezvousStatus) -> float | None:
         decision, gone = verdict.decision, (*verdict.gone, *(one.member for one in verdict.decision.expel_first))
@@ -266,6 +275,8 @@ class Reconciler:
             return min(rest, decision.wake_after) if decision.wake_after is not None else rest
         body = _status_body(known.rendezvous, after)
         self._permit()
+        if before.closed is not None and after.closed is None:
+            self._open(key, verdict)
         try:
             answer = self._connection.request("PUT", object_path(RENDEZVOUS_PLURAL, *key) + "/status", body=body)
         except ApiFailureError as failure:
@@ -284,6 +295,12 @@ class Reconciler:
         self._rounds.written(key, before, after)
         self._tell(key, known.rendezvous, decision)
         return decision.wake_after
+
+    def _open(self, key: Key, verdict: Verdict) -> None:
+        """Those that are gone are not heard again. Before the write: its answer may be lost."""
+        self._members(key[0]).forget(key, verdict.gone)
+        there = (seen.member for seen in verdict.observed if not seen.deleted)
+        self._members(key[0]).opened(key, there, verdict.listed)
 
     def _tell(self, key: Key, rendezvous: Rendezvous, decision: Decision) -> None:
         if self._verdicts.get(key) != decision.verdict:

@@ -97,6 +97,8 @@ class MemberCache:
         self._by_key: dict[Key, dict[str, _Entry]] = {}
         self._key_of: dict[tuple[str, str], Key] = {}
         self._displaced: list[Key] = []
+        self._opened: dict[Key, int] = {}
+        """Versions of the lists on which openings were decided, as long as the watch may not have passed them."""
         self._malformed: set[str] = set()
         self._cut_since: float | None = None
         self._said_trouble = False
@@ -226,9 +228,27 @@ class MemberCache:
             for member in members:
                 entry = self._by_key.get(key, {}).get(member.name)
                 if entry is not None and entry.member.uid == member.uid:
-                    entry.buried = True
-                    if entry.gone:
-                        self._drop(key, member.name)
+                    self._bury(key, member.name)
+
+    def opened(self, key: Key, there: Iterable[Member], version: int) -> None:
+        """The rendezvous opens again: whoever was gone before has no say in it any more.
+
+        The watch may lag behind the list on which that was decided, and tell only now of those that this did not hold:
+        they must not rise with what they asked for then.
+
+        Args:
+            key: of the Rendezvous.
+            there: who was known and not gone, with that list.
+            version: of the list: who came later is younger than the opening.
+        """
+        with self._lock:
+            uids = {member.uid for member in there}
+            for name, entry in list(self._by_key.get(key, {}).items()):
+                if entry.member.uid not in uids and int(entry.member.resource_version) <= version:
+                    self._bury(key, name)
+            told = int(self._watcher.version or 0)  # what the watch has passed it does not tell again
+            self._opened = {other: listed for other, listed in self._opened.items() if listed >= told}
+            self._opened[key] = version
 
     # WatchListener
 
@@ -303,7 +323,7 @@ class MemberCache:
     # All below: with the lock held.
 
     def _take(self, obj: Object) -> Member | None:
-        """Store the object if it is newer than what is known; None if it cannot be read."""
+        """Store the object if it is newer than what is known; None if it cannot be read or is none of ours."""
         try:
             member = parse_member(obj)
         except MalformedMemberError as error:
@@ -313,21 +333,21 @@ class MemberCache:
                 _log.warning("Ignored: %s", error)
             return None
         key = (member.namespace, member.rendezvous)
-        entries = self._by_key.setdefault(key, {})
+        entries = self._by_key.get(key, {})
         known = entries.get(member.name)
         if known is None or known.member.uid != member.uid:
             if self._is_one_too_many(member, entries, known):
-                if not entries:
-                    del self._by_key[key]
                 if not member.being_deleted:
                     self._too_many(key, member)
                 return None
+            if int(member.resource_version) <= self._opened.get(key, 0):
+                return None  # that list would have held it: it was gone then
             if known is not None:
                 self._count_pod(known.member, -1)
             self._count_pod(member, 1)
             self._bury_the_earlier_one(member, key)
             now = time.monotonic()
-            entries[member.name] = _Entry(
+            self._by_key.setdefault(key, entries)[member.name] = _Entry(
                 member, added=now, heard=now, first_renewed=member.renew_time, deleted=member.being_deleted
             )
             self._key_of[(member.namespace, member.name)] = key
@@ -367,6 +387,12 @@ class MemberCache:
         entry = self._by_key[key][name]
         entry.deleted = entry.gone = True
         if entry.buried:
+            self._drop(key, name)
+
+    def _bury(self, key: Key, name: str) -> None:
+        entry = self._by_key[key][name]
+        entry.buried = True
+        if entry.gone:
             self._drop(key, name)
 
     def _drop(self, key: Key, name: str) -> None:
