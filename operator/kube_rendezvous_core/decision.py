@@ -153,11 +153,15 @@ def decide(
         before.closed is None or before.closed.reason != closing.closed.reason
     )
     told_before = before.forming is not None and before.forming.interrupts
+    first = expulsions if formation.chosen and not newly_closed else ()
+    if closing.reopened:
+        # The next look at them would hear what they asked for in the run that is over.
+        first += tuple(one for one in (*expulsions, *beside) if one.member.close_requested and one not in first)
     return Decision(
         status=status,
-        expel_first=expulsions if formation.chosen and not newly_closed else (),
-        expel_after=() if formation.chosen and not newly_closed else expulsions,
-        expel_beside=beside,
+        expel_first=first,
+        expel_after=tuple(one for one in expulsions if one not in first),
+        expel_beside=tuple(one for one in beside if one not in first),
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
         wake_after=_earliest(
             _wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),

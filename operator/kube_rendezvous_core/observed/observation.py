@@ -92,8 +92,8 @@ class Decision:
 
     Args:
         status: the whole new status; equal to the old one if there is nothing to write.
-        expel_first: Members to delete before the status write that publishes a round without them, so that a crash
-            between the two leaves nothing ambiguous.
+        expel_first: Members to delete before the status write that publishes a round without them, or opens what they
+            asked to close, so that a crash between the two leaves nothing ambiguous.
         expel_after: Members with a rank to delete after it: the survivors are told first, and what they carry (a
             request to close) is recorded first.
         expel_beside: Members to delete when there is time: nothing in the status rests on them, and whoever makes many

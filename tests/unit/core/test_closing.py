@@ -57,6 +57,22 @@ def test_later_leavers_are_deleted_while_it_is_closed_and_change_nothing() -> No
     assert (decision.status.closed, decision.announcements) == (closed_by_member().status.closed, ())
 
 
+@pytest.mark.parametrize(
+    "leaver",
+    [
+        pytest.param(seen("b", created=at(-5), **FAREWELL), id="it had a rank"),
+        pytest.param(seen("x", created=at(-5), **FAREWELL), id="it was a spare"),
+    ],
+)
+def test_a_leaver_that_is_still_there_when_a_new_run_opens_it_is_deleted_first_with_its_request(
+    leaver: ObservedMember,
+) -> None:
+    decision = decide(closed_by_member(reopens=True), [leaver, seen("new", created=at(6))], at(60))
+    assert decision.status.closed is None
+    assert [e.member.name for e in decision.expel_first] == [leaver.member.name]
+    assert (decision.expel_after, decision.expel_beside) == ((), ())
+
+
 def test_a_request_of_a_member_of_another_rendezvous_closes_nothing() -> None:
     assert (
         outcome(stands("a b"), [*crowd("a b"), seen("x", close_requested=True, rendezvous_uid=OTHER_UID)]).closed

@@ -3,6 +3,7 @@
 A watch may hang, or have to begin anew, and then tell in the old order what a consistent list has overtaken long ago.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -84,6 +85,26 @@ def test_nor_when_the_write_that_opens_it_fails(closed: Shell, carried_out: bool
     closed.serve(closed.raw, NEW)
     closed.rendezvous.put(closed.raw)
     tell_of_the_last_run(closed)
+    closed.run()
+    closed.run()
+    assert_open(closed)
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["and the opening is written", "and its answer is lost"])
+def test_a_leaver_that_is_still_there_goes_with_what_it_asked_for(closed: Shell, answered: bool) -> None:
+    [store] = closed.connection.answers[("PUT", "/status")]
+    assert callable(store)
+    after_they_came = replace(CLOSED, at=datetime(2026, 4, 1, tzinfo=UTC))
+    raw = raw_rendezvous(501, replace(closed.status, closed=after_they_came))
+    closed.rendezvous.put(raw)
+    closed.serve(raw, raw_member("b", 80, **FAREWELL), NEW)
+    closed.answer("PUT", "/status", store if answered else lost(store, carried_out=True), store)
+    with contextlib.suppress(ApiUnavailableError):
+        closed.run()
+    assert closed.asked.index("DELETE b") < closed.asked.index("PUT status")
+    closed.serve(closed.raw, NEW)
+    closed.rendezvous.put(closed.raw)
+    closed.members.removed(raw_member("b", LISTED + 3, **FAREWELL))
     closed.run()
     closed.run()
     assert_open(closed)

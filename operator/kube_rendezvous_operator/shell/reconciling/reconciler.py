@@ -298,7 +298,8 @@ class Reconciler:
 
     def _open(self, key: Key, verdict: Verdict) -> None:
         """Those that are gone are not heard again. Before the write: its answer may be lost."""
-        self._members(key[0]).forget(key, verdict.gone)
+        deleted_for_it = (one.member for one in verdict.decision.expel_first if one.member.close_requested)
+        self._members(key[0]).forget(key, (*verdict.gone, *deleted_for_it))
         there = (seen.member for seen in verdict.observed if not seen.deleted)
         self._members(key[0]).opened(key, there, verdict.listed)
 
