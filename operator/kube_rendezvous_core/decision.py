@@ -155,8 +155,10 @@ def decide(
     told_before = before.forming is not None and before.forming.interrupts
     first = expulsions if formation.chosen and not newly_closed else ()
     if closing.reopened:
-        # The next look at them would hear what they asked for in the run that is over.
-        first += tuple(one for one in (*expulsions, *beside) if one.member.close_requested and one not in first)
+        # The next look at them would hear what they asked for in the run that is over. Nobody hears a stranger, and it
+        # may belong to a newer Rendezvous of this name.
+        askers = (one for one in (*expulsions, *beside) if one.member.close_requested)
+        first += tuple(one for one in askers if one not in first and belongs_to(one.member, rendezvous))
     return Decision(
         status=status,
         expel_first=first,

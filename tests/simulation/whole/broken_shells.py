@@ -25,7 +25,7 @@ from kube_rendezvous_operator.shell.leading import lease_protocol
 from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
 from kube_rendezvous_operator.shell.leading.lease_protocol import LeaseProtocol, LeaseRecord
 from kube_rendezvous_operator.shell.reconciling import member_deletion, reconciler, sweeper
-from kube_rendezvous_operator.shell.reconciling.reconciler import Reconciler
+from kube_rendezvous_operator.shell.reconciling.reconciler import ConsistentList, Reconciler
 from kube_rendezvous_operator.shell.reconciling.slice_writing import SliceWriting
 from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache
@@ -120,7 +120,7 @@ BROKEN: dict[str, list[Replacement]] = {
         (MemberCache, "count_anew", lambda *_: None),
     ],
     "WAKE_UP_LOST": [(WakeQueue, "wake", _lost_while_handled)],
-    "CONFIRMED_FROM_CACHE": [(Reconciler, "_read_members", lambda *_: 0)],
+    "CONFIRMED_FROM_CACHE": [(Reconciler, "_read_members", lambda *_: ConsistentList())],
     "CLIENT_NEVER_REJOINS": [(Session, "rejoin", lambda *_: None)],
     "EXPELLED_UNNOTICED": [(member_writer, "patch_member", _as_if_there)],
     "HEARTBEAT_GIVES_UP": [(SignsOfLife, "_renew", _gives_up_heartbeat)],

@@ -267,6 +267,20 @@ def test_who_takes_a_name_in_another_rendezvous_shows_that_its_holder_is_gone(wa
     assert watched.cache.observed(("ns", "other"))[0].deleted
 
 
+def test_who_is_not_younger_than_a_list_that_does_not_hold_it_is_gone_however_late_it_was_told(
+    watched: Watched, clock: Clock
+) -> None:
+    asked = clock.now
+    clock.now += 1
+    for name, version in (("c", 8), ("d", 9)):
+        watched.cache.changed(raw_member(name, version))
+    watched.cache.refresh(KEY, [raw_member("a"), raw_member("b")], asked, version=8)
+    assert {name: seen.deleted for name, seen in watched.seen().items()} == {
+        **dict.fromkeys("abd", False),
+        "c": True,
+    }
+
+
 AT_THE_OPENING = 20
 """Version of the list on which it was decided to open the rendezvous again."""
 
@@ -275,7 +289,7 @@ AT_THE_OPENING = 20
 def opened(watched: Watched) -> Watched:
     """The rendezvous is open again; only b is there."""
     watched.cache.refresh(KEY, [raw_member("b", 2)])
-    watched.cache.opened(KEY, [parse_member(raw_member("b", 2))], AT_THE_OPENING)
+    watched.cache.opened(KEY, {"uid-of-b"}, AT_THE_OPENING)
     return watched
 
 
@@ -301,7 +315,7 @@ def test_who_was_there_at_the_opening_or_came_later_is_heard(opened: Watched) ->
 def test_who_came_between_the_decision_to_open_and_the_opening_stays(watched: Watched) -> None:
     watched.cache.changed(raw_member("old", AT_THE_OPENING))
     watched.cache.changed(raw_member("young", AT_THE_OPENING + 1))
-    watched.cache.opened(KEY, [parse_member(raw_member("b", 2))], AT_THE_OPENING)
+    watched.cache.opened(KEY, {"uid-of-b"}, AT_THE_OPENING)
     assert set(watched.seen()) == {"b", "young"}, "the watch is still to tell that the old one is gone"
 
 
@@ -309,7 +323,7 @@ def test_openings_that_the_watch_has_passed_are_forgotten(opened: Watched) -> No
     protocol = opened.cache._watcher._protocol
     for version, kept in ((AT_THE_OPENING, {KEY, ("ns", "other")}), (AT_THE_OPENING + 1, {("ns", "other")})):
         protocol.listed({"metadata": {"resourceVersion": str(version)}, "items": []})
-        opened.cache.opened(("ns", "other"), [], 50)
+        opened.cache.opened(("ns", "other"), set(), 50)
         assert opened.cache._opened.keys() == kept
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError
 from kube_rendezvous.resources import Closed
 from kube_rendezvous_operator.shell.reconciling.reconciler import OvertakenError
+from kube_rendezvous_operator.shell.watching.rendezvous_cache import KnownRendezvous
 from unit.scripted_connection import Asked
+from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, raw_member, raw_rendezvous
 from unit.shell.scripted_shell import Shell
 
@@ -74,6 +76,40 @@ def test_nor_by_the_rest_of_a_story_of_which_a_part_was_told_before_the_write(cl
     assert_open(closed)
 
 
+@pytest.mark.parametrize("name", ["a", "c"], ids=["one that had a rank", "one of whom nobody had heard"])
+@pytest.mark.parametrize("moment", ["while the list is under way", "between the list and the decision"])
+def test_nor_by_one_of_whom_it_tells_at_the_second_look(closed: Shell, clock: Clock, name: str, moment: str) -> None:
+    def rises() -> None:
+        clock.now += 0.01
+        closed.members.changed(raw_member(name, 70))
+
+    def listed(_: Asked) -> dict[str, Any]:
+        if moment.startswith("while"):
+            rises()
+        return {"metadata": {"resourceVersion": str(LISTED)}, "items": [NEW]}
+
+    known = closed.rendezvous.get
+    looks = iter([*[lambda: None] * 3, rises])  # the fourth time is after the list
+
+    def known_later(key: tuple[str, str]) -> KnownRendezvous | None:
+        if moment.startswith("between"):
+            next(looks, lambda: None)()
+        return known(key)
+
+    closed.members.refresh(KEY, [])
+    closed.members.forget(KEY, [seen.member for seen in closed.members.observed(KEY)])
+    closed.members.changed(NEW)
+    closed.answer("GET", "/rendezvousmembers", listed)
+    closed.rendezvous.get = known_later  # type: ignore[method-assign]
+    closed.run()
+    closed.rendezvous.get = known  # type: ignore[method-assign]
+    assert_open(closed)
+    closed.members.changed(raw_member(name, 75, **FAREWELL))
+    closed.members.removed(raw_member(name, 76, **FAREWELL))
+    closed.run()
+    assert_open(closed)
+
+
 @pytest.mark.parametrize("carried_out", [True, False], ids=["its answer is lost", "it is lost"])
 def test_nor_when_the_write_that_opens_it_fails(closed: Shell, carried_out: bool) -> None:
     [store] = closed.connection.answers[("PUT", "/status")]
@@ -117,6 +153,17 @@ def lost(store: Callable[[Asked], dict[str, Any]], carried_out: bool) -> Callabl
         raise ApiUnavailableError("PUT /status", 0, "", "the connection broke")
 
     return answer
+
+
+def test_what_another_rendezvous_of_the_name_is_asked_for_holds_no_opening_up(closed: Shell) -> None:
+    """Theirs may be the newer one, created since this one was read: the sweeper asks before it deletes."""
+    stranger = raw_member("s", 80, rendezvousUID="other", **FAREWELL)
+    closed.serve(closed.raw, NEW, stranger)
+    closed.answer("GET", "/rendezvous/run", closed.raw, raw_rendezvous(700, uid="other"))
+    closed.answer("DELETE", "/rendezvousmembers/", ApiRefusedError("DELETE", 403, "Forbidden", "not yours"))
+    closed.run()
+    assert_open(closed)
+    assert "DELETE s" not in closed.asked
 
 
 def test_who_comes_after_the_opening_closes_it_although_it_is_gone_before_anybody_looks(closed: Shell) -> None:

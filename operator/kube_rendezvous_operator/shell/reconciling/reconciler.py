@@ -54,12 +54,19 @@ from kube_rendezvous_operator.shell.watching.slim_objects import slim_custom_res
 _log = logging.getLogger(__name__)
 
 
+class ConsistentList(NamedTuple):
+    """Version of a list, and the UIDs of the Members that it held."""
+
+    version: int = 0
+    uids: frozenset[str] = frozenset()
+
+
 class Verdict(NamedTuple):
-    """A decision, and whom it was decided on; ``listed``: version of the list that confirmed it, 0: none did."""
+    """A decision, and whom it was decided on; ``listed``: the list that confirmed it, of version 0: none did."""
 
     decision: Decision
     observed: Sequence[ObservedMember]
-    listed: int = 0
+    listed: ConsistentList = ConsistentList()
 
     @property
     def gone(self) -> tuple[Member, ...]:
@@ -216,8 +223,8 @@ class Reconciler:
         self._read_members(key, decision)
         self._members(key[0]).prove(key, decision.suspects, began)
 
-    def _read_members(self, key: Key, decision: Decision) -> int:
-        """Bring the cache up to date with a consistent read; return its version.
+    def _read_members(self, key: Key, decision: Decision) -> ConsistentList:
+        """Bring the cache up to date with a consistent read.
 
         A read that fails, or takes longer than a heartbeat interval, shows an API server that nobody could be heard
         through: then all clocks start again.
@@ -246,10 +253,10 @@ class Reconciler:
         except ValueError as error:  # MalformedAnswerError among them
             self._members(key[0]).doubt(key)
             raise ApiUnavailableError("GET rendezvousmembers", 0, "", str(error)) from error
-        self._members(key[0]).refresh(key, listed, began)
+        self._members(key[0]).refresh(key, listed, began, version)
         if time.monotonic() - began > promptly:
             self._members(key[0]).doubt(key)
-        return version
+        return ConsistentList(version, frozenset(str(obj["metadata"].get("uid")) for obj in listed))
 
     def _confirm(self, key: Key, first: Decision) -> tuple[KnownRendezvous, Verdict]:
         """Look again with consistent reads: the Rendezvous first, so that the Members are at least as new.
@@ -300,8 +307,7 @@ class Reconciler:
         """Those that are gone are not heard again. Before the write: its answer may be lost."""
         deleted_for_it = (one.member for one in verdict.decision.expel_first if one.member.close_requested)
         self._members(key[0]).forget(key, (*verdict.gone, *deleted_for_it))
-        there = (seen.member for seen in verdict.observed if not seen.deleted)
-        self._members(key[0]).opened(key, there, verdict.listed)
+        self._members(key[0]).opened(key, verdict.listed.uids, verdict.listed.version)
 
     def _tell(self, key: Key, rendezvous: Rendezvous, decision: Decision) -> None:
         if self._verdicts.get(key) != decision.verdict:

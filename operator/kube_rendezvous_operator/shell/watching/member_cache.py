@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from functools import partial
 from operator import attrgetter
@@ -168,18 +168,20 @@ class MemberCache:
                 for key, entries in self._by_key.items()
             }
 
-    def refresh(self, key: Key, objects: Iterable[Object], asked: float = math.inf) -> None:
+    def refresh(self, key: Key, objects: Iterable[Object], asked: float = math.inf, version: int = 0) -> None:
         """Take a consistent list of the Members of one Rendezvous: what the cache does not know yet or any more.
 
         Args:
             key: of the Rendezvous.
             objects: the list.
             asked: when it was asked for, on the monotonic clock: what came later may be missing from it.
+            version: of the list: what is missing from it and not younger is gone, however late the watch told of it.
         """
         with self._lock:
             there = {member.name for member in map(self._take, objects) if member is not None}
             for name, entry in self._by_key.get(key, {}).items():
-                if name not in there and entry.added <= asked:
+                early = entry.added <= asked or int(entry.member.resource_version) <= version
+                if name not in there and early:
                     entry.deleted = entry.gone = True
             displaced, self._displaced = self._displaced, []
         for other in displaced:
@@ -230,7 +232,7 @@ class MemberCache:
                 if entry is not None and entry.member.uid == member.uid:
                     self._bury(key, member.name)
 
-    def opened(self, key: Key, there: Iterable[Member], version: int) -> None:
+    def opened(self, key: Key, there: Collection[str], version: int) -> None:
         """The rendezvous opens again: whoever was gone before has no say in it any more.
 
         The watch may lag behind the list on which that was decided, and tell only now of those that this did not hold:
@@ -238,13 +240,12 @@ class MemberCache:
 
         Args:
             key: of the Rendezvous.
-            there: who was known and not gone, with that list.
+            there: UIDs of those that the list held.
             version: of the list: who came later is younger than the opening.
         """
         with self._lock:
-            uids = {member.uid for member in there}
             for name, entry in list(self._by_key.get(key, {}).items()):
-                if entry.member.uid not in uids and int(entry.member.resource_version) <= version:
+                if entry.member.uid not in there and int(entry.member.resource_version) <= version:
                     self._bury(key, name)
             told = int(self._watcher.version or 0)  # what the watch has passed it does not tell again
             self._opened = {other: listed for other, listed in self._opened.items() if listed >= told}
