@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kube_rendezvous.resources import Closed, Member, Rendezvous, Reopen
+from kube_rendezvous.resources import Closed, Member, Rendezvous, RendezvousStatus, Reopen
 from kube_rendezvous.resources.belonging import belongs_to
+from kube_rendezvous_core.conditions import CLOSED
 from kube_rendezvous_core.liveness.liveness import Liveness
 from kube_rendezvous_core.observed.observation import Announcement, ObservedMember, Severity
 
@@ -46,8 +47,14 @@ def settle_closing(
         # Who came to open it and asked to close it before anybody looked is heard; not who left with
         # the closing.
         begun = was.at.replace(microsecond=0)
-        requesters = [m for m in requesters if after.reopened and not m.deleted and m.member.created >= begun]
+        ranked = rendezvous.status.ranks
+        requesters = [
+            m
+            for m in requesters
+            if after.reopened and not m.deleted and m.member.created >= begun and m.member.name not in ranked
+        ]
         return _closed_by(requesters[0].member, now) if requesters else after
+    requesters = [m for m in requesters if not _is_of_the_last_run(m, rendezvous.status)]
     if not requesters:
         return Closing(None) if was is None else _reopen("spec.closed was set to false")
     return _closed_by(requesters[0].member, now)
@@ -70,6 +77,21 @@ def _may_close(member: Member, liveness: Liveness, rendezvous: Rendezvous) -> bo
     if all(other.uid != member.uid for other in admitted):
         return False
     return not any(name in liveness.alive for name in status.ranks)
+
+
+def _is_of_the_last_run(observed: ObservedMember, status: RendezvousStatus) -> bool:
+    """Whether these are last words of before the opening: of one that a finalizer keeps, or that a watch tells late.
+
+    Until a round stands since then. Who opened it came before, too: where it is gone before there is a round, the
+    others go on without it.
+    """
+    if not observed.deleted or not 0 < status.round == status.opened_after:
+        return False
+    if observed.member.name in status.ranks:
+        return True
+    open_since = (c.last_transition_time for c in status.conditions if c.type == CLOSED and c.status == "False")
+    opened = next(open_since, observed.member.created)
+    return observed.member.created < opened.replace(microsecond=0)
 
 
 def _after_member_closed(was: Closed, reopen: Reopen, liveness: Liveness) -> Closing:

@@ -73,6 +73,13 @@ def test_a_leaver_that_is_still_there_when_a_new_run_opens_it_is_deleted_first_w
     assert (decision.expel_after, decision.expel_beside) == ((), ())
 
 
+def test_who_had_a_rank_is_not_the_one_that_came_to_open_it_whatever_the_clocks_say() -> None:
+    young = seen("b", created=at(30), **FAREWELL)
+    decision = decide(closed_by_member(reopens=True), [young, seen("new", created=at(6))], at(60))
+    assert decision.status.closed is None
+    assert [e.member.name for e in decision.expel_first] == ["b"]
+
+
 def test_a_request_of_a_member_of_another_rendezvous_closes_nothing() -> None:
     assert (
         outcome(stands("a b"), [*crowd("a b"), seen("x", close_requested=True, rendezvous_uid=OTHER_UID)]).closed

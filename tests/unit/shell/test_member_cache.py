@@ -1,6 +1,7 @@
 """What the operator knows of Members: who there is, and for how long each has been silent."""
 
 import logging
+import math
 from typing import Any
 
 import pytest
@@ -299,8 +300,15 @@ def test_who_was_gone_at_the_opening_does_not_rise_however_late_it_is_told(opene
     assert opened.woken_by(*late) == []
     for obj in late:
         opened.cache.removed(obj)
+    opened.cache._watcher.list_began = -math.inf
     opened.cache.relisted([*late, raw_member("b", 2)])
     assert set(opened.seen()) == {"b"}
+
+
+def test_a_list_that_was_asked_for_after_the_opening_is_believed_whatever_its_versions(opened: Watched) -> None:
+    """The storage was restored from a backup, and counts from a lower number."""
+    opened.cache.relisted([raw_member("b", 2), raw_member("c", AT_THE_OPENING - 1)])
+    assert set(opened.seen()) == {"b", "c"}
 
 
 def test_who_was_there_at_the_opening_or_came_later_is_heard(opened: Watched) -> None:

@@ -146,6 +146,47 @@ def test_a_leaver_that_is_still_there_goes_with_what_it_asked_for(closed: Shell,
     assert_open(closed)
 
 
+def test_a_leaver_that_nobody_lets_us_delete_holds_no_new_run_up_and_is_not_heard(closed: Shell) -> None:
+    raw = raw_rendezvous(501, replace(closed.status, closed=replace(CLOSED, at=datetime(2026, 4, 1, tzinfo=UTC))))
+    closed.rendezvous.put(raw)
+    closed.serve(raw, raw_member("b", 80, **FAREWELL), NEW)
+    closed.answer("DELETE", "/rendezvousmembers/", ApiRefusedError("DELETE", 403, "Forbidden", "no"))
+    for _ in range(2):
+        closed.run()
+        closed.serve(closed.raw, raw_member("b", 80, **FAREWELL), NEW)
+        assert_open(closed)
+
+
+@pytest.mark.parametrize("held", ["a", "c"], ids=["that had a rank", "that was a spare"])
+def test_a_ghost_that_somebodys_finalizer_keeps_is_not_heard_by_the_next_operator_either(
+    closed: Shell, held: str
+) -> None:
+    ghost = raw_member(held, 80, **FAREWELL)
+    ghost["metadata"] |= {"deletionTimestamp": "2026-03-01T12:00:09Z", "finalizers": ["example.com/keep"]}
+    closed.serve(closed.raw, NEW, ghost)
+    closed.run()
+    closed.run()
+    assert_open(closed)
+    next_one = Shell()
+    next_one.know(closed.raw, ghost, NEW)
+    next_one.run()
+    assert_open(next_one)
+
+
+def test_nor_is_one_that_an_operator_tells_of_that_has_not_opened_it(closed: Shell) -> None:
+    conditions = tuple(
+        replace(it, status="False", last_transition_time=datetime.now(UTC)) if it.type == "Closed" else it
+        for it in closed.status.conditions
+    )
+    opened = replace(closed.status, closed=None, opened_after=closed.status.round, conditions=conditions)
+    closed.rendezvous.put(raw_rendezvous(600, opened))
+    closed.serve(raw_rendezvous(600, opened), NEW)
+    closed.run()
+    tell_of_the_last_run(closed)
+    closed.run()
+    assert_open(closed)
+
+
 def lost(store: Callable[[Asked], dict[str, Any]], carried_out: bool) -> Callable[[Asked], dict[str, Any]]:
     def answer(asked: Asked) -> dict[str, Any]:
         if carried_out:
@@ -168,8 +209,10 @@ def test_what_another_rendezvous_of_the_name_is_asked_for_holds_no_opening_up(cl
 
 def test_who_comes_after_the_opening_closes_it_although_it_is_gone_before_anybody_looks(closed: Shell) -> None:
     closed.run()
-    closed.members.changed(raw_member("d", LISTED + 1, **FAREWELL))
-    closed.members.removed(raw_member("d", LISTED + 2, **FAREWELL))
+    for tell, version in ((closed.members.changed, LISTED + 1), (closed.members.removed, LISTED + 2)):
+        member = raw_member("d", version, **FAREWELL)
+        member["metadata"]["creationTimestamp"] = f"{datetime.now(UTC):%FT%TZ}"
+        tell(member)
     closed.run()
     assert closed.status.closed is not None
     assert closed.status.closed.by == "d"

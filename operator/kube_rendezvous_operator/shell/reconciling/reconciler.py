@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.cluster.slice_list import with_names
 from kube_rendezvous.cluster.watch_protocol import Object, WatchProtocol
@@ -157,8 +157,18 @@ class Reconciler:
         status = self._prepare(known.rendezvous, verdict.decision)
         gone = self._slices.gone(known.rendezvous, status)
         self._rounds.decided(key, known.rendezvous.status, verdict.decision.status)
+        opens = known.rendezvous.status.closed is not None and verdict.decision.status.closed is None
         for expulsion in verdict.decision.expel_first:
-            self._expel(key, expulsion)
+            try:
+                self._expel(key, expulsion)
+            except ApiRefusedError as refusal:
+                if not (opens and expulsion.member.close_requested):
+                    raise
+                # A new run is not to wait for what somebody's webhook may forbid for ever.
+                _log.warning(
+                    "RendezvousMember %s/%s, which asked to close the last run, cannot be deleted: %s",
+                    *(expulsion.member.namespace, expulsion.member.name, refusal),
+                )
             self._members(key[0]).expelled(key, expulsion)
         wake_after = self._write(key, known, verdict, status)
         self._sweep(key, verdict.decision.expel_beside)

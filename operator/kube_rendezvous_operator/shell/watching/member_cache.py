@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from functools import partial
 from operator import attrgetter
+from typing import NamedTuple
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection, KeptThread
 from kube_rendezvous.cluster.watch_protocol import Object
@@ -71,6 +72,13 @@ class _Entry:
         self.proven = None
 
 
+class _Opening(NamedTuple):
+    """An opening: version of the list on which it was decided, and when that was noted, on the monotonic clock."""
+
+    version: int
+    noted: float
+
+
 class MemberCache:
     """All Members of one namespace, or (namespace None) of the cluster. Thread-safe.
 
@@ -97,8 +105,8 @@ class MemberCache:
         self._by_key: dict[Key, dict[str, _Entry]] = {}
         self._key_of: dict[tuple[str, str], Key] = {}
         self._displaced: list[Key] = []
-        self._opened: dict[Key, int] = {}
-        """Versions of the lists on which openings were decided, as long as the watch may not have passed them."""
+        self._opened: dict[Key, _Opening] = {}
+        """As long as the watch may not have passed them."""
         self._malformed: set[str] = set()
         self._cut_since: float | None = None
         self._said_trouble = False
@@ -248,8 +256,8 @@ class MemberCache:
                 if entry.member.uid not in there and int(entry.member.resource_version) <= version:
                     self._bury(key, name)
             told = int(self._watcher.version or 0)  # what the watch has passed it does not tell again
-            self._opened = {other: listed for other, listed in self._opened.items() if listed >= told}
-            self._opened[key] = version
+            self._opened = {other: opening for other, opening in self._opened.items() if opening.version >= told}
+            self._opened[key] = _Opening(version, time.monotonic())
 
     # WatchListener
 
@@ -257,12 +265,16 @@ class MemberCache:
         """See `WatchListener`."""
         with self._lock:
             there = set()
+            # This list shows what there was later than those, and the watch goes on from it; so it is of a storage that
+            # was restored from a backup, whose versions begin lower.
+            began = self._watcher.list_began
+            self._opened = {key: opening for key, opening in self._opened.items() if opening.noted > began}
             self._malformed &= {obj["metadata"]["uid"] for obj in objects}
             for obj in objects:
                 there.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
                 self._take(obj)
             for place, key in list(self._key_of.items()):
-                if place not in there and self._by_key[key][place[1]].added <= self._watcher.list_began:
+                if place not in there and self._by_key[key][place[1]].added <= began:
                     self._mark_deleted(key, place[1])
             self._displaced.clear()
             keys = list(self._by_key)
@@ -341,7 +353,7 @@ class MemberCache:
                 if not member.being_deleted:
                     self._too_many(key, member)
                 return None
-            if int(member.resource_version) <= self._opened.get(key, 0):
+            if key in self._opened and int(member.resource_version) <= self._opened[key].version:
                 return None  # that list would have held it: it was gone then
             if known is not None:
                 self._count_pod(known.member, -1)
