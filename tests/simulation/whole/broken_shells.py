@@ -21,6 +21,7 @@ from kube_rendezvous_core import decision
 from kube_rendezvous_core.formation.formation import Crowd, Formation
 from kube_rendezvous_core.liveness.liveness import Loss
 from kube_rendezvous_core.observed.observation import Expulsion
+from kube_rendezvous_core.policy import closing
 from kube_rendezvous_operator.shell.leading import lease_protocol
 from kube_rendezvous_operator.shell.leading.leader_election import LeaderElection
 from kube_rendezvous_operator.shell.leading.lease_protocol import LeaseProtocol, LeaseRecord
@@ -107,6 +108,12 @@ def _rank_of_old(status: RendezvousStatus, name: str, read: OwnSlice) -> int | N
     return read.rank if status.is_unread else rank_in(status, name, read)
 
 
+# Either is enough for most that is late: the one knows what a list has shown, the other what the status says.
+_THE_LAST_RUN_IS_HEARD: list[Replacement] = [
+    (MemberCache, "opened", lambda *_: None),
+    (closing, "_is_of_the_last_run", lambda *_: False),
+]
+
 BROKEN: dict[str, list[Replacement]] = {
     "NO_FENCE": [(reconciler, "_status_body", _unfenced)],
     "CACHE_KEPT_OVER_RELIST": [(MemberCache, "relisted", _kept_over_relist)],
@@ -136,8 +143,8 @@ BROKEN: dict[str, list[Replacement]] = {
     "SLICE_READ_ONCE": [(standing, "unread_slice", _read_once), (standing, "rank_in", _rank_of_old)],
     "NAMES_UNREAD": [(Reconciler, "_with_names", lambda _, __, known: known)],
     "REJOIN_TOO_OLD": [(Session, "rejoin", _too_old)],
-    "REQUEST_HEARD_AGAIN": [(MemberCache, "forget", lambda *_: None), (MemberCache, "opened", lambda *_: None)],
-    "LATE_NEWS_TAKEN": [(MemberCache, "opened", lambda *_: None)],
+    "REQUEST_HEARD_AGAIN": [*_THE_LAST_RUN_IS_HEARD, (MemberCache, "forget", lambda *_: None)],
+    "LATE_NEWS_TAKEN": _THE_LAST_RUN_IS_HEARD,
     "SENTENCE_LEFT_OUT": [(decision, "_expulsions", _without_a_sentence)],
     "EVERY_OPENING_TELLS": [(decision, "plan_formation", _tells_at_every_opening)],
     "NODE_CHANGES_UNSEEN": [(NodeCache, "changed", lambda *_: None)],
