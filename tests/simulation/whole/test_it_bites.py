@@ -1,6 +1,7 @@
 """Each planted fault is found within so many seeds; without one the same seeds find nothing (`test_scenarios`)."""
 
 import re
+import warnings
 
 import pytest
 
@@ -103,16 +104,16 @@ FOUND_AS = {
 
 FOUND_FIRST: dict[Fault, int] = {
     Fault.CACHE_KEPT_OVER_RELIST: 53,
-    Fault.DEADLINE_RESET_AT_RESTART: 18,
+    Fault.DEADLINE_RESET_AT_RESTART: 31,
     Fault.DELETE_WITHOUT_PRECONDITION: 16,
-    Fault.NO_SECOND_LOOK: 15,
-    Fault.SILENCE_COUNTED_WHILE_CUT: 11,
+    Fault.NO_SECOND_LOOK: 16,
+    Fault.SILENCE_COUNTED_WHILE_CUT: 18,
     Fault.POD_NOTICE_IGNORED: 31,
-    Fault.GONE_POD_IGNORED: 126,
+    Fault.GONE_POD_IGNORED: 77,
     Fault.PODS_THAT_CANNOT_COME_WAITED_FOR: 19,
     Fault.QUARANTINE_FORGOTTEN: 58,
-    Fault.MAX_ROUNDS_IGNORED: 96,
-    Fault.CONFIRMED_FROM_CACHE: 15,
+    Fault.MAX_ROUNDS_IGNORED: 42,
+    Fault.CONFIRMED_FROM_CACHE: 16,
     Fault.TAKEN_FOR_EMPTY: 21,
     Fault.REQUEST_LOST: 21,
     Fault.REQUEST_HEARD_AGAIN: 36,
@@ -120,13 +121,19 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.EVERY_OPENING_TELLS: 153,
     Fault.CLOSED_FOR_GOOD: 36,
     Fault.DEVICES_IGNORED: 18,
-    Fault.AILING_TAKES_A_PLACE: 74,
+    Fault.AILING_TAKES_A_PLACE: 191,
     Fault.QUESTION_FORGOTTEN: 87,
-    Fault.THE_DEAF_ACCUSE: 10,
+    Fault.THE_DEAF_ACCUSE: 84,
     Fault.PAUSE_SLEPT_OUT: 326,
     Fault.SENTENCE_LEFT_OUT: 1825,
+    Fault.EXPELLED_UNNOTICED: 27,
+    Fault.STATUS_NEVER_THE_SAME: 26,
+    Fault.DEVICE_RECOVERY_UNHEARD: 9,
+    Fault.DEVICE_WITHOUT_SPARE: 18,
 }
-"""A seed that finds it, tried before the others: one that does not any more only costs time."""
+"""A seed that finds it, tried before the others: one that does not any more costs time, and the summary says so."""
+
+MANY = 8
 
 
 @pytest.mark.timeout(900)
@@ -134,6 +141,10 @@ FOUND_FIRST: dict[Fault, int] = {
 def test_a_planted_fault_is_found(fault: Fault) -> None:
     schedule = SCHEDULES.get(fault, Scenario)
     seeds = FOUND_FIRST.get(fault, 0), *range(SEEDS)
-    found = next((text for seed in seeds if (text := fails(seed, frozenset([fault]), schedule))), "")
+    for tried, seed in enumerate(seeds, 1):  # noqa: B007
+        if found := fails(seed, frozenset([fault]), schedule):
+            break
     assert found, f"{fault}: {SEEDS} scenarios did not find it"
     assert re.search(FOUND_AS[fault], found), f"{fault} was found as something else: {found}"
+    if tried > MANY:
+        warnings.warn(f"Fault.{fault.name}: {seed} for FOUND_FIRST: it was found by the {tried}th seed", stacklevel=1)
