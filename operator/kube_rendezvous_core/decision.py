@@ -47,7 +47,7 @@ from kube_rendezvous_core.formation.pod_groups import (
     topology_from_groups,
     unread_groups,
 )
-from kube_rendezvous_core.formation.standby import settle_standby
+from kube_rendezvous_core.formation.standby import Standby, settle_standby
 from kube_rendezvous_core.history import record_round
 from kube_rendezvous_core.liveness.admission import NOT_ADMITTED, store_address
 from kube_rendezvous_core.liveness.group_leaders import with_orphans
@@ -101,7 +101,8 @@ def decide(
     """
     surroundings = with_orphans(held_by_their_groups(surroundings))
     before = plausible(rendezvous.status, rendezvous.spec, timedelta(seconds=REJOIN_SECONDS), now)
-    rendezvous = replace(rendezvous, status=before)
+    if before is not rendezvous.status:
+        rendezvous = replace(rendezvous, status=before)
     members = with_unique_slots(located(members, surroundings), surroundings, before)
     number = sum(belongs_to(m.member, rendezvous) and not m.deleted for m in members)
     interval = heartbeat_interval(rendezvous.spec.heartbeat_seconds, before.heartbeat_seconds, number, budget)
@@ -122,7 +123,7 @@ def decide(
     formation = Formation(None)
     if closing.closed is None:
         formation = plan_formation(rendezvous, crowd, ranked_losses, closing.reopened, now)
-        enough = exhausted(rendezvous, replace(before, forming=formation.forming), now)
+        enough = exhausted(rendezvous, formation.forming, now)
         if enough is not None and not closing.reopened:
             closing = Closing(enough, (Announcement(Severity.WARNING, "Closed", enough.message),))
             formation = Formation(None)
@@ -130,8 +131,6 @@ def decide(
     status = _new_status(
         rendezvous, closing, formation, crowd, blame, topology, surroundings, interval, liveness.refused, now
     )
-    comings = _comings(before, status, crowd, formation, now)
-    status = replace(status, comings=comings, questions=questions.standing)
     impossible = shortage(rendezvous.name, status.forming, liveness, surroundings, blame, now)
     notices = (
         topology_blindness(rendezvous.spec.ranking, surroundings),
@@ -146,7 +145,8 @@ def decide(
         topology_from_groups(rendezvous.spec.ranking, surroundings),
     )
     conditions = set_conditions(status, rendezvous.generation, now, impossible, notices)
-    status = replace(status, conditions=conditions)
+    comings = _comings(before, status, crowd, formation, now)
+    status = replace(status, comings=comings, questions=questions.standing, conditions=conditions)
     expulsions = tuple(_expulsions(before, liveness, crowd, formation))
     beside = tuple(_expulsions_beside(before, liveness))
     newly_closed = closing.closed is not None and (
@@ -250,19 +250,18 @@ def _new_status(
     )
     if formation.forming is not None and formation.chosen:
         status = _publish(rendezvous, status, formation.forming, formation.chosen, topology, surroundings, now)
-    status = _with_standby(rendezvous, status, crowd)
-    return replace(status, state=state_of(status.closed, status.forming))
+    standby, state = _standby(rendezvous, status, crowd), state_of(status.closed, status.forming)
+    return replace(status, state=state, standby=standby.count, spares=standby.spares, surplus=standby.surplus)
 
 
-def _with_standby(rendezvous: Rendezvous, status: RendezvousStatus, crowd: Crowd) -> RendezvousStatus:
+def _standby(rendezvous: Rendezvous, status: RendezvousStatus, crowd: Crowd) -> Standby:
+    if status.round == 0 or status.closed is not None:
+        return Standby()
     ranked = set(status.ranks)
     unranked = [member for member in (*crowd.arrived, *crowd.newcomers) if member.name not in ranked]
-    if status.round == 0 or status.closed is not None:
-        return replace(status, standby=0, spares=(), surplus=())
     free = max(0, WorldSizes.of(rendezvous.spec).full - status.world_size)
     interrupted = status.forming is not None and status.forming.interrupts
-    standby = settle_standby(unranked, free, rendezvous.spec.max_spares, interrupted)
-    return replace(status, standby=standby.count, spares=standby.spares, surplus=standby.surplus)
+    return settle_standby(unranked, free, rendezvous.spec.max_spares, interrupted)
 
 
 def _topology(rendezvous: Rendezvous, liveness: Liveness, surroundings: Surroundings) -> Topology:

@@ -65,7 +65,7 @@ def _would_close(rendezvous: Rendezvous, now: datetime) -> bool:
     """Whether the failure policy allows no round more."""
     status = rendezvous.status
     forming = Forming(status.round + 1, DEVICE_UNHEALTHY, "", True, now, required=rendezvous.spec.min_nodes)
-    return exhausted(rendezvous, replace(status, forming=forming), now) is not None
+    return exhausted(rendezvous, forming, now) is not None
 
 
 def _without(liveness: Liveness, aside: list[Member], surroundings: Surroundings) -> Liveness:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kube_rendezvous.printable_text import shell_word
-from kube_rendezvous.resources import Closed, Forming, Member, Rendezvous, RendezvousStatus, Reopen
+from kube_rendezvous.resources import Closed, Forming, Member, Rendezvous, Reopen
 from kube_rendezvous.resources.failure_policy import QuarantinedPlace, RecentLoss, places_at
 from kube_rendezvous.resources.names import TRUST_ANNOTATION
 from kube_rendezvous_core.liveness.liveness import DELETED, LEFT, SILENT, SUPERSEDED, Loss
@@ -108,15 +108,15 @@ def settle_blame(rendezvous: Rendezvous, losses: Iterable[Loss], alive: Containe
     return Blame(kept, (*earlier, *news), news)
 
 
-def exhausted(rendezvous: Rendezvous, status: RendezvousStatus, now: datetime) -> Closed | None:
+def exhausted(rendezvous: Rendezvous, forming: Forming | None, now: datetime) -> Closed | None:
     """Whether the next round would be one too many.
 
     Args:
-        rendezvous: whose policy it is.
-        status: with the formation that is about to go on; its history tells the rounds so far.
+        rendezvous: whose policy it is; the history in its status tells the rounds so far.
+        forming: the formation that is about to go on.
         now: wall clock, UTC.
     """
-    policy, forming = rendezvous.spec.failure_policy, status.forming
+    policy, status = rendezvous.spec.failure_policy, rendezvous.status
     if forming is None or not forming.interrupts or forming.reason in _WANTED_ROUNDS:
         return None
     rounds = status.round - status.opened_after

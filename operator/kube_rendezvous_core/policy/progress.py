@@ -5,9 +5,12 @@ once a second, and more rarely to more than some hundred: it costs each that it 
 and the API server some tens of microseconds each, while both are busy with joins.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
 
-from kube_rendezvous.resources import RendezvousStatus
+from kube_rendezvous.resources import Condition, Forming, RendezvousStatus
 
 _SHORTEST_SECONDS = 1.0
 _LONGEST_SECONDS = 15.0
@@ -27,12 +30,15 @@ def only_progress(before: RendezvousStatus, after: RendezvousStatus) -> bool:
     return _without_progress(before) == _without_progress(after)
 
 
-def _without_progress(status: RendezvousStatus) -> RendezvousStatus:
+def _without_progress(status: RendezvousStatus) -> tuple[object, ...]:
     forming = status.forming
-    return replace(
-        status,
-        standby=0,
-        spares=(),
-        forming=replace(forming, arrived=0, waiting_for=(), message="") if forming else None,
-        conditions=tuple(replace(condition, message="") for condition in status.conditions),
-    )
+    return _REST(status), _FORMING(forming) if forming else None, [*map(_CONDITION, status.conditions)]
+
+
+def _all_but(of: type[Any], *left_out: str) -> Callable[[Any], tuple[object, ...]]:
+    return attrgetter(*(part.name for part in fields(of) if part.name not in left_out))
+
+
+_REST = _all_but(RendezvousStatus, "standby", "spares", "forming", "conditions")
+_FORMING = _all_but(Forming, "arrived", "waiting_for", "message")
+_CONDITION = _all_but(Condition, "message")

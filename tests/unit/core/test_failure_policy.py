@@ -343,8 +343,7 @@ def test_where_nothing_opens_it_again_the_message_says_so() -> None:
 
 
 def test_however_long_the_failure_is_told_the_message_ends_with_what_to_do() -> None:
-    status = replace(run().status, forming=told(message="x" * 1024))
-    closed = exhausted(run(policy=FailurePolicy(max_rounds=1)), status, NOW)
+    closed = exhausted(run(policy=FailurePolicy(max_rounds=1)), told(message="x" * 1024), NOW)
     assert closed is not None
     assert len(closed.message) <= 1024
     assert closed.message.endswith("start the job anew")
