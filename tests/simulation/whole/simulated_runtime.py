@@ -81,13 +81,18 @@ class Process:
     def forget(self) -> None:
         """It will not be asked for again. Some dead tasks are never freed; what they knew is."""
         for task in self.tasks:
-            vars(task).clear()
+            del task.thread, task.process, task.simulation
 
 
 class _Task(greenlet):
-    turn = 0
-    thread: "SimulatedThread"
-    process: Process
+    """In slots what is asked for at each wait: Python finds it there much faster than beside a greenlet's own."""
+
+    __slots__ = "process", "simulation", "thread", "turn"
+
+    def __init__(self, run: Callable[[], None], simulation: greenlet, thread: "SimulatedThread") -> None:
+        super().__init__(run, simulation)
+        self.turn = 0
+        self.thread, self.process, self.simulation = thread, thread.process, simulation
 
 
 def current_process() -> Process | None:
@@ -124,14 +129,13 @@ def park(timeout: float | None, waiting: "deque[Waiter] | None" = None) -> bool:
     process = task.process
     if process.dead:
         raise Killed
-    waiter = (task, task.turn)
+    turn = task.turn
+    waiter = (task, turn)
     if waiting is not None:
         waiting.append(waiter)
     if timeout is not None:
-        process.clock.after(max(SHORTEST_WAIT, timeout), partial(_resume, task, task.turn, False))
-    simulation = task.parent
-    assert simulation is not None
-    woken: bool = simulation.switch()
+        process.clock.after(timeout if timeout > SHORTEST_WAIT else SHORTEST_WAIT, partial(_resume, task, turn, False))
+    woken: bool = task.simulation.switch()
     if process.dead:
         raise Killed
     if not woken and waiting and waiter in waiting:
@@ -146,7 +150,7 @@ def wake(waiter: Waiter) -> None:
     """Let a thread that is parked go on soon; nothing if it has gone on already."""
     task, turn = waiter
     clock = task.process.clock
-    clock.after(clock.rng.uniform(0.0, LONGEST_TURN_LAG), partial(_resume, task, turn, True))
+    clock.after(clock.rng.random() * LONGEST_TURN_LAG, partial(_resume, task, turn, True))
 
 
 def pause(seconds: float) -> None:
@@ -180,8 +184,8 @@ class SimulatedThread:
         self.ident: int | None = None
         self._ended: deque[Waiter] = deque()
         maker = getcurrent()
-        self.task = _Task(partial(self._run, target, args), maker.parent if isinstance(maker, _Task) else maker)
-        self.task.thread, self.task.process = self, here
+        simulation = maker.simulation if isinstance(maker, _Task) else maker
+        self.task = _Task(partial(self._run, target, args), simulation, self)
         here.tasks.append(self.task)
 
     def start(self) -> None:
@@ -392,7 +396,7 @@ def simulated_time(clock: Clock) -> SimpleNamespace:
     worked = [0.0]
 
     def perf_counter() -> float:
-        worked[0] += clock.rng.uniform(0.0, 0.01)
+        worked[0] += clock.rng.random() * 0.01
         return worked[0]
 
     return SimpleNamespace(
