@@ -47,6 +47,17 @@ class Invariants:
         """A sentence for each broken invariant. Every Member's versions up to now should have been seen."""
         return self._violations + [what for life in self._lives.values() for what in self._untimely(life)]
 
+    def forget_older_rounds(self) -> None:
+        """Drop what only judges rounds that have been judged: all but the newest of each, for runs that are long."""
+        oldest = min((life.newest.status.round for life in self._lives.values()), default=0)
+        for life in self._lives.values():
+            self._violations += self._untimely(life)
+            life.rounds = {number: it for number, it in life.rounds.items() if number >= life.newest.status.round}
+        for name, versions in list(self._came_back.items()):
+            self._came_back[name] = {after: version for after, version in versions.items() if after >= oldest}
+            if not self._came_back[name]:
+                del self._came_back[name]
+
     def see(
         self,
         obj: Mapping[str, Any],

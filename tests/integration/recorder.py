@@ -90,9 +90,11 @@ class Recorder:
             return self._invariants.violations()
 
     def forget(self, name: str) -> None:
-        """Drop the versions seen of the Rendezvous of this name but the newest, for runs that are long."""
+        """Drop the versions seen of the Rendezvous of this name but the newest, for runs that are long, and what judges
+        older rounds."""
         with self._changed:
             del self._versions.get(name, [])[:-1]
+            self._invariants.forget_older_rounds()
 
     def versions(self, name: str) -> list[Rendezvous]:
         """Every version seen of the Rendezvous of this name, oldest first."""

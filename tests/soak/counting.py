@@ -9,6 +9,8 @@ from pathlib import Path
 from soak.judgements import Sample
 
 SAMPLE_EVERY_SECONDS = 1.0
+MOST_SAMPLES = 3000
+"""What watches for growth must not grow itself."""
 
 
 def thread_names() -> list[str]:
@@ -51,10 +53,16 @@ def descriptor_count() -> int:
 
 
 class MemoryLog:
-    """Samples of the operator's memory, one a second at the most."""
+    """Samples of the operator's memory, one a second at the most, and fewer the longer it goes on.
+
+    Attributes:
+        samples: oldest first, with the newest.
+        most: the largest of all, MiB.
+    """
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
+        self.most = 0.0
         self._born: dict[int, float] = {}
 
     def look(self, pid: int | None) -> None:
@@ -69,3 +77,6 @@ class MemoryLog:
         mib = resident_mib(pid)
         if mib is not None:
             self.samples.append(Sample(pid, now - born, mib))
+            self.most = max(self.most, mib)
+        if len(self.samples) > MOST_SAMPLES:
+            self.samples = self.samples[1::2] if len(self.samples) % 2 == 0 else self.samples[::2]

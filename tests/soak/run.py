@@ -177,7 +177,7 @@ class Soak:
         account.operator_restarts = self._operator.restarts + account.blows[Blow.OPERATOR_RESTART]
         account.growth = growth(samples)
         account.memory_mib = samples[-1].mib if samples else 0.0
-        account.most_memory_mib = max((sample.mib for sample in samples), default=0.0)
+        account.most_memory_mib = self._memory.most
         if due(account.readings, account.seconds):
             account.readings.append(self._reading())
             self._slowest_of_late = 0.0

@@ -19,7 +19,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from kube_rendezvous.resources import Member
 from kube_rendezvous_core.ranking.domain_order import arrange_domains
-from kube_rendezvous_core.ranking.natural_order import NaturalKey, natural_key
+from kube_rendezvous_core.ranking.natural_order import natural_key
 from kube_rendezvous_core.ranking.topology import FLAT, Topology
 
 
@@ -121,6 +121,6 @@ def moved_ranks(previous: Sequence[str], ranks: Sequence[str]) -> int:
     return sum(1 for rank, name in enumerate(ranks) if rank >= len(previous) or previous[rank] != name)
 
 
-def place_key(member: Member) -> tuple[bool, NaturalKey, NaturalKey]:
+def place_key(member: Member) -> tuple[bool, str, str]:
     """Order of members without a rank yet: by slot if they have one, then by natural order of names."""
     return not member.slot, natural_key(member.slot), natural_key(member.name)

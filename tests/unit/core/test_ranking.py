@@ -1,5 +1,7 @@
 """Ranks are sticky."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +88,12 @@ def test_natural_order_puts_node_9_before_node_10() -> None:
         "node-9",
         "node-10",
     ]
+
+
+@given(st.lists(st.text(alphabet="019a-z.", max_size=8), min_size=2, max_size=2))
+def test_natural_order_is_that_of_the_parts(names: list[str]) -> None:
+    def parts(name: str) -> list[tuple[int, int, str]]:
+        return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in re.findall(r"\d+|\D+", name)]
+
+    assert sorted(names, key=natural_key) == sorted(names, key=parts)
+    assert (natural_key(names[0]) == natural_key(names[1])) == (names[0] == names[1])
