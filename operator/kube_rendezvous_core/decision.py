@@ -164,6 +164,7 @@ def decide(
         expel_first=first,
         expel_after=tuple(one for one in expulsions if one not in first),
         expel_beside=tuple(one for one in beside if one not in first),
+        opens=closing.reopened,
         announcements=tuple(_announcements(before, status, closing, liveness, formation, blame)),
         wake_after=_earliest(
             _wake_after(status, liveness, bool(surroundings.pods or surroundings.owner_refs), now),

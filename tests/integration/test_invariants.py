@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integration.invariants import Invariants
-from kube_rendezvous.resources import parse_member
+from kube_rendezvous.resources import Member, parse_member
 
 SINCE = "2026-05-04T03:02:01Z"
 TOLD = {"round": 2, "reason": "HeartbeatLost", "message": "b is silent", "interrupts": True, "since": SINCE}
@@ -34,17 +34,42 @@ def judged(*versions: dict[str, Any], came_back: str = "") -> str:
     """The complaints about these versions, when the members in ``came_back`` waited for round 2 in time."""
     invariants = Invariants()
     for name in came_back:
-        meta = {"namespace": "n", "name": name, "uid": name, "resourceVersion": "2", "creationTimestamp": SINCE}
-        spec = {"rendezvous": "run", "rendezvousUID": "u", "address": "10.0.0.1", "port": 1, "afterRound": 1}
-        invariants.see_member(parse_member({"metadata": meta, "spec": spec}))
+        invariants.see_member(waits_for_round_2(name))
     for obj in versions:
         invariants.see(obj)
     return "\n".join(invariants.violations())
 
 
+def waits_for_round_2(name: str) -> Member:
+    """A member of round 1 that has joined again in version 2."""
+    meta = {"namespace": "n", "name": name, "uid": name, "resourceVersion": "2", "creationTimestamp": SINCE}
+    spec = {"rendezvous": "run", "rendezvousUID": "u", "address": "10.0.0.1", "port": 1, "afterRound": 1}
+    return parse_member({"metadata": meta, "spec": spec})
+
+
 def test_a_run_that_loses_a_member_and_goes_on_breaks_no_invariant() -> None:
     first, told, second = version(1, 1, "abcd"), version(2, 1, "abcd", forming=TOLD), version(3, 2, "ac")
     assert judged(version(0, 0, ""), first, told, second, second, came_back="ac") == ""
+
+
+@pytest.mark.parametrize(("came_back", "complaint"), [("ac", ""), ("a", "round 2 has c, which had not come back")])
+def test_what_judges_older_rounds_can_be_forgotten_and_the_next_is_judged_all_the_same(
+    came_back: str, complaint: str
+) -> None:
+    invariants = Invariants()
+    for obj in (version(0, 0, ""), version(1, 1, "abcd"), version(2, 1, "abcd", forming=TOLD)):
+        invariants.see(obj)
+    for name in came_back:
+        invariants.see_member(waits_for_round_2(name))
+    invariants.forget_older_rounds()
+    invariants.see(version(3, 2, "ac"))
+    assert complaint in "\n".join(invariants.violations())
+    assert bool(invariants.violations()) == bool(complaint)
+    found = invariants.violations()
+    invariants.forget_older_rounds()
+    assert invariants.violations() == found
+    (life,) = invariants._lives.values()
+    assert (set(life.rounds), invariants._came_back) == ({2}, {})
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Growth of a long soak is judged after the first hour, and each process by its own life."""
 
+import os
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from soak import counting
 from soak.readings import Reading, draw, due, growth_after_settling
 
 FIRST = Reading(600.0, 60.0, 300.0, 600.0, 40, 30, 100, 20, 2.0)
@@ -40,3 +43,17 @@ def test_a_reading_is_due_every_ten_minutes(taken: int, seconds: float, is_due: 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     draw(readings((60, 300), (61, 301)), tmp_path / "new" / "soak.png")
     assert (tmp_path / "new" / "soak.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_log_of_memory_does_not_grow_and_keeps_beginning_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, sizes = count(), count(1)
+    monkeypatch.setattr(counting.time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr(counting, "resident_mib", lambda _: float(next(sizes)))
+    monkeypatch.setattr(counting, "MOST_SAMPLES", 10)
+    log = counting.MemoryLog()
+    for looks in range(1, 101):
+        log.look(os.getpid())
+        assert len(log.samples) <= 10
+        assert (log.samples[-1].mib, log.most) == (looks, looks)
+    assert log.samples[0].age < 20
+    assert log.samples == sorted(log.samples, key=lambda sample: sample.age)

@@ -94,6 +94,8 @@ class Decision:
         status: the whole new status; equal to the old one if there is nothing to write.
         expel_first: Members to delete before the status write that publishes a round without them, or opens what they
             asked to close, so that a crash between the two leaves nothing ambiguous.
+        opens: the rendezvous was closed, and is not any more: who is gone, or asked to close it, is not to be heard
+            again. It opens also where one of these cannot be deleted.
         expel_after: Members with a rank to delete after it: the survivors are told first, and what they carry (a
             request to close) is recorded first.
         expel_beside: Members to delete when there is time: nothing in the status rests on them, and whoever makes many
@@ -117,6 +119,7 @@ class Decision:
     expel_first: tuple[Expulsion, ...] = ()
     expel_after: tuple[Expulsion, ...] = ()
     expel_beside: tuple[Expulsion, ...] = ()
+    opens: bool = False
     announcements: tuple[Announcement, ...] = ()
     wake_after: float | None = None
     verdict: str = ""

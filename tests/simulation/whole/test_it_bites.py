@@ -135,6 +135,7 @@ FOUND_FIRST: dict[Fault, int] = {
 """A seed that finds it, tried before the others: one that does not any more costs time, and the summary says so."""
 
 MANY = 8
+"""More schedules than that are worth a seed of their own."""
 
 
 @pytest.mark.timeout(900)

@@ -1,6 +1,7 @@
 """Closed by a person, closed by a member, opened again."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -78,6 +79,40 @@ def test_who_had_a_rank_is_not_the_one_that_came_to_open_it_whatever_the_clocks_
     decision = decide(closed_by_member(reopens=True), [young, seen("new", created=at(6))], at(60))
     assert decision.status.closed is None
     assert [e.member.name for e in decision.expel_first] == ["b"]
+
+
+class TestLastWordsOfBeforeTheOpening:
+    """Of one that is gone: a finalizer keeps its object, or a watch tells of it late, to whichever operator."""
+
+    @staticmethod
+    def opened(**status: Any) -> Rendezvous:
+        return stands(
+            "a b", status={"opened_after": 3, "conditions": outcome(stands("a b"), crowd("a b")).conditions} | status
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "created"),
+        [
+            pytest.param("a", at(5), id="it had a rank, whatever the clocks say"),
+            pytest.param("x", at(-5), id="it came before the opening"),
+        ],
+    )
+    def test_are_not_heard_until_a_round_stands(self, name: str, created: datetime) -> None:
+        gone = seen(name, created=created, deleted=True, **FAREWELL)
+        assert outcome(self.opened(), [gone, seen("new", created=at(6))]).closed is None
+
+    def test_are_heard_of_who_came_after_it(self) -> None:
+        gone = seen("x", created=at(5), deleted=True, **FAREWELL)
+        closed = outcome(self.opened(), [gone, seen("new", created=at(6))]).closed
+        assert closed is not None
+        assert closed.by == "x"
+
+    @pytest.mark.parametrize("opened_after", [0, 2], ids=["it was never closed", "a round stands since then"])
+    def test_are_heard_of_the_standing_round(self, opened_after: int) -> None:
+        gone = seen("a", created=at(-5), deleted=True, **FAREWELL)
+        closed = outcome(self.opened(opened_after=opened_after), [gone, seen("b")]).closed
+        assert closed is not None
+        assert closed.by == "a"
 
 
 def test_a_request_of_a_member_of_another_rendezvous_closes_nothing() -> None:

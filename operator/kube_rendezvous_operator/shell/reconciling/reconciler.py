@@ -157,19 +157,8 @@ class Reconciler:
         status = self._prepare(known.rendezvous, verdict.decision)
         gone = self._slices.gone(known.rendezvous, status)
         self._rounds.decided(key, known.rendezvous.status, verdict.decision.status)
-        opens = known.rendezvous.status.closed is not None and verdict.decision.status.closed is None
         for expulsion in verdict.decision.expel_first:
-            try:
-                self._expel(key, expulsion)
-            except ApiRefusedError as refusal:
-                if not (opens and expulsion.member.close_requested):
-                    raise
-                # A new run is not to wait for what somebody's webhook may forbid for ever.
-                _log.warning(
-                    "RendezvousMember %s/%s, which asked to close the last run, cannot be deleted: %s",
-                    *(expulsion.member.namespace, expulsion.member.name, refusal),
-                )
-            self._members(key[0]).expelled(key, expulsion)
+            self._expel_first(key, expulsion, opens=verdict.decision.opens)
         wake_after = self._write(key, known, verdict, status)
         self._sweep(key, verdict.decision.expel_beside)
         for expulsion in verdict.decision.expel_after:
@@ -292,7 +281,7 @@ class Reconciler:
             return min(rest, decision.wake_after) if decision.wake_after is not None else rest
         body = _status_body(known.rendezvous, after)
         self._permit()
-        if before.closed is not None and after.closed is None:
+        if decision.opens:
             self._open(key, verdict)
         try:
             answer = self._connection.request("PUT", object_path(RENDEZVOUS_PLURAL, *key) + "/status", body=body)
@@ -325,6 +314,20 @@ class Reconciler:
             _log.info("Rendezvous %s/%s: %s", *key, decision.verdict, extra=about_rendezvous(key))
         for announcement in decision.announcements:
             self._announce(rendezvous, announcement)
+
+    def _expel_first(self, key: Key, expulsion: Expulsion, *, opens: bool) -> None:
+        try:
+            self._expel(key, expulsion)
+        except ApiRefusedError as refusal:
+            if not (opens and expulsion.member.close_requested):
+                raise
+            # A new run is not to wait for what somebody's webhook may forbid for ever.
+            _log.warning(
+                "RendezvousMember %s/%s, which asked to close the last run, cannot be deleted: %s",
+                *(expulsion.member.namespace, expulsion.member.name, refusal),
+            )
+        else:
+            self._members(key[0]).expelled(key, expulsion)
 
     def _expel(self, key: Key, expulsion: Expulsion) -> None:
         member = expulsion.member
