@@ -8,6 +8,7 @@ import atexit
 import functools
 import logging
 import os
+import queue
 import threading
 import time
 import weakref
@@ -23,36 +24,54 @@ _SECONDS = 1.0
 class Farewell:
     """Says it once, whichever end comes first, unless it is cancelled.
 
+    A thread waits for the end from the beginning on: the garbage collector tells it from anywhere, also from within the
+    start of another thread or a lock that a request needs. So whoever is told may start nothing and wait for nothing.
+
     Args:
         handler: whose end it is; must not be reachable from the session.
         session: which leaves and is stopped.
     """
 
     def __init__(self, handler: object, session: Session) -> None:
-        self._at_exit = functools.partial(_leave, session, os.getpid())
-        atexit.register(self._at_exit)
-        self._finalizer = weakref.finalize(handler, _leave_beside, self._at_exit)
-        self._finalizer.atexit = False  # at exit it is said there and then: no thread can be started any more
+        ended: queue.SimpleQueue[bool] = queue.SimpleQueue()  # its `put` is the one that may be called from anywhere
+        self._once = _Once(session)
+        atexit.register(self._once.leave)
+        self._finalizer = weakref.finalize(handler, ended.put, True)
+        self._finalizer.atexit = False  # at exit it is said there and then
+        self._cancel = functools.partial(ended.put, False)
+        threading.Thread(target=_wait, args=(ended, self._once), name="rendezvous-farewell", daemon=True).start()
 
     def cancel(self) -> None:
         """The handler was shut down."""
         self._finalizer.detach()
-        atexit.unregister(self._at_exit)
+        atexit.unregister(self._once.leave)
+        self._cancel()
 
 
-def _leave_beside(leave: functools.partial[None]) -> None:
-    """Leave in a thread of its own: the garbage collector calls us from anywhere, also from within a lock that a
-    request needs. The process waits for that thread before it ends."""
-    atexit.unregister(leave)
-    try:
-        threading.Thread(target=leave, name="rendezvous-farewell", daemon=False).start()
-    except RuntimeError:  # the interpreter is ending
-        leave()
+def _wait(ended: "queue.SimpleQueue[bool]", once: "_Once") -> None:
+    if ended.get():
+        once.leave()
+        atexit.unregister(once.leave)
 
 
-def _leave(session: Session, process: int) -> None:
-    if os.getpid() != process:
-        return  # a forked child does not speak for its parent
+class _Once:
+    """The goodbye, by whichever thread comes first; the other one waits until it is said."""
+
+    def __init__(self, session: Session) -> None:
+        self._session: Session | None = session
+        self._process = os.getpid()
+        self._saying = threading.Lock()
+
+    def leave(self) -> None:
+        if os.getpid() != self._process:
+            return  # a forked child does not speak for its parent
+        with self._saying:
+            session, self._session = self._session, None
+            if session is not None:
+                _leave(session)
+
+
+def _leave(session: Session) -> None:
     try:
         if session.me.name and not session.me.expelled:
             session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + _SECONDS)

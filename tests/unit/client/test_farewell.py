@@ -51,6 +51,31 @@ def test_who_drops_a_handler_within_a_lock_that_its_goodbye_needs_does_not_wait_
     del farewell
 
 
+COLLECTED = """
+import gc, threading
+from kube_rendezvous.membership.farewell import Farewell
+from unit.client.test_farewell import LIMIT_SECONDS, Holder, Session
+
+sessions = []
+for objects in range(1, 200):  # until the next collection: that one of them comes at each point of a thread's start
+    gc.set_threshold(0)
+    gc.collect()
+    holder = Holder()
+    holder.itself = holder
+    sessions.append(Session())
+    holder.farewell = Farewell(holder, sessions[-1])
+    gc.set_threshold(gc.get_count()[0] + objects)
+    del holder
+    threading.Thread(target=int).start()
+gc.collect()
+assert all(session.stopped.wait(LIMIT_SECONDS) for session in sessions)
+"""
+
+
+def test_a_handler_may_be_collected_at_any_point_of_the_start_of_a_thread() -> None:
+    run(COLLECTED)
+
+
 @pytest.mark.parametrize("me", [Standpoint(), Standpoint("trainer-0", "uid", expelled=True)])
 def test_who_is_no_member_says_nothing_and_stops(me: Standpoint) -> None:
     session, holder = Session(me), Holder()
@@ -96,12 +121,17 @@ elif sys.argv[1] == "fork":
 
 @pytest.mark.parametrize("how", ["hold", "drop", "fork"])
 def test_a_process_that_ends_says_it_once_and_a_forked_child_does_not(how: str) -> None:
+    assert run(AT_EXIT, how) == "said\n"
+
+
+def run(script: str, *arguments: str) -> str:
     ended = subprocess.run(
-        [sys.executable, "-c", AT_EXIT, how],
+        [sys.executable, "-c", script, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert (ended.returncode, ended.stdout) == (0, "said\n"), ended.stderr
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
