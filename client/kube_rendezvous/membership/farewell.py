@@ -4,11 +4,11 @@ It leaves and does not close: torchrun does so on SIGTERM, after which the other
 merely fall silent then, and are missed after their heartbeats' time limit.
 """
 
+import _thread
 import atexit
-import functools
+import contextlib
 import logging
 import os
-import queue
 import threading
 import time
 import weakref
@@ -24,34 +24,38 @@ _SECONDS = 1.0
 class Farewell:
     """Says it once, whichever end comes first, unless it is cancelled.
 
-    A thread waits for the end from the beginning on: the garbage collector tells it from anywhere, also from within the
-    start of another thread or a lock that a request needs. So whoever is told may start nothing and wait for nothing.
-
     Args:
         handler: whose end it is; must not be reachable from the session.
         session: which leaves and is stopped.
     """
 
     def __init__(self, handler: object, session: Session) -> None:
-        ended: queue.SimpleQueue[bool] = queue.SimpleQueue()  # its `put` is the one that may be called from anywhere
         self._once = _Once(session)
         atexit.register(self._once.leave)
-        self._finalizer = weakref.finalize(handler, ended.put, True)
-        self._finalizer.atexit = False  # at exit it is said there and then
-        self._cancel = functools.partial(ended.put, False)
-        threading.Thread(target=_wait, args=(ended, self._once), name="rendezvous-farewell", daemon=True).start()
+        self._finalizer = weakref.finalize(handler, _leave_beside, self._once)
+        self._finalizer.atexit = False  # at exit it is said there and then: no thread can be started any more
 
     def cancel(self) -> None:
         """The handler was shut down."""
         self._finalizer.detach()
         atexit.unregister(self._once.leave)
-        self._cancel()
 
 
-def _wait(ended: "queue.SimpleQueue[bool]", once: "_Once") -> None:
-    if ended.get():
-        once.leave()
-        atexit.unregister(once.leave)
+def _leave_beside(once: "_Once") -> None:
+    """Leave in a thread of its own: the garbage collector calls us from anywhere, also from within a lock that a
+    request needs, or that the start of a `threading.Thread` needs and waits for. What Python's are made of does not."""
+    with contextlib.suppress(RuntimeError):  # the interpreter is ending: it is said there
+        _thread.start_new_thread(_start, (once,))
+
+
+def _start(once: "_Once") -> None:
+    """In a thread that `threading` knows, with a name; a process that ends meanwhile says it itself, or waits."""
+    threading.Thread(target=_say, args=(once,), name="rendezvous-farewell", daemon=True).start()
+
+
+def _say(once: "_Once") -> None:
+    once.leave()
+    atexit.unregister(once.leave)
 
 
 class _Once:
