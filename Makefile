@@ -35,7 +35,7 @@ WORKERS ?= 4
 SURVIVAL := tests/integration/survival tests/survivor_soak
 test: $(INSTALLED) ## Run all tests; the integration tests on a real API server
 	@PYTHONPATH=deploy/development $(BIN)/python -m rendezvous_local build --for-tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(SURVIVAL:%=--ignore=%) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(SURVIVAL:%=--ignore=%) $(WITHOUT:%=--ignore=%) $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m pytest $(SURVIVAL)
 
 ON_DEMAND := tests/e2e/controllers tests/e2e/test_upgrades.py tests/e2e/test_fresh_user.py

@@ -1,4 +1,4 @@
-"""CI runs more schedules of the simulator beside its tests: one that fails fails it, and nothing stays behind."""
+"""CI runs the simulator and makes releases beside its tests: what fails fails it, and nothing stays behind."""
 
 import os
 import shutil
@@ -16,14 +16,17 @@ SECONDS = 200.0
 
 MAKE = """#!/usr/bin/env bash
 echo "$*" >>made.txt
-case $1 in
-  simulate) eval "$SIMULATES" ;;
-  test) eval "$TESTS" ;;
+case $* in
+  simulate*) eval "$SIMULATES" ;;
+  *ARGS=tests/integration/release*) eval "$RELEASES" ;;
+  test*) eval "$TESTS" ;;
+  e2e) eval "$E2E" ;;
 esac
 """
 """Stands for make. The simulator says when it runs; a test may wait for that."""
 
 GOES_ON = 'echo "$$" >simulating.txt; sleep 1000'
+UNTIL_RELEASED = "until [ -e released ]; do sleep 0.05; done"
 AS_SOON_AS_IT_SIMULATES = "until [ -s simulating.txt ]; do sleep 0.05; done"
 
 
@@ -37,11 +40,14 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def begin(checkout: Path, *, simulates: str = "true", tests: str = "true") -> "subprocess.Popen[str]":
+def begin(
+    checkout: Path, *, simulates: str = "true", tests: str = "true", releases: str = "true", e2e: str = "true"
+) -> "subprocess.Popen[str]":
     path = f"{checkout / 'bin'}:{os.environ['PATH']}"
+    played = {"SIMULATES": simulates, "TESTS": tests, "RELEASES": releases, "E2E": e2e}
     return subprocess.Popen(
         [checkout / ".ci" / "run"],
-        env={**os.environ, "PATH": path, "SIMULATES": simulates, "TESTS": tests},
+        env={**os.environ, "PATH": path, **played},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -50,8 +56,8 @@ def begin(checkout: Path, *, simulates: str = "true", tests: str = "true") -> "s
     )
 
 
-def run(checkout: Path, *, simulates: str = "true", tests: str = "true") -> tuple[int, str]:
-    ci = begin(checkout, simulates=simulates, tests=tests)
+def run(checkout: Path, **played: str) -> tuple[int, str]:
+    ci = begin(checkout, **played)
     said, _ = ci.communicate(timeout=SECONDS)
     return ci.returncode, said
 
@@ -72,7 +78,22 @@ def test_it_runs_beside_the_tests_and_in_the_end_says_how_many_schedules_there_w
     assert code == 0, said
     assert "4,000 of 4,000" in said
     made = (checkout / "made.txt").read_text().splitlines()
-    assert [line for line in made if not line.startswith("simulate")] == ["lint", "test", "matrix-slice", "e2e"]
+    first = [line for line in made if not line.startswith("simulate")][:3]
+    assert first == ["lint", "test WITHOUT=tests/integration/release", "matrix-slice"]
+
+
+def test_what_make_test_leaves_out_runs_beside_the_node(checkout: Path) -> None:
+    code, said = run(checkout, releases="echo both are equal; touch released", e2e=UNTIL_RELEASED)
+    assert code == 0, said
+    assert "both are equal" in said
+
+
+@pytest.mark.parametrize("what", ["simulates", "releases"])
+def test_what_fails_beside_them_fails_ci_and_its_story_is_shown(checkout: Path, what: str) -> None:
+    code, said = run(checkout, **{what: "echo seed 17 is broken; echo 3,000 so far >&2; exit 1"})
+    assert code == 1
+    assert "seed 17 is broken" in said
+    assert "3,000 so far" in said
 
 
 def test_with_those_of_make_test_they_are_five_thousand(checkout: Path) -> None:
@@ -81,17 +102,16 @@ def test_with_those_of_make_test_they_are_five_thousand(checkout: Path) -> None:
     assert "simulate SEEDS=400:4400 PROCESSES=1 ARGS=--schedule everything" in made
 
 
-def test_a_broken_schedule_fails_ci_and_its_story_is_shown(checkout: Path) -> None:
-    code, said = run(checkout, simulates="echo seed 17 is broken; echo 3,000 so far >&2; exit 1")
-    assert code == 1
-    assert "seed 17 is broken" in said
-    assert "3,000 so far" in said
-
-
 def test_after_a_test_that_fails_nothing_goes_on(checkout: Path) -> None:
     code, said = run(checkout, simulates=GOES_ON, tests=f"{AS_SOON_AS_IT_SIMULATES}; exit 7")
     assert code == 7, said
     eventually(lambda: not simulating(checkout), "the simulator has ended")
+
+
+def test_after_a_test_on_a_node_that_fails_no_release_is_made_any_more(checkout: Path) -> None:
+    code, said = run(checkout, releases=GOES_ON, e2e=f"{AS_SOON_AS_IT_SIMULATES}; exit 7")
+    assert code == 7, said
+    eventually(lambda: not simulating(checkout), "nothing is made any more")
 
 
 @pytest.mark.parametrize("whom", ["all, as Ctrl-C does", "only CI itself"])

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rendezvous_local.binaries import cache_folder, only_one_makes
 from rendezvous_local.errors import LocalControlPlaneError
 from rendezvous_local.node.machine_commands import run, search_path
 from rendezvous_local.progress import Progress
@@ -52,7 +53,16 @@ def install_missing(programs: Iterable[SystemProgram]) -> None:
     Raises:
         LocalControlPlaneError: There is no apt-get here, or it failed.
     """
-    missing = [program for program in programs if not is_there(program)]
+    programs = tuple(programs)
+    if all(is_there(program) for program in programs):
+        return
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_one_makes(folder / "system-packages"):  # apt-get waits for no other one
+        _install([program for program in programs if not is_there(program)])
+
+
+def _install(missing: list[SystemProgram]) -> None:
     if not missing:
         return
     packages = [program.package for program in missing]
