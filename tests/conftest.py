@@ -18,8 +18,7 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
-# Go collects its garbage later: API servers, etcd and kubectl then take a tenth less of the processors' time, of which there
-# is none to spare.
+# Go collects its garbage later: API servers, etcd and kubectl take a tenth less of the processors.
 os.environ.setdefault("GOGC", "400")
 
 _GROUP = Path("/proc/self/autogroup")
