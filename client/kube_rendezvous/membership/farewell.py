@@ -44,7 +44,7 @@ class Farewell:
 def _leave_beside(once: "_Once") -> None:
     """Leave in a thread of its own: the garbage collector calls us from anywhere, also from within a lock that a
     request needs, or that the start of a `threading.Thread` needs and waits for. What Python's are made of does not."""
-    with contextlib.suppress(RuntimeError):  # the interpreter is ending: it is said there
+    with contextlib.suppress(RuntimeError):  # none can be had, or the interpreter is ending: it is said there
         _thread.start_new_thread(_start, (once,))
 
 

@@ -78,8 +78,9 @@ def test_it_runs_beside_the_tests_and_in_the_end_says_how_many_schedules_there_w
     assert code == 0, said
     assert "4,000 of 4,000" in said
     made = (checkout / "made.txt").read_text().splitlines()
-    first = [line for line in made if not line.startswith("simulate")][:3]
-    assert first == ["lint", "test WITHOUT=tests/integration/release", "matrix-slice"]
+    tests = [line for line in made if not line.startswith("simulate")]
+    assert tests[:3] == ["lint", "test WITHOUT=tests/integration/release", "matrix-slice"]
+    assert sorted(tests[3:]) == ["e2e", "test ARGS=tests/integration/release WORKERS=1"]
 
 
 def test_what_make_test_leaves_out_runs_beside_the_node(checkout: Path) -> None:

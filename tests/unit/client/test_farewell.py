@@ -73,7 +73,7 @@ assert all(session.stopped.wait(LIMIT_SECONDS) for session in sessions)
 
 
 def test_a_handler_may_be_collected_at_any_point_of_the_start_of_a_thread() -> None:
-    run(COLLECTED)
+    assert run(COLLECTED) == ""
 
 
 @pytest.mark.parametrize("me", [Standpoint(), Standpoint("trainer-0", "uid", expelled=True)])
