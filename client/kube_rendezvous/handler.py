@@ -86,6 +86,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         self._lock = threading.Lock()
         self._joining = threading.RLock()
         self._farewell: Farewell | None = None
+        self._beginning: threading.Thread | None = None  # who starts the session
 
     def get_backend(self) -> str:
         """See base class."""
@@ -114,8 +115,9 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                 raise
             finally:
                 if self._session is not None:
-                    self._session.withdraw(tried=True)
-                    if self._is_over():  # meanwhile: what this join has opened since is open still
+                    over = self._is_over()  # meanwhile: what this join has made and opened since is there still
+                    self._session.withdraw(tried=True, present=over)
+                    if over:
                         self._release(self._session)
 
     def is_closed(self) -> bool:
@@ -231,12 +233,17 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                 session.say_goodbye(close_reason=reason if closes else None, leaving=True, deadline=deadline)
                 if closes:
                     self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))
-            return True
+            if self._joining.acquire(blocking=False):  # or else whoever joins takes back what it makes
+                try:
+                    session.withdraw(tried=True, present=session.rendezvous is not None)
+                finally:
+                    self._joining.release()
+            told = True
         except ApiFailureError as failure:
             _log.warning("%s: could not say that we leave: %s", self._what, explain_failure(failure, self._namespace))
-            return False
-        finally:
-            self._release(session)
+            told = False
+        self._release(session)  # not when a signal's handler raises before: the farewell has it still to say
+        return told
 
     def _is_over(self) -> bool:
         """Whether this handler, or its session beside it, has ended."""
@@ -252,20 +259,24 @@ class KubernetesRendezvousHandler(RendezvousHandler):
     def _begin(self, deadline: float, *, joins: bool = False) -> Session:
         """The session, started and informed. ``joins``: with its first request, if it is to be started."""
         with self._lock:
-            begins = self._session is None
             if self._session is None:
                 self._identity = identify(
                     self._connection.host, address=self._settings.address, slot=self._settings.slot
                 )
-                self._session = Session(
+                session = Session(
                     self._connection,
                     self._namespace,
                     self._settings.name,
                     self._identity,
                     watches_neighbours=self._settings.watch_neighbours,
                 )
-                self._farewell = Farewell(self, self._session)
+                self._farewell = Farewell(self, session)
+                self._session = session
             session = self._session
+            # Whoever begins does so to the end, unless a signal's handler raises: then its thread begins anew.
+            begins = not session.started and self._beginning in (None, threading.current_thread())
+            if begins:
+                self._beginning = threading.current_thread()
         if begins and joins:
             session.start_by_joining(self._listen, deadline, max_nodes=self._settings.max_nodes)
         elif begins:

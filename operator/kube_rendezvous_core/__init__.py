@@ -7,6 +7,7 @@ over all. The operator writes what it says; `kubectl rendezvous plan` and `expla
 """
 
 from kube_rendezvous_core.decision import decide
+from kube_rendezvous_core.names_read import forget_names
 from kube_rendezvous_core.observed.observation import (
     Announcement,
     Decision,
@@ -45,6 +46,7 @@ __all__ = [
     "Severity",
     "Surroundings",
     "decide",
+    "forget_names",
     "only_progress",
     "progress_every",
 ]

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kube_rendezvous.raised_by_signals import came_with_a_signal
+
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -47,6 +49,8 @@ def load_configuration(kubeconfig: str | None, context: str | None) -> tuple[Any
     except CredentialsError:
         raise
     except Exception as error:  # the client raises its own, yaml's, OSError and more
+        if came_with_a_signal(error):
+            raise
         place = named or "~/.kube/config"
         raise CredentialsError(
             f"No credentials for a Kubernetes API server: {place} cannot be used ({error}) and this is not a pod with "

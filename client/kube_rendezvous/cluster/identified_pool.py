@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from kube_rendezvous.cluster.failures import ApiUnavailableError
 from kube_rendezvous.cluster.tls import KeptSessions, share_tls
+from kube_rendezvous.raised_by_signals import came_with_a_signal
 
 # A peer that vanished without a word (a node lost its power) is noticed within 25 s although nothing is sent.
 _KEEPALIVE = [
@@ -148,6 +149,8 @@ class Credentials:
             try:
                 self._headers = self._read_headers()
             except Exception as error:  # the client's own, a plug-in's, OSError and more
+                if came_with_a_signal(error):
+                    raise
                 raise ApiUnavailableError(what, 0, "", f"our credentials cannot be read now: {error}") from error
             self._headers_until = now + _READ_SECONDS
         return self._headers

@@ -79,6 +79,7 @@ def _leave(session: Session) -> None:
     try:
         if session.me.name and not session.me.expelled:
             session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + _SECONDS)
+        session.withdraw(tried=True, present=True)
     except ApiFailureError as failure:
         _log.debug("Could not say that we leave: %s", failure)
     finally:

@@ -52,7 +52,6 @@ class FirstJoin:
 
     undecided: Undecided | None = None
     tried: str = ""
-    _superfluous: str = ""  # the name of one that has found nothing to join
     _found: bool = False
 
     def failed(self, name: str, failure: ApiFailureError, connection: Connection) -> None:
@@ -71,23 +70,14 @@ class FirstJoin:
         """
         self.undecided = None
         if not isinstance(standing(rendezvous, unjoined), MustJoin):
-            self._superfluous = undecided.name
             return unjoined
         self._found = True
         return unjoined.joined(undecided.name, rendezvous)
 
-    def give_up(self, *, tried: bool) -> str:
-        """The name of a Member to take back; "" if there is none.
-
-        Args:
-            tried: also one of which it is not known whether it was made.
-        """
-        if self.undecided is not None:
-            self._superfluous, self.undecided = self.undecided.name, None
-        if tried:
-            self._superfluous, self.tried = self._superfluous or self.tried, ""
-        name, self._superfluous = self._superfluous, ""
-        return name
+    def give_up(self) -> bool:
+        """There is nothing to join. Returns whether a Member was made for it."""
+        made, self.undecided = self.undecided is not None, None
+        return made
 
     def has_found(self) -> bool:
         """Whether the Member has joined what was found; true once."""

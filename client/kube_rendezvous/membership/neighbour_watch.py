@@ -92,8 +92,8 @@ class NeighbourWatch:
         with self._lock:
             if self._socket is None and not self._stopping:
                 try:
+                    self._waker = self._waker or socket.socketpair()
                     self._socket = bind_on_every_address()
-                    self._waker = socket.socketpair()
                 except OSError as error:
                     _log.warning("No UDP port for the neighbours' questions: %s", error)
                     return 0

@@ -38,11 +38,16 @@ class OwnPlace:
             PlaceTakenError: one is.
         """
         me = self._identity
-        if self.held or not me.pod_uid:
+        if not me.pod_uid:
             return
-        place = take_place(me.pod_uid, self._namespace, self._name, me.slot, give_up=deadline)
+        if not self.held:
+            place = take_place(me.pod_uid, self._namespace, self._name, me.slot, give_up=deadline)
+            with self._lock:
+                self._held = place
         with self._lock:
-            self._held = place
+            # Only now that it is kept: a signal's handler may raise at any line, and a thread would hold it for good.
+            if self._held is not None:
+                self._held.begin()
             left = self._left
         if left:
             self.leave()
@@ -57,6 +62,8 @@ class OwnPlace:
         """Let it go for good. Safe to call twice."""
         with self._lock:
             self._left = True
-            place, self._held = self._held, None
+            place = self._held
         if place is not None:
             place.release()
+        with self._lock:
+            self._held = None

@@ -34,14 +34,19 @@ class PlaceLock:
         self.member = ""
         """Name of the Member that holds the place, for those who ask."""
         self._thread = threading.Thread(target=self._answer, name="rendezvous-place", daemon=True)
-        self._thread.start()
+
+    def begin(self) -> None:
+        """Answer whoever asks for the holder. Safe to call again."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def release(self) -> None:
         """Let it go. Safe to call twice."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)  # wakes the thread, which close alone would not
         self._listening.close()
-        self._thread.join(1.0)  # only when it has left the socket is the name free
+        if self._thread.ident is not None:
+            self._thread.join(1.0)  # only when it has left the socket is the name free
 
     def _answer(self) -> None:
         while True:
@@ -63,7 +68,8 @@ def take_place(pod_uid: str, namespace: str, rendezvous: str, slot: str, *, give
         give_up: when to stop waiting for a holder to end, on the monotonic clock.
 
     Returns:
-        The lock; None if it cannot be had here: no such sockets, or a holder that does not answer.
+        The lock, which is to be kept and then to `begin`; None if it cannot be had here: no such sockets, or a holder
+        that does not answer.
 
     Raises:
         PlaceTakenError: another process holds it, and answers.

@@ -42,8 +42,6 @@ from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
 
 _log = logging.getLogger(__name__)
 
-_WITHDRAWAL_SECONDS = 2.0
-
 _UNNOTICED_SECONDS = 5.0
 """Who waits longer says what its first write left out: an operator of before that could be left out knows no such
 Member."""
@@ -115,6 +113,11 @@ class Session:
             again=self._watcher.go_on,  # what is tried a second time does not hold up the watch any more
         )
 
+    @property
+    def started(self) -> bool:
+        """Whether it has begun to watch."""
+        return self._watcher.thread.started
+
     def start(self) -> None:
         """Begin to watch the Rendezvous."""
         self._watcher.start()
@@ -155,22 +158,22 @@ class Session:
                 self._first.undecided = Undecided.posted(name, answer)
                 self._me = Standpoint(name, places=self._me.places)
 
-    def withdraw(self, *, tried: bool = False) -> None:
-        """Take back a Member that was made before anything was known, as far as there is nothing for it to join.
+    def withdraw(self, *, tried: bool = False, present: bool = False) -> None:
+        """Take back each Member that was made and has nothing to join, or whose join was not brought to its end.
 
         Args:
-            tried: also one of which it is not known whether it was made.
+            tried: also what the next join would try again, of which it is not known whether it was made.
+            present: also the Member that we are, or were until we stepped aside: nobody joins any more.
         """
         with self._changed:
-            if self._first.undecided is not None:
+            if self._first.give_up():
                 self._me = Standpoint(places=self._me.places)
-            name = self._first.give_up(tried=tried)
-        if not name:
-            return
-        try:
-            self._writer.patch(name, {"leaving": True}, _WITHDRAWAL_SECONDS)
-        except ApiFailureError as failure:  # it is deleted when it stays silent
-            _log.debug("%s: could not withdraw %s: %s", self._what, name, failure)
+            kept = set() if present else {self._me.name, self._aside}
+            if tried:
+                self._first.tried = ""
+            else:
+                kept |= {self._first.tried, self._joining}
+        self._writer.leave_only(kept)
 
     def found_what_it_joined(self) -> bool:
         """Whether the Member that was made before anything was known has joined what was found; true once."""
@@ -380,6 +383,7 @@ class Session:
             if self._first.tried and made is None:  # our first POST was carried out, and said less
                 self._say_soon(name, rendezvous, watch_port)
             self._first.tried = ""
+            self._writer.is_replaced(self._me.name)
             self._become(self._me.joined(name, rendezvous))
             self._aside = ""
             self._place.is_of(name)

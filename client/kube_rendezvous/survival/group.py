@@ -15,6 +15,7 @@ from typing import Self
 
 from kube_rendezvous.api import RendezvousClosedError, RendezvousError
 from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.raised_by_signals import came_with_a_signal
 from kube_rendezvous.survival.engine import Engine, Taken
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.roster import Roster
@@ -203,7 +204,7 @@ class Group:
         if isinstance(error, RoundOverError):
             current.broken = True  # whoever raised it: the work in it is not done
             return True
-        if not isinstance(error, Exception) or isinstance(error, RendezvousError):
+        if not isinstance(error, Exception) or isinstance(error, RendezvousError) or came_with_a_signal(error):
             return False
         of_peer = self._engine.is_failure_of_peer(error)
         if not of_peer and not (self.changed() and isinstance(error, RuntimeError | ValueError)):
@@ -268,7 +269,7 @@ class Group:
                 _log.info("%s", over)
                 continue
             except Exception as error:
-                if self.changed():
+                if self.changed() and not came_with_a_signal(error):
                     _log.info("round %d was replaced while it was taken in: %s", given.place.number, _first_line(error))
                     continue
                 raise

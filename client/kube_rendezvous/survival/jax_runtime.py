@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kube_rendezvous.raised_by_signals import came_with_a_signal
 from kube_rendezvous.survival.gloo_addresses import read_published, stand_in_for_the_absent
 from kube_rendezvous.survival.own_connections import end_of, own_sockets
 
@@ -226,6 +227,8 @@ def publish(key: str, value: str) -> None:
     try:
         client.key_value_set(f"{_PREFIX}/said/{key}", value)
     except Exception as error:
+        if came_with_a_signal(error):
+            raise
         if "ALREADY_EXISTS" in str(error):
             raise ValueError(f"{key!r} has been published in this round already") from None
         raise RoundLostError(f"{key!r} cannot be published: {error}") from None
@@ -355,6 +358,8 @@ def _get(client: Any, key: str, seconds: float) -> str | None:
     try:
         return str(client.blocking_key_value_get(key, max(1, int(seconds * 1000))))
     except Exception as error:
+        if came_with_a_signal(error):
+            raise
         if "DEADLINE_EXCEEDED" in str(error):
             return None
         raise RoundLostError(f"the coordination service has failed: {error}") from None

@@ -12,6 +12,8 @@ lost peer is not donated, or copied by `to_host` every so many steps.
 import hashlib
 from typing import Any
 
+from kube_rendezvous.raised_by_signals import came_with_a_signal
+
 _PIECE_BYTES = 16 * 1024 * 1024
 
 
@@ -97,6 +99,8 @@ def _copy(name: str, leaf: Any) -> Any:
     try:
         return np.array(leaf if leaf.is_fully_addressable else leaf.addressable_data(0))
     except Exception as error:
+        if came_with_a_signal(error):
+            raise
         raise StateError(f"state{name} comes from a step that failed, use the state before it: {error}") from None
 
 

@@ -68,7 +68,7 @@ def store_address(rendezvous: Rendezvous, member: Member, surroundings: Surround
 def _refusal(rendezvous: Rendezvous, seen: ObservedMember, surroundings: Surroundings) -> str | None:
     """Why a member may not join; "": it may; None: its pod is not known yet."""
     rule, member = rendezvous.spec.admission, seen.member
-    if rule.addresses is not AdmittedAddresses.ANY and _is_nobodys(member.address):
+    if rule.addresses is not AdmittedAddresses.ANY and is_nobodys(member.address):
         return f"{member.address} is no address of a node (spec.admission.addresses)"
     other = surroundings.labelled_for(member.pod_uid)
     if other and other != rendezvous.name:
@@ -90,7 +90,7 @@ def _refusal(rendezvous: Rendezvous, seen: ObservedMember, surroundings: Surroun
 
 
 @lru_cache(maxsize=2 * LARGEST_WORLD)  # one that is too small keeps nothing at all
-def _is_nobodys(address: str) -> bool:
+def is_nobodys(address: str) -> bool:
     """Whether no node can be reached there by others, such as a cloud's metadata service."""
     try:
         ip = ipaddress.ip_address(address)

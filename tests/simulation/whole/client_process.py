@@ -237,6 +237,9 @@ class _Lock:
 
     member = ""
 
+    def begin(self) -> None:
+        """Nobody asks."""
+
     def release(self) -> None:
         """Nobody else wants it."""
 

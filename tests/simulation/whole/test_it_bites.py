@@ -108,7 +108,7 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.DEADLINE_RESET_AT_RESTART: 31,
     Fault.DELETE_WITHOUT_PRECONDITION: 16,
     Fault.NO_SECOND_LOOK: 16,
-    Fault.SILENCE_COUNTED_WHILE_CUT: 18,
+    Fault.SILENCE_COUNTED_WHILE_CUT: 10,
     Fault.POD_NOTICE_IGNORED: 31,
     Fault.GONE_POD_IGNORED: 77,
     Fault.PODS_THAT_CANNOT_COME_WAITED_FOR: 19,
@@ -124,13 +124,13 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.DEVICES_IGNORED: 18,
     Fault.AILING_TAKES_A_PLACE: 191,
     Fault.QUESTION_FORGOTTEN: 178,
-    Fault.THE_DEAF_ACCUSE: 84,
+    Fault.THE_DEAF_ACCUSE: 18,
     Fault.PAUSE_SLEPT_OUT: 326,
     Fault.SENTENCE_LEFT_OUT: 1825,
     Fault.EXPELLED_UNNOTICED: 27,
     Fault.STATUS_NEVER_THE_SAME: 26,
     Fault.DEVICE_RECOVERY_UNHEARD: 9,
-    Fault.DEVICE_WITHOUT_SPARE: 18,
+    Fault.DEVICE_WITHOUT_SPARE: 72,
 }
 """A seed that finds it, tried before the others: one that does not any more costs time, and the summary says so."""
 

@@ -111,7 +111,11 @@ def test_a_handler_of_another_test_that_is_collected_meanwhile_takes_no_part() -
         """Of a session that has not joined."""
 
     made: list[threading.Thread] = []
-    session = SimpleNamespace(me=SimpleNamespace(name=""), stop=lambda: made.append(threading.current_thread()))
+    session = SimpleNamespace(
+        me=SimpleNamespace(name=""),
+        withdraw=lambda **_: None,
+        stop=lambda: made.append(threading.current_thread()),
+    )
     handler = Handler()
     Farewell(handler, cast(Session, session))
     with replaced(replacements(Scenario(7).world)):

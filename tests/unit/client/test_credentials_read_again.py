@@ -1,6 +1,7 @@
 """Credentials that are refused are read again, and used only if they are others now."""
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError, Connection
+from unit.raising_signals import SignalError, raising_signal
 
 
 class Doorkeeper:
@@ -160,3 +162,19 @@ def test_credentials_that_cannot_be_had_now_may_be_had_later(door: Doorkeeper, t
     grow_old(connection)
     with pytest.raises(ApiUnavailableError, match="cannot be read now: the plug-in has no network"):
         connection.request("GET", "/")
+
+
+def test_what_a_signals_handler_raises_meanwhile_is_no_failure_to_try_again(door: Doorkeeper, tmp_path: Path) -> None:
+    connection = Connection.open(kubeconfig(tmp_path / "config", door, {"token": "first"}))
+    connection._credentials._api.configuration.refresh_api_key_hook = lambda _: signal.raise_signal(signal.SIGUSR1)
+    grow_old(connection)
+    with raising_signal(), pytest.raises(SignalError):
+        connection.request("GET", "/")
+
+
+def test_nor_a_reason_to_say_that_there_are_no_credentials(
+    monkeypatch: pytest.MonkeyPatch, door: Doorkeeper, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("kubernetes.config.load_kube_config", lambda **_: signal.raise_signal(signal.SIGUSR1))
+    with raising_signal(), pytest.raises(SignalError):
+        Connection.open(kubeconfig(tmp_path / "config", door, {"token": "first"}))

@@ -36,6 +36,9 @@ class Session:
         if self._failure is not None:
             raise self._failure
 
+    def withdraw(self, *, tried: bool, present: bool) -> None:
+        assert (tried, present) == (True, True)
+
     def stop(self) -> None:
         self.stopped.set()
 

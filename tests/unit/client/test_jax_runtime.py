@@ -1,10 +1,12 @@
 """What is said where JAX is not the one that was tried. Rounds themselves: tests/integration/survival."""
 
 import importlib.metadata
+import signal
 
 import pytest
 
 from kube_rendezvous.survival import jax_runtime
+from unit.raising_signals import SignalError, raising_signal
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
@@ -40,3 +42,23 @@ def test_in_no_round_there_is_nothing_to_ask_and_nothing_to_free() -> None:
         jax_runtime.publish("roster", "a")
     with pytest.raises(jax_runtime.RoundLostError, match="in no round"):
         jax_runtime.lookup("roster", timeout=1.0)
+
+
+class Service:
+    """JAX's client, in whose calls the signal comes."""
+
+    def key_value_set(self, *_: object) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+    def blocking_key_value_get(self, *_: object) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+
+def test_what_a_signals_handler_raises_says_nothing_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax_runtime, "_client", Service)
+    monkeypatch.setattr(jax_runtime, "_answers", lambda _: True)
+    with raising_signal():
+        with pytest.raises(SignalError):
+            jax_runtime.publish("roster", "a")
+        with pytest.raises(SignalError):
+            jax_runtime._get(Service(), "roster", 1.0)

@@ -16,6 +16,7 @@ HOLDS = """
 import sys, time
 from kube_rendezvous.membership.place_lock import take_place
 lock = take_place(sys.argv[1], "ns", "run", "0", give_up=0)
+lock.begin()
 lock.member = "trainer-0-x7k2p"
 print("held", flush=True)
 time.sleep(60)
@@ -23,7 +24,10 @@ time.sleep(60)
 
 
 def take(pod: str, slot: str = "0", seconds: float = 0.0) -> PlaceLock | None:
-    return take_place(pod, "ns", "run", slot, give_up=time.monotonic() + seconds)
+    lock = take_place(pod, "ns", "run", slot, give_up=time.monotonic() + seconds)
+    if lock is not None:
+        lock.begin()
+    return lock
 
 
 @pytest.fixture

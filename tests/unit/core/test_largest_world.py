@@ -2,7 +2,7 @@
 
 from kube_rendezvous.resources import LARGEST_WORLD
 from kube_rendezvous_core import decide
-from kube_rendezvous_core.liveness.admission import _is_nobodys
+from kube_rendezvous_core.liveness.admission import is_nobodys
 from kube_rendezvous_core.ranking.natural_order import natural_key
 from unit.core.builders import NOW, rendezvous, seen
 
@@ -16,5 +16,5 @@ def test_while_ten_thousand_gather_each_name_and_each_address_is_read_once() -> 
     read = []
     for _ in range(2):
         assert decide(gathering, members, NOW).status.round == 0
-        read.append(natural_key.cache_info().misses + _is_nobodys.cache_info().misses)
+        read.append(natural_key.cache_info().misses + is_nobodys.cache_info().misses)
     assert read[0] == read[1]

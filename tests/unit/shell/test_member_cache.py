@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 
 from kube_rendezvous.cluster import ApiUnavailableError
-from kube_rendezvous.resources import parse_member
-from kube_rendezvous_core import ObservedMember
+from kube_rendezvous.resources import parse_member, parse_rendezvous
+from kube_rendezvous.resources.timestamps import parse_time
+from kube_rendezvous_core import ObservedMember, decide
+from kube_rendezvous_core.names_read import names_kept
 from kube_rendezvous_operator.shell.watching import member_cache
-from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.watching.member_cache import NAMES_OF_THE_GONE, Key, MemberCache
 from unit.scripted_connection import ScriptedConnection
 from unit.shell.fake_clock import Clock
-from unit.shell.objects import KEY, raw_member
+from unit.shell.objects import KEY, raw_member, raw_rendezvous
 
+RUN = parse_rendezvous(raw_rendezvous(1, minNodes=8))
+NOW = parse_time("2026-03-01T12:00:30Z")
 CUT = ApiUnavailableError("GET /members (watch)", 0, "", "broken")
 
 
@@ -410,3 +414,15 @@ def test_nor_what_is_more_than_a_pod_may_have_in_all_rendezvous_of_its_namespace
     cache.forget(KEY, [parse_member(raw_member("a", 9))])
     cache.changed(raw_member("d", podUID="p", rendezvous="third"))
     assert surplus == ["c"]
+
+
+def test_names_of_those_that_are_gone_are_not_kept(watched: Watched) -> None:
+    most = 0
+    for number in range(3 * NAMES_OF_THE_GONE):
+        gone = raw_member(f"trainer-{number}", version=number + 10, address=f"10.1.{number // 256}.{number % 256}")
+        watched.cache.changed(gone)
+        decide(RUN, watched.cache.observed(KEY), NOW)
+        watched.cache.removed(gone)
+        watched.cache.forget(KEY, [parse_member(gone)])
+        most = max(most, names_kept())
+    assert NAMES_OF_THE_GONE < most < 4 * NAMES_OF_THE_GONE

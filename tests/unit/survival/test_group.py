@@ -1,5 +1,6 @@
 """A group takes rounds in, one after the other, and knows a peer's failure from the trainer's own."""
 
+import signal
 import threading
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from integration.handlers.eventually import eventually
 from kube_rendezvous.api import RendezvousClosedError
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.group import Group
+from unit.raising_signals import SignalError, raising_signal
 from unit.survival.fake_group_parts import FakeEngine, FakeSource, PeerError, Progress
 
 SECONDS = 10.0
@@ -93,6 +95,26 @@ def test_a_peers_error_ends_the_block_and_peers_that_wait_know_at_once(
 def test_the_trainers_own_errors_go_through(group: Group, error: BaseException) -> None:
     with pytest.raises(type(error)), group.take_round():
         raise error
+
+
+def test_what_a_signals_handler_raises_goes_through_whatever_becomes_of_the_round(
+    group: Group, source: FakeSource, engine: FakeEngine
+) -> None:
+    """Also a ValueError, which would be a peer's in a round that is over."""
+
+    def replaced_at_the_signal(number: int, given_up: Callable[[], bool]) -> None:
+        if number == 2:
+            source.is_over()
+            signal.raise_signal(signal.SIGUSR1)
+
+    engine.on_take_in = replaced_at_the_signal
+    with raising_signal():
+        current = group.take_round()
+        source.is_over()
+        with pytest.raises(SignalError), current:
+            signal.raise_signal(signal.SIGUSR1)
+        with pytest.raises(SignalError):
+            group.take_round()
 
 
 def test_any_runtime_error_is_a_peers_when_the_round_is_known_to_be_over(group: Group, source: FakeSource) -> None:

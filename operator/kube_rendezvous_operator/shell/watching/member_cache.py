@@ -20,7 +20,7 @@ from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.resources import LARGEST_WORLD, MEMBER_PLURAL, MalformedMemberError, Member, parse_member
 from kube_rendezvous.resources.names import collection_path
-from kube_rendezvous_core import Expulsion, ObservedMember
+from kube_rendezvous_core import Expulsion, ObservedMember, forget_names
 from kube_rendezvous_operator.shell.monitoring.measurements import Measurements, Unmeasured
 from kube_rendezvous_operator.shell.watching.rendezvous_list import CRDS_AND_RIGHTS
 from kube_rendezvous_operator.shell.watching.slim_objects import slim_custom_resource
@@ -35,6 +35,9 @@ MOST_MEMBERS = LARGEST_WORLD * 11 // 10
 
 MOST_MEMBERS_OF_A_POD = 64
 """One for each handler in it, and their ghosts."""
+
+NAMES_OF_THE_GONE = 1000
+"""Or three times as many as live, if that is more: so many may go before what was read in their names is forgotten."""
 
 _LASTING = attrgetter(*(field.name for field in fields(Member) if field.name not in ("renew_time", "resource_version")))
 """What a heartbeat alone does not change."""
@@ -108,6 +111,7 @@ class MemberCache:
         self._opened: dict[Key, _Opening] = {}
         """As long as the watch may not have passed them."""
         self._malformed: set[str] = set()
+        self._dropped = 0  # since names were forgotten
         self._cut_since: float | None = None
         self._said_trouble = False
         self.refused = False
@@ -415,6 +419,10 @@ class MemberCache:
             del self._key_of[(key[0], name)]
         if not entries:
             del self._by_key[key]
+        self._dropped += 1
+        if self._dropped > max(NAMES_OF_THE_GONE, 3 * len(self._key_of)):
+            forget_names()
+            self._dropped = 0
 
     def _hear_everybody(self) -> None:
         now = time.monotonic()
