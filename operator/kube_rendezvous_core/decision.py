@@ -59,6 +59,7 @@ from kube_rendezvous_core.liveness.heartbeat import (
     wants_to_shrink,
 )
 from kube_rendezvous_core.liveness.liveness import LEFT, NAME_TAKEN, OTHER_RENDEZVOUS, Liveness, Loss, judge
+from kube_rendezvous_core.liveness.pod_liveness import DEVICE_UNHEALTHY
 from kube_rendezvous_core.liveness.refusal import REFUSED
 from kube_rendezvous_core.liveness.suspicion import settle_questions, unanswered
 from kube_rendezvous_core.liveness.undecided import went_undecided
@@ -184,7 +185,13 @@ def decide(
         owners_to_read=_owners_to_read(rendezvous, crowd, formation, impossible, surroundings),
         reads_slices=all(m.reads_slices for m in formation.chosen or _ranked(before, liveness)),
         doubtful_closing=closing.closed != before.closed and not rendezvous.spec.closed,
+        doubtful_spares=_tells_for_spares(status) and not told_before,
     )
+
+
+def _tells_for_spares(status: RendezvousStatus) -> bool:
+    forming = status.forming
+    return forming is not None and forming.interrupts and forming.reason in (GROWTH, DEVICE_UNHEALTHY)
 
 
 def _ranked(before: RendezvousStatus, liveness: Liveness) -> Iterable[Member]:

@@ -107,6 +107,9 @@ class Decision:
             behind the API server: look again before acting on it.
         doubtful_closing: members closed or opened the rendezvous, and the newest of them, or that none is left, may
             not be in the cache yet: look again before acting on it.
+        doubtful_spares: all are told to stop because others can be taken in, or take the place of one whose device is
+            unhealthy, and these may be gone without that the cache knows: look again before anybody is restarted for
+            nothing.
         owners_to_read: the decision rests on how many pods these are to make, or on what these groups say of theirs:
             read them, and decide again.
         eviction_answers: to give when the status has been written.
@@ -125,6 +128,7 @@ class Decision:
     verdict: str = ""
     doubtful_losses: tuple[str, ...] = ()
     doubtful_closing: bool = False
+    doubtful_spares: bool = False
     eviction_answers: tuple[EvictionAnswer, ...] = ()
     suspects: tuple[str, ...] = ()
     owners_to_read: tuple[OwnerRef, ...] = ()
@@ -134,4 +138,5 @@ class Decision:
     def doubtful(self) -> bool:
         """Whether a consistent read must confirm the decision before anything is written."""
         expulsions = (*self.expel_first, *self.expel_after, *self.expel_beside)
-        return self.doubtful_closing or bool(self.doubtful_losses) or any(e.doubtful for e in expulsions)
+        doubtful = self.doubtful_closing or self.doubtful_spares or bool(self.doubtful_losses)
+        return doubtful or any(expulsion.doubtful for expulsion in expulsions)

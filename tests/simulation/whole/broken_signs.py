@@ -96,6 +96,7 @@ BROKEN_SIGNS: dict[str, list[Replacement]] = {
     "DEVICES_IGNORED": [(pod_reading, "unhealthy_devices", lambda _: "")],
     "DEVICE_RECOVERY_UNHEARD": [(device_reading, "_unhealthy", _every_report)],
     "DEVICE_WITHOUT_SPARE": [(decision, "set_aside", _whether_replaced_or_not)],
+    "SPARE_NOT_LOOKED_FOR": [(decision, "_tells_for_spares", lambda _: False)],
     "AILING_TAKES_A_PLACE": [
         (decision, "set_aside", _ranked_alone),
         (formation, "_doubtful_last", lambda newcomers, _: tuple(newcomers)),

@@ -73,6 +73,7 @@ class Fault(StrEnum):
     DEVICES_IGNORED = "what nodes say of devices is ignored"
     DEVICE_RECOVERY_UNHEARD = "whatever a node says of a device, it is taken for ill"
     DEVICE_WITHOUT_SPARE = "who has an ill device is handed over although nobody can take its place"
+    SPARE_NOT_LOOKED_FOR = "who has an ill device is handed over to a spare that the cache alone knows"
     AILING_TAKES_A_PLACE = "newcomers with ill devices take places before healthy ones"
     SUSPICION_BELIEVED = "whom a neighbour suspects is lost without being asked"
     ANSWER_UNHEARD = "an answer to a question is not taken for one"

@@ -87,6 +87,7 @@ FOUND_AS = {
     Fault.DEVICES_IGNORED: "but the condition says False|its device was known to be ill",
     Fault.DEVICE_RECOVERY_UNHEARD: "but the condition says True|were known to be healthy|stand by, but standby.max",
     Fault.DEVICE_WITHOUT_SPARE: "no healthy one can take its place",
+    Fault.SPARE_NOT_LOOKED_FOR: "handed over again and again|no healthy one can take its place",
     Fault.AILING_TAKES_A_PLACE: "its device was known to be ill, and",
     Fault.SUSPICION_BELIEVED: _FALSELY_LOST,
     Fault.ANSWER_UNHEARD: _FALSELY_LOST,
@@ -131,6 +132,8 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.STATUS_NEVER_THE_SAME: 26,
     Fault.DEVICE_RECOVERY_UNHEARD: 9,
     Fault.DEVICE_WITHOUT_SPARE: 72,
+    Fault.SPARE_NOT_LOOKED_FOR: 5012637,
+    Fault.STANDBY_IGNORED: 32,
 }
 """A seed that finds it, tried before the others: one that does not any more costs time, and the summary says so."""
 

@@ -29,6 +29,7 @@ FOUND_SOMETHING = {
     5_001_534: "one of two operators removed the slice that the other had just made in the place of a deleted one",
     5_000_873: "a member with an unhealthy device kept its place when the world shrank because others did not come",
     5_004_425: "the judge took one that had to leave its node for one that an opening stopped",
+    5_012_637: "all were restarted for a spare that was gone, which an operator whose watch was cut did not know",
     5_003_786: "an operator that began while the API server was away asked for pods half a minute after its return",
 }
 """Seeds of longer runs, and what was mended, in what ships or in what is held against it."""

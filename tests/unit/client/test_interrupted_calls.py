@@ -104,6 +104,15 @@ def process_ends(handler: KubernetesRendezvousHandler) -> None:
         handler._farewell._once.leave()
 
 
+def story(value: object) -> str:
+    """For the test's name."""
+    if isinstance(value, list):
+        return "-".join(["after", *(call.__name__ for call in value)]) if value else "at first"
+    if isinstance(value, bool):
+        return "and goes on" if value else "and the process ends"
+    return value.__name__ if callable(value) else str(value)
+
+
 GOING_ON: list[tuple[list[Call], Call]] = [
     ([], join),
     ([join], join),
@@ -117,7 +126,7 @@ ENDING: list[tuple[list[Call], Call]] = [([join], shutdown), ([join], leave), ([
 @pytest.mark.parametrize(
     ("before", "call", "goes_on"),
     [(*calls, False) for calls in GOING_ON + ENDING] + [(*calls, True) for calls in GOING_ON],
-    ids=lambda value: value.__name__ if callable(value) else str(value),
+    ids=story,
 )
 def test_a_signal_at_any_line_leaves_no_member_behind(
     monkeypatch: pytest.MonkeyPatch, before: list[Call], call: Call, goes_on: bool

@@ -12,7 +12,7 @@ from kube_rendezvous.resources.failure_policy import FailurePolicy, Quarantine, 
 from kube_rendezvous_core import ObservedMember, ObservedPod, Surroundings, decide
 from kube_rendezvous_core.observed.device_reading import unhealthy_devices
 from kube_rendezvous_core.policy.failure_policy import DEVICE_UNHEALTHY
-from unit.core.builders import NOW, at, forming_reason, rendezvous, seen, stands, told
+from unit.core.builders import NOW, at, forming_reason, rendezvous, seen, stands, then, told
 
 ECC = "nvidia.com/gpu GPU-1: ECC errors"
 
@@ -58,6 +58,15 @@ def test_with_a_healthy_spare_it_is_handed_over_and_the_sentence_names_device_an
     assert (status.forming.reason, status.forming.interrupts) == (DEVICE_UNHEALTHY, True)
     assert status.forming.message == f"c: a device of its pod c is unhealthy ({ECC})"
     assert status.forming.waiting_for == ("a", "b"), "nobody waits for it"
+
+
+def test_nobody_is_told_to_stop_for_a_spare_before_a_consistent_read_has_shown_it() -> None:
+    members = joined("a b c s")
+    first = decide(full(), members, NOW, surroundings=around("a b c s", "c"))
+    assert first.doubtful
+    told_already = then(full(), first)
+    assert not decide(told_already, members, NOW, surroundings=around("a b c s", "c")).doubtful
+    assert not decide(full(), members, NOW, surroundings=around("a b c s", "")).doubtful
 
 
 def test_the_spare_gets_its_rank_and_it_stands_aside() -> None:

@@ -98,6 +98,13 @@ def test_everybody_is_told_when_the_last_call_of_growth_ends() -> None:
     assert (status.forming.interrupts, status.state, status.round) == (True, State.REFORMING, 3)
 
 
+def test_nobody_is_told_to_stop_for_newcomers_before_a_consistent_read_has_shown_them() -> None:
+    gathers = decide(stands("a b"), crowd("a b late"), NOW)
+    tells = decide(then(stands("a b"), gathers), crowd("a b late"), at(30))
+    goes_on = decide(then(stands("a b"), tells), crowd("a b late"), at(31))
+    assert (gathers.doubtful, tells.doubtful, goes_on.doubtful) == (False, True, False)
+
+
 def test_everybody_is_told_at_once_when_the_newcomers_fill_the_world() -> None:
     status = outcome(stands("a b"), crowd("a b c d"))
     assert status.forming is not None

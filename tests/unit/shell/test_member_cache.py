@@ -9,7 +9,7 @@ import pytest
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member, parse_rendezvous
 from kube_rendezvous.resources.timestamps import parse_time
-from kube_rendezvous_core import ObservedMember, decide
+from kube_rendezvous_core import ObservedMember, decide, forget_names
 from kube_rendezvous_core.names_read import names_kept
 from kube_rendezvous_operator.shell.watching import member_cache
 from kube_rendezvous_operator.shell.watching.member_cache import NAMES_OF_THE_GONE, Key, MemberCache
@@ -417,6 +417,7 @@ def test_nor_what_is_more_than_a_pod_may_have_in_all_rendezvous_of_its_namespace
 
 
 def test_names_of_those_that_are_gone_are_not_kept(watched: Watched) -> None:
+    forget_names()
     most = 0
     for number in range(3 * NAMES_OF_THE_GONE):
         gone = raw_member(f"trainer-{number}", version=number + 10, address=f"10.1.{number // 256}.{number % 256}")
