@@ -136,9 +136,13 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         with plain_errors(self._what, self._namespace):
             session = self._begin(deadline)
             settling = self._settling(session, self._settings.close_timeout)
-            settling.member(deadline)
-            if not isinstance(session.standing(), ClosedForUs):
-                session.say_goodbye(close_reason="set_closed() was called", leaving=False, deadline=deadline)
+            try:
+                settling.member(deadline)
+                if not isinstance(session.standing(), ClosedForUs):
+                    session.say_goodbye(close_reason="set_closed() was called", leaving=False, deadline=deadline)
+            finally:
+                if self._is_over():  # meanwhile, by another thread, which has not waited for this one to join
+                    session.withdraw(tried=True, present=True)
         if not self._wait_for_closed(session, deadline):
             settling.time_out("it was asked to close")
 

@@ -100,7 +100,7 @@ def new_handler(connection: OneNodeServer) -> KubernetesRendezvousHandler:
 
 
 def process_ends(handler: KubernetesRendezvousHandler) -> None:
-    if handler._farewell is not None:
+    if handler._farewell is not None and handler._farewell._finalizer.alive:  # or else it was cancelled by `shutdown`
         handler._farewell._once.leave()
 
 
