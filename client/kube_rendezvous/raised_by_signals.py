@@ -1,7 +1,9 @@
 """Errors that are none: torch's launcher raises from its signal handlers, wherever the main thread is."""
 
 import signal
+from functools import partial
 from types import CodeType, TracebackType
+from typing import Any
 
 
 def came_with_a_signal(error: BaseException) -> bool:
@@ -17,5 +19,15 @@ def came_with_a_signal(error: BaseException) -> bool:
 
 
 def _handlers() -> set[CodeType]:
-    found = map(signal.getsignal, signal.valid_signals())
-    return {code for handler in found if (code := getattr(handler, "__code__", None)) is not None}
+    found = map(_code, map(signal.getsignal, signal.valid_signals()))
+    return {code for code in found if code is not None}
+
+
+def _code(handler: Any) -> CodeType | None:
+    """Of a function, a method, a `functools.partial` of these, or an object that can be called."""
+    while isinstance(handler, partial):
+        handler = handler.func
+    code = getattr(handler, "__code__", None)
+    if code is None and callable(handler):
+        code = getattr(type(handler).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None
