@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.printable_text import printable
+from kube_rendezvous.signal_proof import Flag
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class KeptThread:
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name = name
         self._work = work
-        self._ending = threading.Event()
+        self._ending = Flag()
         self._lock = threading.Lock()
         self._failures = 0
         self._error = ""

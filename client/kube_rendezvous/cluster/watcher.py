@@ -22,6 +22,7 @@ from kube_rendezvous.cluster.watch_protocol import (
     Removed,
     WatchProtocol,
 )
+from kube_rendezvous.signal_proof import Flag
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Watcher:
         hold_seconds: float = 0.0,
     ) -> None:
         self._hold_seconds = hold_seconds
-        self._held = threading.Event()
+        self._held = Flag()
         self._on_restart = on_restart
         self._short = short
         self._connection = connection
@@ -105,7 +106,7 @@ class Watcher:
         self.list_began = math.inf
         """When the newest list was asked for, on the monotonic clock: it cannot know what came later."""
         self._began, self._lived = 0.0, False  # the step under way; whether its watch has begun
-        self._stop = threading.Event()
+        self._stop = Flag()
         self._stream: ResponseStream | None = None
         self._stream_lock = threading.Lock()
         self.thread = KeptThread(name, self._run)

@@ -2,11 +2,11 @@
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable
 
 from kube_rendezvous.cluster import ApiFailureError, Backoff, KeptThread
+from kube_rendezvous.signal_proof import Flag
 
 _log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ class Heartbeat:
         self._name = name
         self._interval = interval
         self._renew = renew
-        self._stop = threading.Event()
-        self._woken = threading.Event()
-        self._hurry = threading.Event()
+        self._stop = Flag()
+        self._woken = Flag()
+        self._hurry = Flag()
         self._thread = KeptThread(name, self._run)
 
     def start(self) -> None:

@@ -5,7 +5,6 @@ they share is guarded by one condition; every answer is computed by `standing` f
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +38,7 @@ from kube_rendezvous.membership.standing import (
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
 from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
+from kube_rendezvous.signal_proof import Changes, Flag
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Session:
         self._namespace = namespace
         self._name = name
         self._identity = identity
-        self._changed = threading.Condition()
+        self._changed = Changes()
         self._me = Standpoint(places=places_of(identity))
         self._stood: tuple[Rendezvous | None, Standpoint, Standing] | None = None
         self._what = f"Rendezvous {namespace}/{name}"
@@ -84,7 +84,7 @@ class Session:
         self._first = FirstJoin()
         self._place = OwnPlace(namespace, name, identity)
         self._slices = SliceReader(connection, namespace, name, self._what)
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._waits_are_over = False
         self._life = SignsOfLife(
             connection,
@@ -154,7 +154,7 @@ class Session:
             self._first.failed(name, failure, self._connection)
             return
         if answer is not None:
-            with self._changed:
+            with self._changed.lock:
                 self._first.undecided = Undecided.posted(name, answer)
                 self._me = Standpoint(name, places=self._me.places)
 
@@ -165,7 +165,7 @@ class Session:
             tried: also what the next join would try again, of which it is not known whether it was made.
             present: also the Member that we are, or were until we stepped aside: nobody joins any more.
         """
-        with self._changed:
+        with self._changed.lock:
             if self._first.give_up():
                 self._me = Standpoint(places=self._me.places)
             kept = set() if present else {self._me.name, self._aside}
@@ -177,13 +177,13 @@ class Session:
 
     def found_what_it_joined(self) -> bool:
         """Whether the Member that was made before anything was known has joined what was found; true once."""
-        with self._changed:
+        with self._changed.lock:
             return self._first.has_found()
 
     def stop(self) -> None:
         """End both threads and close idle connections. Leaves the Member object as it is. Safe to call twice."""
         self._stopping.set()
-        with self._changed:
+        with self._changed.lock:
             self._changed.notify_all()
         self._watcher.stop()
         self._life.stop()
@@ -192,7 +192,7 @@ class Session:
 
     def end_waits(self) -> None:
         """Let every wait come back now, and each later one at once: whoever waits is to look why."""
-        with self._changed:
+        with self._changed.lock:
             self._waits_are_over = True
             self._changed.notify_all()
 
@@ -201,7 +201,7 @@ class Session:
     @property
     def me(self) -> Standpoint:
         """What this member knows of itself."""
-        with self._changed:
+        with self._changed.lock:
             return self._me
 
     @property
@@ -212,13 +212,13 @@ class Session:
     @property
     def rendezvous(self) -> Rendezvous | None:
         """The newest version seen; None: there is none, or nothing was seen yet."""
-        with self._changed:
+        with self._changed.lock:
             return self._sight.rendezvous
 
     @property
     def trouble(self) -> ApiFailureError | None:
         """Why the watch does not deliver right now, or else the last heartbeat did not arrive; None: both do."""
-        with self._changed:
+        with self._changed.lock:
             return self._sight.trouble or self._life.unheard
 
     @property
@@ -228,22 +228,22 @@ class Session:
 
     def nodes_waiting(self) -> int:
         """How many nodes wait for a round that this running member should join."""
-        with self._changed:
+        with self._changed.lock:
             return nodes_waiting(self._sight.rendezvous, self._me)
 
     def interruption(self) -> Interruption | None:
         """Why this running member must stop; None: it need not."""
-        with self._changed:
+        with self._changed.lock:
             return interruption(self._sight.rendezvous, self._me)
 
     def unobserved_seconds(self) -> float:
         """For how long no operator has looked at the newest spec, as far as this member saw; 0 if one has."""
-        with self._changed:
+        with self._changed.lock:
             return self._sight.unobserved_seconds()
 
     def took(self, place: Place) -> None:
         """The member goes to this place."""
-        with self._changed:
+        with self._changed.lock:
             self._become(self._me.took(place))
             self._look_at_signs()
 
@@ -259,18 +259,18 @@ class Session:
             ApiRefusedError: the API server will not let us see it.
             ApiUnavailableError: it did not answer until the deadline, or until the session ended.
         """
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._sight.listed or isinstance(self._sight.refusal, ApiRefusedError) or self.over,
-                deadline - time.monotonic(),
-            )
+        self._changed.wait_for(
+            lambda: self._sight.listed or isinstance(self._sight.refusal, ApiRefusedError) or self.over,
+            deadline - time.monotonic(),
+        )
+        with self._changed.lock:
             if not self._sight.listed:
                 path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
                 raise self._sight.refusal or ApiUnavailableError(f"GET {path}", 0, "", "no answer until the time-out")
 
     def standing(self) -> Standing:
         """Where this member stands now."""
-        with self._changed:
+        with self._changed.lock:
             return self._stand()
 
     def _stand(self) -> Standing:
@@ -297,7 +297,7 @@ class Session:
             self._life.at_once()
             seconds -= at_first
         self.wait_until(moved, seconds)
-        with self._changed:
+        with self._changed.lock:
             if self._is_blind() and self._sight.trouble is not None:
                 raise self._sight.trouble
 
@@ -310,8 +310,8 @@ class Session:
         At the most for `seconds`, and until the session is stopped or `end_waits` was called.
         """
         self._watcher.go_on()
-        with self._changed:
-            self._changed.wait_for(lambda: true() or self.over, min(max(0.0, seconds), threading.TIMEOUT_MAX))
+        self._changed.wait_for(lambda: true() or self.over, seconds)
+        with self._changed.lock:
             return true()
 
     def _become(self, me: Standpoint) -> None:
@@ -379,7 +379,7 @@ class Session:
             made = self._writer.persist(post, deadline)
         finally:
             self._joining = ""
-        with self._changed:
+        with self._changed.lock:
             if self._first.tried and made is None:  # our first POST was carried out, and said less
                 self._say_soon(name, rendezvous, watch_port)
             self._first.tried = ""
@@ -392,7 +392,7 @@ class Session:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""
         wish = {"afterRound": after_round, "port": port}
         if self._writer.persist(lambda seconds: self._patch_member(wish, seconds), deadline):
-            with self._changed:
+            with self._changed.lock:
                 self._become(self._me.rejoined(after_round))
 
     def read_slice(self, digest: str, deadline: float) -> None:
@@ -406,13 +406,13 @@ class Session:
             newest=lambda: self.rendezvous,
             ask=lambda wish, seconds: self._patch_member(wish, seconds, name=name),
         )
-        with self._changed:
+        with self._changed.lock:
             self._become(replace(self._me, read=read))
 
     def _read_circle(self, digest: str, timeout: float) -> None:
         name = self.me.name
         read = self._slices.read(digest, name, timeout)
-        with self._changed:
+        with self._changed.lock:
             if self._me.name == name:
                 self._become(replace(self._me, read=read))
                 self._look_at_signs()
@@ -433,7 +433,7 @@ class Session:
 
         The heartbeat goes on: as long as the Member is there, nobody waits for its pod.
         """
-        with self._changed:
+        with self._changed.lock:
             member = self._me
             self._become(Standpoint(places=member.places))
             self._aside = "" if member.expelled else member.name
@@ -446,7 +446,7 @@ class Session:
         name = name or self.me.name
         if self._writer.patch(name, spec, timeout):
             return True
-        with self._changed:
+        with self._changed.lock:
             if self._me.name == name:
                 self._become(replace(self._me, expelled=True))
         return False
@@ -458,7 +458,7 @@ class Session:
     # The heartbeat.
 
     def _living(self) -> str:
-        with self._changed:
+        with self._changed.lock:
             return self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
 
     def _renew(self, name: str, wish: dict[str, Any], timeout: float) -> None:

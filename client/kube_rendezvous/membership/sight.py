@@ -1,7 +1,6 @@
 """What a session sees of its Rendezvous: the newest version of it, and what is in the way of seeing it."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ from kube_rendezvous.cluster import ApiFailureError
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import Rendezvous, parse_rendezvous
+from kube_rendezvous.signal_proof import Changes
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Sight:
     """
 
     def __init__(
-        self, what: str, changed: threading.Condition, on_seen: Callable[[], None], on_trouble: Callable[[], None]
+        self, what: str, changed: Changes, on_seen: Callable[[], None], on_trouble: Callable[[], None]
     ) -> None:
         self.rendezvous: Rendezvous | None = None
         self.listed = self.watched = False
@@ -51,28 +51,28 @@ class Sight:
 
     def relisted(self, objects: list[Object]) -> None:
         """See `WatchListener`."""
-        with self._changed:
+        with self._changed.lock:
             self.listed = True
             self.trouble = self.refusal = None
             self._see(self._read(objects[0]) if objects else None)
 
     def changed(self, obj: Object) -> None:
         """See `WatchListener`."""
-        with self._changed:
+        with self._changed.lock:
             self.listed = True
             self.refusal = None
             self._see(self._read(obj))
 
     def removed(self, obj: Object) -> None:
         """See `WatchListener`."""
-        with self._changed:
+        with self._changed.lock:
             if self.rendezvous is not None and self.rendezvous.uid == obj["metadata"]["uid"]:
                 _log.warning("%s was deleted", self._what)
                 self._see(None)
 
     def troubled(self, failure: ApiFailureError) -> None:
         """See `WatchListener`."""
-        with self._changed:
+        with self._changed.lock:
             self._on_trouble()
             if not self.listed:
                 self._report.failed(f"it cannot be read yet: {failure}", at_once=True)
@@ -83,7 +83,7 @@ class Sight:
 
     def connected(self) -> None:
         """See `WatchListener`."""
-        with self._changed:
+        with self._changed.lock:
             self.watched = True
             self.trouble = None
 

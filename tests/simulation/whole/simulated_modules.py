@@ -32,7 +32,7 @@ Replacement = tuple[Any, str, Any]
 """An object, the name of an attribute of it, and what that is to be."""
 
 _PRODUCT = ("kube_rendezvous_operator.shell.", "kube_rendezvous.cluster.", "kube_rendezvous.membership.")
-_SINGLE = ("kube_rendezvous.handler", "kube_rendezvous.settling")
+_SINGLE = ("kube_rendezvous.handler", "kube_rendezvous.settling", "kube_rendezvous.signal_proof")
 _OUTSIDE = (
     "kube_rendezvous_operator.shell.monitoring.probes",
     "kube_rendezvous.cluster.tls",

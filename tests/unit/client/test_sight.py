@@ -1,14 +1,14 @@
 """What a session sees of its Rendezvous is read once for each version of it."""
 
-import threading
 from typing import Any
 
 from kube_rendezvous.membership.sight import Sight
+from kube_rendezvous.signal_proof import Changes
 
 
 def sight_and_looks() -> tuple[Sight, list[str]]:
     looks: list[str] = []
-    sight = Sight("r", threading.Condition(), lambda: looks.append("seen"), lambda: looks.append("trouble"))
+    sight = Sight("r", Changes(), lambda: looks.append("seen"), lambda: looks.append("trouble"))
     return sight, looks
 
 

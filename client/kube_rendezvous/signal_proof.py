@@ -1,0 +1,77 @@
+"""What threads wait with, safe from signals whose handlers raise in the main thread, as torch's launcher's do.
+
+Python looks for signals after calls, so that `threading.Condition`, and with it `threading.Event`, may stay locked for
+good, or tell of a lock that it does not hold. Between taking a lock itself (no class in Python) in a `with` and the
+block that follows, Python lets nothing in.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+class Changes:
+    """In the place of a `threading.Condition`.
+
+    Attributes:
+        lock: guards what may change; reentrant.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._waiting: list[Any] = []
+
+    def notify_all(self) -> None:
+        """Something has changed. With the lock held."""
+        while self._waiting:
+            told = self._waiting[-1]
+            if told.locked():  # or else whoever was interrupted here has told it
+                told.release()
+            self._waiting.pop()
+
+    def wait_for(self, true: Callable[[], bool], seconds: float | None) -> bool:
+        """Wait until ``true``, which is called with the lock held, holds; so long at the most (None: for ever). Return
+        whether it does. Without the lock."""
+        end = math.inf if seconds is None else time.monotonic() + seconds
+        while True:
+            with self.lock:
+                left = end - time.monotonic()
+                if true():
+                    return True
+                if left <= 0:
+                    return False
+                told = threading.Lock()
+                told.acquire()
+                self._waiting.append(told)
+            if not told.acquire(timeout=min(left, threading.TIMEOUT_MAX)):
+                with self.lock:
+                    if told in self._waiting:
+                        self._waiting.remove(told)
+
+
+class Flag:
+    """In the place of a `threading.Event`."""
+
+    def __init__(self) -> None:
+        self._changes = Changes()
+        self._set = False
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+        return self._set
+
+    def set(self) -> None:
+        """Let all waits end."""
+        with self._changes.lock:
+            self._set = True
+            self._changes.notify_all()
+
+    def clear(self) -> None:
+        """Let later waits wait."""
+        self._set = False
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is set, so long at the most; return whether it is."""
+        return self._set or self._changes.wait_for(self.is_set, seconds)

@@ -1,0 +1,115 @@
+"""A signal's handler raises at any moment: nothing stays locked, nobody hears of another error."""
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from kube_rendezvous.signal_proof import Changes, Flag
+from unit.raising_signals import SignalError
+
+LIMIT_SECONDS = 10.0
+TIMES = 2000
+"""`threading.Event` does not survive fifty."""
+
+
+@pytest.fixture
+def interrupted() -> Iterator[Callable[[Callable[[], object]], bool]]:
+    """Calls again and again until a signal comes; returns whether one did before the call that was to be the last."""
+    expected = False
+
+    def handle(number: int, frame: object) -> None:
+        nonlocal expected
+        if expected:
+            expected = False
+            raise SignalError(number)
+
+    def call(what: Callable[[], object]) -> bool:
+        nonlocal expected
+        try:
+            expected = True
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(0.00002, 0.0002))
+            what()
+            expected = False
+        except SignalError:
+            return True
+        return False
+
+    before = signal.signal(signal.SIGALRM, handle)
+    yield call
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def again_and_again(what: Callable[[], object]) -> Callable[[], object]:
+    def go_on() -> None:
+        while True:
+            what()
+
+    return go_on
+
+
+def is_free(lock: object) -> bool:
+    """Whether another thread can have it."""
+    had: list[bool] = []
+
+    def take() -> None:
+        had.append(lock.acquire(timeout=LIMIT_SECONDS))  # type: ignore[attr-defined]
+        lock.release()  # type: ignore[attr-defined]
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    return had == [True]
+
+
+@pytest.mark.parametrize("name", ["set", "clear", "wait"])
+def test_a_flag_does_not_stay_locked(interrupted: Callable[[Callable[[], object]], bool], name: str) -> None:
+    flag = Flag()
+    calls = {"set": flag.set, "clear": flag.clear, "wait": lambda: flag.wait(0.00001)}
+    for _ in range(TIMES):
+        assert interrupted(again_and_again(calls[name]))
+    assert is_free(flag._changes.lock)
+    waiting = threading.Thread(target=flag.wait, args=(LIMIT_SECONDS,))
+    waiting.start()
+    flag.set()
+    waiting.join(LIMIT_SECONDS / 2)
+    assert not waiting.is_alive()
+
+
+def test_who_waits_for_a_change_hears_of_the_signal_and_of_nothing_else(
+    interrupted: Callable[[Callable[[], object]], bool],
+) -> None:
+    changes = Changes()
+    for _ in range(TIMES):
+        assert interrupted(again_and_again(lambda: changes.wait_for(lambda: False, 0.0)))
+    assert is_free(changes.lock)
+
+
+def test_a_change_wakes_all_and_only_who_still_waits_is_remembered() -> None:
+    changes, seen, found = Changes(), [0], []
+
+    def wait() -> None:
+        found.append(changes.wait_for(lambda: seen[0] > 0, LIMIT_SECONDS))
+
+    assert not changes.wait_for(lambda: seen[0] > 0, 0.01)
+    assert changes._waiting == []
+    threads = [threading.Thread(target=wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while len(changes._waiting) < len(threads):
+        time.sleep(0.001)
+    with changes.lock:
+        changes.notify_all()  # of nothing: they wait on
+    while len(changes._waiting) < len(threads):
+        time.sleep(0.001)
+    with changes.lock:
+        seen[0] = 1
+        changes.notify_all()
+    for thread in threads:
+        thread.join(LIMIT_SECONDS)
+    assert found == [True] * 3
+    assert changes._waiting == []
