@@ -1,10 +1,11 @@
 """What threads wait with, safe from signals whose handlers raise in the main thread, as torch's launcher's do.
 
 Python looks for signals after calls, so that `threading.Condition`, and with it `threading.Event`, may stay locked for
-good, or tell of a lock that it does not hold. Between taking a lock itself (no class in Python) in a `with` and the
-block that follows, Python lets nothing in.
+good, or tell of a lock that it does not hold; a thread may never begin that counts as started. Between taking a lock
+itself (no class in Python) in a `with` and the block that follows, Python lets nothing in.
 """
 
+import _thread
 import math
 import threading
 import time
@@ -75,3 +76,40 @@ class Flag:
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until it is set, so long at the most; return whether it is."""
         return self._set or self._changes.wait_for(self.is_set, seconds)
+
+
+def start_once(thread: threading.Thread, lock: Any) -> None:
+    """Start it, unless it is started already. No signal's handler comes in between: another thread starts it.
+
+    Args:
+        thread: to be started.
+        lock: of its own.
+
+    Raises:
+        RuntimeError: no thread can be had.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        _start(thread, lock)
+        return
+    failures: list[RuntimeError] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def beside() -> None:
+        try:
+            _start(thread, lock)
+        except RuntimeError as error:
+            failures.append(error)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(beside, ())
+    done.acquire()
+    if failures:
+        raise failures[0]
+
+
+def _start(thread: threading.Thread, lock: Any) -> None:
+    with lock:
+        if thread.ident is None:
+            thread.start()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.printable_text import printable
-from kube_rendezvous.signal_proof import Flag
+from kube_rendezvous.signal_proof import Flag, start_once
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ class KeptThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin. Once."""
-        self._thread.start()
+        """Begin. Safe to call again."""
+        start_once(self._thread, self._lock)
 
     @property
     def started(self) -> bool:

@@ -13,6 +13,8 @@ import socket
 import threading
 import time
 
+from kube_rendezvous.signal_proof import start_once
+
 _log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 2.0
@@ -33,12 +35,12 @@ class PlaceLock:
         self._listening = listening
         self.member = ""
         """Name of the Member that holds the place, for those who ask."""
+        self._starting = threading.Lock()
         self._thread = threading.Thread(target=self._answer, name="rendezvous-place", daemon=True)
 
     def begin(self) -> None:
         """Answer whoever asks for the holder. Safe to call again."""
-        if self._thread.ident is None:
-            self._thread.start()
+        start_once(self._thread, self._starting)
 
     def release(self) -> None:
         """Let it go. Safe to call twice."""

@@ -388,6 +388,7 @@ def simulated_threading() -> SimpleNamespace:
         Event=SimulatedEvent,
         TIMEOUT_MAX=1e9,
         current_thread=_current_thread,
+        main_thread=lambda: None,  # no signal comes
     )
 
 

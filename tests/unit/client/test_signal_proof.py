@@ -1,4 +1,4 @@
-"""A signal's handler raises at any moment: nothing stays locked, nobody hears of another error."""
+"""A signal's handler raises at any moment: nothing stays locked, nobody hears of another error, every thread begins."""
 
 import random
 import signal
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from kube_rendezvous.cluster import KeptThread
 from kube_rendezvous.signal_proof import Changes, Flag
 from unit.raising_signals import SignalError
 
@@ -113,3 +114,20 @@ def test_a_change_wakes_all_and_only_who_still_waits_is_remembered() -> None:
         thread.join(LIMIT_SECONDS)
     assert found == [True] * 3
     assert changes._waiting == []
+
+
+def test_a_thread_whose_start_is_interrupted_begins_and_only_once(
+    interrupted: Callable[[Callable[[], object]], bool],
+) -> None:
+    times = 0
+    for _ in range(TIMES // 4):
+        runs = threading.Semaphore(0)
+        thread = KeptThread("kept", runs.release)
+        if interrupted(thread.start):
+            thread.start()
+            times += 1
+        assert thread.started
+        assert runs.acquire(timeout=LIMIT_SECONDS)
+        thread.join(LIMIT_SECONDS)
+        assert not runs.acquire(blocking=False)
+    assert times > TIMES // 40
