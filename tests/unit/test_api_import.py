@@ -24,7 +24,8 @@ class TestImport:
         )
 
         loaded = set(done.stdout.split())
-        foreign = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+        own = {*sys.stdlib_module_names, "_missing_stdlib_info"}  # of Python 3.15, which its list leaves out
+        foreign = {name.partition(".")[0] for name in loaded} - own
         assert foreign == {"kube_rendezvous"}
         assert "kube_rendezvous.handler" not in loaded
         assert not loaded & {"asyncio", "ssl", "http.client", "urllib.request", "importlib.metadata"}

@@ -12,7 +12,7 @@ from rendezvous_local.programs import GO_MODULES, KUBE_APISERVER
 TOP = Path(__file__).resolve().parents[3]
 KUBERNETES, PYTHON, TORCH, KOPF, CLIENT = "Kubernetes", "Python", "torch", "kopf", "kubernetes client"
 GATES = "feature gates"
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 NEWEST = "newest"
 # Of each library, the distribution; its oldest version is the bound in pyproject.toml.
 LIBRARIES = {TORCH: "torch", KOPF: "kopf", CLIENT: "kubernetes"}
