@@ -32,6 +32,7 @@ from kube_rendezvous.membership.standing import ClosedForUs, Place, holds_a_plac
 from kube_rendezvous.resources import Rendezvous
 from kube_rendezvous.settings import HandlerSettings, read_settings
 from kube_rendezvous.settling import Settling
+from kube_rendezvous.signal_proof import new_lock
 from kube_rendezvous.store_choice import AddressOnlyStore, StoreOpener, default_store_opener
 
 BACKEND = "kubernetes"
@@ -83,8 +84,8 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         self._listening: socket.socket | None = None
         self._store: Store | None = None
         self._ended = False
-        self._lock = threading.Lock()
-        self._joining = threading.RLock()
+        self._lock = new_lock()
+        self._joining = new_lock()
         self._farewell: Farewell | None = None
         self._beginning: threading.Thread | None = None  # who starts the session
 

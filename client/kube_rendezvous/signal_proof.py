@@ -2,15 +2,39 @@
 
 Python looks for signals after calls, so that `threading.Condition`, and with it `threading.Event`, may stay locked for
 good, or tell of a lock that it does not hold; a thread may never begin that counts as started. Between taking a lock
-itself (no class in Python) in a `with` and the block that follows, Python lets nothing in.
+itself (no class in Python) in a `with` and the block that follows, Python lets nothing in; 3.14 alone does.
 """
 
 import _thread
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+
+class _Lock(_thread.RLock):
+    """For Python 3.14, where a signal may come between taking a lock in a `with` and the block that follows.
+
+    One that was taken then lets itself go again. Its end must stay what C makes of it: a method of ours could be
+    interrupted, too.
+    """
+
+    def __enter__(self) -> bool:
+        taken: list[bool] = []
+        try:
+            taken.extend(map(self.acquire, (True,)))  # without a moment between taking it and noting that
+        except BaseException:
+            if taken:
+                self.release()
+            raise
+        return True
+
+
+def new_lock() -> threading.RLock:
+    """A reentrant lock, to be taken by `with`."""
+    return _Lock() if sys.version_info[:2] == (3, 14) else threading.RLock()
 
 
 class Changes:
@@ -21,7 +45,7 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = new_lock()
         self._waiting: list[Any] = []
 
     def notify_all(self) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +26,7 @@ from kube_rendezvous.cluster.spoken_version import (
     version_is_not_served,
 )
 from kube_rendezvous.resources.names import VERSION, best_version
+from kube_rendezvous.signal_proof import new_lock
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -92,7 +92,7 @@ class Connection:
         self.on_request: Callable[[str, int, str], None] | None = None
         self._reload = reload
         self._reload_after = 0.0
-        self._reloading = threading.Lock()
+        self._reloading = new_lock()
         self._credentials = Credentials(configuration)
         self._version = VERSION
 
@@ -285,7 +285,7 @@ class Connection:
 
 
 _shared: "weakref.WeakValueDictionary[tuple[int, str | None, str | None], Connection]" = weakref.WeakValueDictionary()
-_shared_lock = threading.Lock()
+_shared_lock = new_lock()
 
 
 def _parse_answer(what: str, response: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from kube_rendezvous.cluster.backoff import Backoff
 from kube_rendezvous.printable_text import printable
-from kube_rendezvous.signal_proof import Flag, start_once
+from kube_rendezvous.signal_proof import Flag, new_lock, start_once
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class KeptThread:
         self.name = name
         self._work = work
         self._ending = Flag()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._failures = 0
         self._error = ""
         self._expected = 0.0

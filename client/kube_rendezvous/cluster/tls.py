@@ -11,11 +11,13 @@ import ssl
 import threading
 from typing import Any
 
+from kube_rendezvous.signal_proof import new_lock
+
 _MOST = 8
 """Contexts kept. Credentials that change leave their old one behind."""
 
 _contexts: dict[str, ssl.SSLContext] = {}
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 class KeptSessions:

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -22,7 +21,7 @@ from kube_rendezvous.cluster.watch_protocol import (
     Removed,
     WatchProtocol,
 )
-from kube_rendezvous.signal_proof import Flag
+from kube_rendezvous.signal_proof import Flag, new_lock
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ class Watcher:
         self._began, self._lived = 0.0, False  # the step under way; whether its watch has begun
         self._stop = Flag()
         self._stream: ResponseStream | None = None
-        self._stream_lock = threading.Lock()
+        self._stream_lock = new_lock()
         self.thread = KeptThread(name, self._run)
         """Lists and watches, and tells the listener."""
 

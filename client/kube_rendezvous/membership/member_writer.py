@@ -1,7 +1,6 @@
 """Writes the Members of one node, each under its name, and with the next write what an earlier one left unsaid."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from kube_rendezvous.membership.persistence import persist
 from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import MEMBER_PLURAL
 from kube_rendezvous.resources.names import collection_path
+from kube_rendezvous.signal_proof import new_lock
 
 _Answer = TypeVar("_Answer")
 
@@ -55,7 +55,7 @@ class MemberWriter:
         self._pause = pause
         self._passes = passes
         self._again = again
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._unsaid: tuple[str, dict[str, Any]] = ("", {})  # what the Member of this name is still to say
         self._made = OwnMembers()
 

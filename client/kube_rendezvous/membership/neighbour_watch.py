@@ -8,7 +8,6 @@ import logging
 import random
 import select
 import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from kube_rendezvous.membership.neighbours import Address, Neighbours, answer_to
 from kube_rendezvous.resources import MEMBER_PLURAL, MalformedMemberError, Rendezvous, parse_member
 from kube_rendezvous.resources.names import object_path
 from kube_rendezvous.resources.neighbours import may_still_say, watched_by
+from kube_rendezvous.signal_proof import new_lock
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class NeighbourWatch:
         self._say = say
         self._works = works
         self._read_circle = read_circle
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._socket: socket.socket | None = None
         self._waker: tuple[socket.socket, socket.socket] | None = None
         self._wish = _NOBODY

@@ -4,15 +4,16 @@ A signal's handler may raise at any line, as torch's launcher does; an answer ma
 POST, and is forgotten only after it is known that nobody has it, or that it has said that it leaves.
 """
 
-import threading
 from collections.abc import Collection
+
+from kube_rendezvous.signal_proof import new_lock
 
 
 class OwnMembers:
     """Names of Members, each with whether it is certain that it was made. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._certain: dict[str, bool] = {}
 
     def may_be_made(self, name: str) -> bool:

@@ -1,9 +1,8 @@
 """The place of this node in its pod: no other process of the pod may be in the same slot (`place_lock`)."""
 
-import threading
-
 from kube_rendezvous.membership.identity import Identity
 from kube_rendezvous.membership.place_lock import PlaceLock, take_place
+from kube_rendezvous.signal_proof import new_lock
 
 
 class OwnPlace:
@@ -18,7 +17,7 @@ class OwnPlace:
         self._namespace = namespace
         self._name = name
         self._identity = identity
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._held: PlaceLock | None = None
         self._left = False
 

@@ -10,16 +10,18 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import kube_rendezvous.handler  # noqa: F401 - and with it all that it is made of
 import kube_rendezvous_operator.shell.app  # noqa: F401 - and with it all that it is made of
+from kube_rendezvous.signal_proof import new_lock
 from simulation.whole.simulated_runtime import (
     Clock,
     FullError,
     Killed,
+    SimulatedLock,
     SimulatedQueue,
     current_process,
     pause,
@@ -81,6 +83,7 @@ def replacements(clock: Clock, others: Sequence[tuple[Any, Any]] = ()) -> list[R
         id(queue): SimpleNamespace(Queue=SimulatedQueue, Full=FullError),
         id(asyncio): SimpleNamespace(sleep=_sleep),
         id(datetime): simulated_datetime(clock),
+        id(new_lock): partial(SimulatedLock, reentrant=True),
     } | {id(what): other for what, other in others}
     return [(module, name, instead[what]) for module, name, what in _uses(frozenset(instead), len(sys.modules))]
 

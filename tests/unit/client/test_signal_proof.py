@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kube_rendezvous.cluster import KeptThread
-from kube_rendezvous.signal_proof import Changes, Flag
+from kube_rendezvous.signal_proof import Changes, Flag, new_lock
 from unit.raising_signals import SignalError
 
 LIMIT_SECONDS = 10.0
@@ -53,18 +53,35 @@ def again_and_again(what: Callable[[], object]) -> Callable[[], object]:
     return go_on
 
 
-def is_free(lock: object) -> bool:
+def is_free(lock: threading.RLock, seconds: float = LIMIT_SECONDS) -> bool:
     """Whether another thread can have it."""
     had: list[bool] = []
 
     def take() -> None:
-        had.append(lock.acquire(timeout=LIMIT_SECONDS))  # type: ignore[attr-defined]
-        lock.release()  # type: ignore[attr-defined]
+        had.append(lock.acquire(timeout=seconds))
+        if had[0]:
+            lock.release()
 
     thread = threading.Thread(target=take)
     thread.start()
     thread.join()
     return had == [True]
+
+
+def test_a_lock_is_free_after_its_block_and_held_within(interrupted: Callable[[Callable[[], object]], bool]) -> None:
+    lock, within = new_lock(), 0
+
+    def hold() -> None:
+        nonlocal within
+        with lock, lock:
+            within += 1
+
+    for _ in range(TIMES):
+        assert interrupted(again_and_again(hold))
+    assert within
+    assert is_free(lock)
+    with lock:
+        assert not is_free(lock, 0.01)
 
 
 @pytest.mark.parametrize("name", ["set", "clear", "wait"])
