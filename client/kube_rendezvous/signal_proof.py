@@ -14,22 +14,22 @@ from collections.abc import Callable
 from typing import Any
 
 
-class _Lock(_thread.RLock):
+class _Lock(_thread.RLock):  # type: ignore[misc]  # it may be inherited from
     """For Python 3.14, where a signal may come between taking a lock in a `with` and the block that follows.
 
     One that was taken then lets itself go again. Its end must stay what C makes of it: a method of ours could be
     interrupted, too.
     """
 
-    def __enter__(self) -> bool:
+    def __enter__(self, blocking: bool = True, timeout: float = -1) -> bool:
         taken: list[bool] = []
         try:
-            taken.extend(map(self.acquire, (True,)))  # without a moment between taking it and noting that
+            taken.extend(map(self.acquire, (blocking,), (timeout,)))  # no moment between taking it and noting that
+            return taken[0]
         except BaseException:
-            if taken:
+            if any(taken):
                 self.release()
             raise
-        return True
 
 
 def new_lock() -> threading.RLock:
