@@ -57,6 +57,8 @@ class Credentials:
     def __init__(self, configuration: Any) -> None:
         from kubernetes import client
 
+        from kube_rendezvous.cluster.idle_connections import keep_idle_without_locks
+
         configuration.socket_options = _KEEPALIVE
         configuration.connection_pool_maxsize = 64
         self.host: str = configuration.host.rstrip("/")
@@ -64,6 +66,7 @@ class Credentials:
         self._api = client.ApiClient(configuration)
         self.pool = self._api.rest_client.pool_manager
         share_tls(self.pool, self.fingerprint)
+        keep_idle_without_locks(self.pool)
         self._tls_sessions = KeptSessions()
         self._connections: Any = None
         self._headers = self._headers_as_read()
