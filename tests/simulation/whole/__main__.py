@@ -17,6 +17,7 @@ from simulation.whole.elections import Elections
 from simulation.whole.invariants import BrokenError
 from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.neighbourhoods import Neighbourhoods
+from simulation.whole.openings import Openings
 from simulation.whole.planted_faults import Fault
 from simulation.whole.scenario import Scenario, Shortened
 from simulation.whole.shorter_story import Shortener
@@ -27,6 +28,7 @@ SCHEDULES: dict[str, type[Scenario]] = {
     "shrinking": ShrinkingIntervals,
     "elections": Elections,
     "neighbourhoods": Neighbourhoods,
+    "openings": Openings,
 }
 STORY_LINES = 80
 PROGRESS_SECONDS = 10.0

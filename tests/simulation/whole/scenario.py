@@ -51,6 +51,9 @@ class Scenario:
     elects = False
     """Whether its operators elect a leader; else each of them leads."""
 
+    second_operator = 0.3
+    """How probable one is."""
+
     slack_seconds = 30.0
     """For lag, the last cut, pods that were warned and go later, and workers that take their time to stop."""
 
@@ -81,7 +84,7 @@ class Scenario:
             many = min(many, shortened.members)
         self.members = many
         self.spec = wished_spec(rng, many)
-        operators = 1 + (rng.random() < 0.3)
+        operators = 1 + (rng.random() < self.second_operator)
         world.two_lead = operators > 1 and not self.elects
         for number in range(operators):
             world.after(0.0, partial(self.start_operator, f"operator-{number}"))
