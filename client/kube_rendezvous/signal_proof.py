@@ -62,18 +62,17 @@ class Changes:
         end = math.inf if seconds is None else time.monotonic() + seconds
         while True:
             with self.lock:
-                left = end - time.monotonic()
                 if true():
                     return True
-                if left <= 0:
-                    return False
                 told = threading.Lock()
                 told.acquire()
                 self._waiting.append(told)
-            if not told.acquire(timeout=min(left, threading.TIMEOUT_MAX)):
+            # Also where no time is left: others get a turn.
+            if not told.acquire(timeout=min(max(0.0, end - time.monotonic()), threading.TIMEOUT_MAX)):
                 with self.lock:
                     if told in self._waiting:
                         self._waiting.remove(told)
+                    return true()
 
 
 class Flag:
