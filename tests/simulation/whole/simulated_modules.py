@@ -38,7 +38,9 @@ _SINGLE = ("kube_rendezvous.handler", "kube_rendezvous.settling", "kube_rendezvo
 _OUTSIDE = (
     "kube_rendezvous_operator.shell.monitoring.probes",
     "kube_rendezvous.cluster.tls",
-    "kube_rendezvous.membership.farewell",  # of handlers of other tests, which are collected while a scenario runs
+    # Of handlers and connections of other tests, which are collected while a scenario runs:
+    "kube_rendezvous.membership.farewell",
+    "kube_rendezvous.cluster.idle_connections",
 )
 
 

@@ -1,6 +1,7 @@
 """The operator and the client that ship, together: whatever fails, no invariant breaks, and after it a round stands."""
 
 import gc
+import sys
 import threading
 import weakref
 from collections import Counter
@@ -8,8 +9,10 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+import urllib3
 
 from integration.handlers.eventually import eventually
+from kube_rendezvous.cluster.idle_connections import keep_idle_without_locks
 from kube_rendezvous.membership.farewell import Farewell
 from kube_rendezvous.membership.session import Session
 from simulation.whole.invariants import BrokenError
@@ -120,6 +123,18 @@ def test_a_handler_of_another_test_that_is_collected_meanwhile_takes_no_part() -
         del handler
     eventually(lambda: made, "it has said goodbye")
     assert [thread.name for thread in made] == ["rendezvous-farewell"]
+
+
+def test_connections_of_another_test_that_are_collected_meanwhile_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    went_wrong: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", went_wrong.append)
+    pools = urllib3.PoolManager()
+    keep_idle_without_locks(pools)
+    pools.connection_from_host("localhost")
+    with replaced(replacements(Scenario(7).world)):
+        del pools
+        gc.collect()
+    assert not went_wrong
 
 
 def test_nothing_that_processes_read_together_is_changed_by_one_of_them() -> None:

@@ -1,6 +1,7 @@
 """CI runs the simulator and makes releases beside its tests: what fails fails it, and nothing stays behind."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from integration.handlers.eventually import eventually
 from rendezvous_docs.references import TOP
+from simulation.whole import test_elections, test_neighbourhoods, test_openings, test_scenarios
 
 SECONDS = 200.0
 """What is idle is waiting for a busy machine."""
@@ -97,10 +99,16 @@ def test_what_fails_beside_them_fails_ci_and_its_story_is_shown(checkout: Path, 
     assert "3,000 so far" in said
 
 
-def test_with_those_of_make_test_they_are_five_thousand(checkout: Path) -> None:
+def test_it_goes_on_where_make_test_ended_and_with_those_there_are_five_thousand(checkout: Path) -> None:
     run(checkout)
-    made = (checkout / "made.txt").read_text()
-    assert "simulate SEEDS=400:4400 PROCESSES=1 ARGS=--schedule everything" in made
+    made = re.findall(r"simulate SEEDS=(\d+):(\d+) .*--schedule (\w+)", (checkout / "made.txt").read_text())
+    assert {schedule: int(first) for first, _, schedule in made} == {
+        "everything": test_scenarios.SCENARIOS,
+        "openings": test_openings.SCENARIOS,
+        "elections": test_elections.SCENARIOS,
+        "neighbourhoods": test_neighbourhoods.SCENARIOS,
+    }
+    assert sum(int(end) for _, end, _ in made) >= 5_000
 
 
 def test_after_a_test_that_fails_nothing_goes_on(checkout: Path) -> None:
