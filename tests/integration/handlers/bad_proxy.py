@@ -65,7 +65,7 @@ class BadProxy:
         target = urlsplit(cluster["server"])
         self.mood = Mood.GOOD
         self.answered_badly = 0
-        self._watches: set[threading.Event] = set()
+        self._watches: set[_OpenWatch] = set()
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
@@ -102,7 +102,40 @@ class BadProxy:
         """Be so from now on; watches that are open end."""
         self.mood = mood
         for watch in list(self._watches):
-            watch.set()
+            watch.end()
+
+    @property
+    def open_watches(self) -> int:
+        """How many are passed on at this moment."""
+        return len(self._watches)
+
+
+class _OpenWatch:
+    """One that is passed on until one side ends it, or the proxy.
+
+    A thread that waits for the next line hears of neither the other side nor the proxy: what it reads is shut down.
+
+    Args:
+        client: who watches; it says nothing more, but may go.
+        server: where the lines come from.
+    """
+
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+        self._client, self._server = client, server
+        threading.Thread(target=self._end_with_client, daemon=True).start()
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._server, socket.SHUT_RDWR)  # TLS's own would take the reader's state away
+
+    def forget_client(self) -> None:
+        with contextlib.suppress(OSError):
+            self._client.shutdown(socket.SHUT_RD)
+
+    def _end_with_client(self) -> None:
+        with contextlib.suppress(OSError):
+            self._client.recv(1, socket.MSG_PEEK)
+        self.end()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -154,6 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() in passed}
         try:
             upstream.request(self.command, self.path, body or None, headers)
+            server = upstream.sock
             answer = upstream.getresponse()
             if mood in _NO_ANSWERS:
                 answer.read1(1)
@@ -163,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._say_nothing()
                 self.close_connection = True
             elif "watch=" in self.path:
-                self._stream(answer, mood)
+                self._stream(answer, server, mood)
             else:
                 content = answer.read()
                 self._say(
@@ -174,17 +208,15 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             upstream.close()
 
-    def _stream(self, answer: http.client.HTTPResponse, mood: Mood) -> None:
+    def _stream(self, answer: http.client.HTTPResponse, server: socket.socket, mood: Mood) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        over = threading.Event()
-        self.proxy._watches.add(over)
-        ended = threading.Thread(target=self._end_when_told, args=(over, answer), daemon=True)
-        ended.start()
+        watch = _OpenWatch(self.connection, server)
+        self.proxy._watches.add(watch)
         try:
-            while not over.is_set() and (line := answer.readline()):
+            while line := _line_of(answer):
                 if mood is Mood.HALVES:
                     self._chunk(line[: len(line) // 2])
                     break
@@ -192,14 +224,9 @@ class _Handler(BaseHTTPRequestHandler):
             with contextlib.suppress(OSError):
                 self.wfile.write(b"0\r\n\r\n")
         finally:
-            over.set()
-            self.proxy._watches.discard(over)
+            self.proxy._watches.discard(watch)
+            watch.forget_client()
             self.close_connection = True
-
-    def _end_when_told(self, over: threading.Event, answer: http.client.HTTPResponse) -> None:
-        over.wait()
-        with contextlib.suppress(OSError, AttributeError, ValueError):
-            answer.close()
 
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
@@ -207,3 +234,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
+
+
+def _line_of(answer: http.client.HTTPResponse) -> bytes:
+    """The next one; nothing: there are no more, or it was ended."""
+    try:
+        return answer.readline()
+    except (OSError, http.client.HTTPException):
+        return b""

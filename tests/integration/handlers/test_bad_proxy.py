@@ -12,6 +12,9 @@ from integration.handlers.bad_proxy import BadProxy, Mood
 from integration.handlers.eventually import eventually
 from integration.handlers.nodes import Node, meet
 from integration.handlers.runs import Run
+from kube_rendezvous.cluster.connection import Connection, ResponseStream
+from kube_rendezvous.resources import MEMBER_PLURAL
+from kube_rendezvous.resources.names import collection_path
 from rendezvous_local.cluster import Cluster
 from rendezvous_local.operator_process import OperatorProcess
 
@@ -44,6 +47,31 @@ def operator_behind(
 def threads() -> set[str]:
     """Names of the handlers' own; an earlier test's handler that says goodbye ends its thread when it likes."""
     return {t.name for t in threading.enumerate() if t.name.startswith("rendezvous-")} - {"rendezvous-farewell"}
+
+
+def open_watch(proxy: BadProxy, run: Run) -> ResponseStream:
+    """Of nobody: no event will ever come."""
+    connection = Connection.open(str(proxy.kubeconfig))
+    nobody = {"watch": "1", "timeoutSeconds": "600", "fieldSelector": "metadata.name=nobody"}
+    return connection.stream(collection_path(MEMBER_PLURAL, run.namespace), query=nobody, silence=300.0)
+
+
+def test_the_proxy_notices_that_a_watcher_has_gone_although_nothing_happens(proxy: BadProxy, run: Run) -> None:
+    before = proxy.open_watches
+    watch = open_watch(proxy, run)
+    eventually(lambda: proxy.open_watches > before, "it passes the watch on")
+    watch.close()
+    eventually(lambda: proxy.open_watches == before, "it has given the watch up")
+
+
+def test_watches_end_with_the_proxys_mood_although_nothing_happens(proxy: BadProxy, run: Run) -> None:
+    watch = open_watch(proxy, run)
+    lines = watch.lines()
+    threading.Timer(0.5, lambda: proxy.set(Mood.GOOD)).start()
+    began = time.monotonic()
+    assert list(lines) == []
+    assert time.monotonic() - began < SLOW_MACHINE_SECONDS
+    watch.close()
 
 
 @pytest.mark.parametrize("mood", BAD, ids=[mood.name.lower() for mood in BAD])
