@@ -19,12 +19,13 @@ from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.neighbourhoods import Neighbourhoods
 from simulation.whole.openings import Openings
 from simulation.whole.planted_faults import Fault
-from simulation.whole.scenario import Scenario, Shortened
+from simulation.whole.scenario import Scenario, Shortened, Slices
 from simulation.whole.shorter_story import Shortener
 from simulation.whole.shrinking_intervals import ShrinkingIntervals
 
 SCHEDULES: dict[str, type[Scenario]] = {
     "everything": Scenario,
+    "slices": Slices,
     "shrinking": ShrinkingIntervals,
     "elections": Elections,
     "neighbourhoods": Neighbourhoods,

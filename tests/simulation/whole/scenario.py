@@ -54,6 +54,9 @@ class Scenario:
     second_operator = 0.3
     """How probable one is."""
 
+    sliced = 0.5
+    """How probable it is that its rounds lie in slices."""
+
     slack_seconds = 30.0
     """For lag, the last cut, pods that were warned and go later, and workers that take their time to stop."""
 
@@ -67,7 +70,7 @@ class Scenario:
         trace: Callable[[str], None] | None = None,
         shortened: Shortened = WHOLE,
     ) -> None:
-        self.world = world = World(seed, faults, trace)
+        self.world = world = World(seed, faults, trace, self.sliced)
         self.clients: list[Client] = []
         self._pods_made = 0
         self.operators: list[Operator] = []
@@ -285,6 +288,12 @@ class Scenario:
         if home.labelled:
             client.on_leave = partial(self.cluster.end_container, home.pod_uid, last=True)
         self.clients.append(client)
+
+
+class Slices(Scenario):
+    """As `Scenario`, always with rounds in slices. Every other seed gives the schedule that it gives there."""
+
+    sliced = 1.0
 
 
 def wished_spec(rng: random.Random, many: int) -> RendezvousSpec:

@@ -15,10 +15,11 @@ from integration.handlers.eventually import eventually
 from kube_rendezvous.cluster.idle_connections import keep_idle_without_locks
 from kube_rendezvous.membership.farewell import Farewell
 from kube_rendezvous.membership.session import Session
+from kube_rendezvous_core.slicing import SliceSizes
 from simulation.whole.invariants import BrokenError
 from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.planted_faults import Fault
-from simulation.whole.scenario import Scenario, fails
+from simulation.whole.scenario import Scenario, Slices, fails
 from simulation.whole.simulated_modules import replaced, replacements
 
 SCENARIOS = 300
@@ -105,6 +106,14 @@ def test_a_seed_gives_the_same_scenario_every_time() -> None:
         Scenario(7, trace=trace.append).run()
     assert traces[0] == traces[1]
     assert traces[0]
+
+
+def test_rounds_lie_in_slices_as_often_as_a_schedule_wants() -> None:
+    some, all_of_them = [
+        [made(seed).world.slice_sizes != SliceSizes() for seed in range(40)] for made in (Scenario, Slices)
+    ]
+    assert 10 < sum(some) < 30
+    assert all(all_of_them)
 
 
 def test_a_handler_of_another_test_that_is_collected_meanwhile_takes_no_part() -> None:

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NAME = "run"
-_SLICED = 0.5
-"""How many schedules have rounds in slices, of one to some three names each."""
 
 
 class ConflictError(Exception):
@@ -70,9 +68,12 @@ class World:
         seed: of everything that is random.
         faults: what is broken on purpose.
         trace: is told each thing that happens, one line each.
+        sliced: how probable it is that rounds lie in slices, of one to some three names each.
     """
 
-    def __init__(self, seed: int, faults: frozenset[Fault], trace: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, seed: int, faults: frozenset[Fault], trace: Callable[[str], None] | None = None, sliced: float = 0.5
+    ) -> None:
         self.rng = random.Random(seed)
         self.faults = faults
         self.seconds = 0.0
@@ -88,11 +89,11 @@ class World:
         self.broken: Exception | None = None
         self.readings = SharedReadings()
         self._taken: dict[str, RendezvousSlice] = {}
-        sliced = random.Random(f"slices of {seed}")
+        of_slices = random.Random(f"slices of {seed}")
         self.slice_sizes = SliceSizes()
-        if sliced.random() < _SLICED:
-            self.slice_sizes = SliceSizes(above=sliced.randint(0, 3), names=sliced.randint(1, 3))
-            self.slice_sizes = replace(self.slice_sizes, keyed=sliced.choice([0, 0, 3, 1000]))
+        if of_slices.random() < sliced:
+            self.slice_sizes = SliceSizes(above=of_slices.randint(0, 3), names=of_slices.randint(1, 3))
+            self.slice_sizes = replace(self.slice_sizes, keyed=of_slices.choice([0, 0, 3, 1000]))
         self.server = ApiServer(lambda: self.now, lambda: self.seconds, self._changed)
         self.objects = self.server.objects
         self.rendezvous: Rendezvous | None = None
