@@ -27,6 +27,7 @@ from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.slice_request import SliceReader
 from kube_rendezvous.membership.standing import (
+    MustJoin,
     Place,
     Standing,
     Standpoint,
@@ -38,7 +39,7 @@ from kube_rendezvous.membership.standing import (
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
 from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
-from kube_rendezvous.signal_proof import Changes, Flag
+from kube_rendezvous.signal_proof import Changes, Flag, new_lock
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Session:
         self._stood: tuple[Rendezvous | None, Standpoint, Standing] | None = None
         self._what = f"Rendezvous {namespace}/{name}"
         self._sight = Sight(self._what, self._changed, self._look, self._look_into_trouble)
+        self._one_joins = new_lock()
         self._joining = ""  # the name that we are joining with
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first = FirstJoin()
@@ -347,7 +349,7 @@ class Session:
         self.wait_until(lambda: self._sight.rendezvous is not None, min(5.0, deadline - time.monotonic()))
 
     def join(self, port: int, deadline: float) -> None:
-        """Join as a new incarnation: one POST.
+        """Join as a new incarnation: one POST. Nothing, if another thread has done so meanwhile.
 
         Args:
             port: on which this node listens for the bootstrap store.
@@ -357,9 +359,13 @@ class Session:
             ApiRefusedError, ApiUnavailableError: it could not join until the deadline.
             PlaceTakenError: another process of this pod is in our slot.
         """
-        rendezvous = self.rendezvous
-        if rendezvous is None:
-            return  # deleted this very moment: the caller will see it where we stand
+        with self._one_joins:
+            rendezvous = self.rendezvous
+            # Else: joined, or deleted, this very moment. The caller will see it where we stand.
+            if rendezvous is not None and isinstance(self.standing(), MustJoin):
+                self._join(rendezvous, port, deadline)
+
+    def _join(self, rendezvous: Rendezvous, port: int, deadline: float) -> None:
         self._place.take(deadline)
         watch_port = self._watch_port(rendezvous)
 
