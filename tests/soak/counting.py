@@ -1,5 +1,7 @@
 """What this process and the operator hold, read from the system."""
 
+import contextlib
+import ctypes
 import gc
 import os
 import threading
@@ -42,8 +44,14 @@ def resident_mib(pid: int) -> float | None:
 
 
 def own_resident_mib() -> float:
-    """Resident memory of this process, after the collector has run."""
+    """Resident memory of this process, without what its allocator keeps although nobody uses it.
+
+    glibc's has eight heaps a core, and keeps of each the most that threads have ever had there at one moment: half of
+    what it held was free, and one of 16 members grew by a tenth in the second hour without anything that was not freed.
+    """
     gc.collect()
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
     return resident_mib(os.getpid()) or 0.0
 
 
