@@ -47,6 +47,7 @@ from kube_rendezvous_core.formation.pod_groups import (
     topology_from_groups,
     unread_groups,
 )
+from kube_rendezvous_core.formation.round_number import round_number
 from kube_rendezvous_core.formation.standby import Standby, settle_standby
 from kube_rendezvous_core.history import record_round
 from kube_rendezvous_core.liveness.admission import NOT_ADMITTED, store_address
@@ -296,6 +297,7 @@ def _publish(
     members = assign_ranks(status.ranks, status.slots, chosen, topology)
     ranks = tuple(m.name for m in members)
     first = members[0]
+    forming = replace(forming, round=round_number(forming, chosen))
     return replace(
         status,
         round=forming.round,

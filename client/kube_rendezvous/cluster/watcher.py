@@ -106,6 +106,7 @@ class Watcher:
         """When the newest list was asked for, on the monotonic clock: it cannot know what came later."""
         self._began, self._lived = 0.0, False  # the step under way; whether its watch has begun
         self._stop = Flag()
+        self._anew = False
         self._stream: ResponseStream | None = None
         self._stream_lock = new_lock()
         self.thread = KeptThread(name, self._run)
@@ -127,6 +128,13 @@ class Watcher:
         """Begin to watch, if that is still held up."""
         self._held.set()
 
+    def begin_anew(self) -> None:
+        """List again, at once: what was told is not so any more. From any thread."""
+        self._anew = True
+        with self._stream_lock:
+            if self._stream is not None:
+                self._stream.interrupt()
+
     def stop(self, timeout: float = 2.0) -> None:
         """End the thread and wait for it, `timeout` seconds at the most. Safe to call twice, and from itself."""
         self._stop.set()
@@ -146,6 +154,9 @@ class Watcher:
         while not self._stop.is_set():
             self._began, self._lived = time.monotonic(), False
             try:
+                if self._anew:
+                    self._anew = False
+                    self._protocol.expired()
                 self._step()
             except ApiFailureError as failure:
                 self._recover(failure)
@@ -205,18 +216,18 @@ class Watcher:
         with self._stream_lock:
             self._stream = stream
         try:
-            if self._stop.is_set():
+            if self._stop.is_set() or self._anew:
                 return
             self._lived = True
             self._listener.connected()
             for line in stream.lines():
-                if self._stop.is_set():
+                if self._stop.is_set() or self._anew:
                     return
                 self._deliver(line)
                 self.thread.turn(within=_LONGEST_TURN)
                 if self._protocol.must_list:
                     raise ApiUnavailableError(self._what, 410, "Expired", line.decode(errors="replace"))
-            if time.monotonic() - began < self._short and not self._stop.is_set():
+            if time.monotonic() - began < self._short and not (self._stop.is_set() or self._anew):
                 raise ApiUnavailableError(self._what, 200, "", _TOO_SHORT)
             self._report("ended")
         finally:

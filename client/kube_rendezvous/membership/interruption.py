@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kube_rendezvous.membership.standing import Standpoint, nodes_waiting
+from kube_rendezvous.membership.standing import Standpoint, is_set_back, nodes_waiting
 from kube_rendezvous.resources import Rendezvous
 
 
@@ -42,6 +42,11 @@ def _why(rendezvous: Rendezvous, me: Standpoint) -> tuple[str, str]:
         return "Recreated", "the Rendezvous was deleted and created anew"
     if me.expelled:
         return "Expelled", "our RendezvousMember object is gone: the operator took us for lost, or somebody deleted it"
+    if is_set_back(status, me):
+        return "SetBack", (
+            f"round {me.held_round}, which we hold, is not known any more: the API server's storage was restored from "
+            f"a backup of before, and what it tells of is round {status.round}"
+        )
     if status.forming is not None and status.forming.interrupts:
         return status.forming.reason, status.forming.message
     past = next((past for past in status.history if past.round == status.round), None)

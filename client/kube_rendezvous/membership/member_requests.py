@@ -1,5 +1,6 @@
 """The two requests that write a Member, and what their answers mean."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,11 +29,19 @@ def post_once(connection: Connection, path: str, body: dict[str, Any], timeout: 
         raise
 
 
-def patch_member(connection: Connection, namespace: str, name: str, spec: dict[str, Any], timeout: float) -> bool:
+def patch_member(
+    connection: Connection,
+    namespace: str,
+    name: str,
+    spec: dict[str, Any],
+    timeout: float,
+    look_at: Callable[[Object], None] = lambda _: None,
+) -> bool:
     """Write these fields and that it lives now; False if the Member is gone.
 
     Args:
         timeout: seconds.
+        look_at: called with what was written.
 
     Raises:
         ApiRefusedError, ApiUnavailableError: it could not be written.
@@ -45,6 +54,7 @@ def patch_member(connection: Connection, namespace: str, name: str, spec: dict[s
         if _is_no_such_member(failure, name):
             return False
         raise
+    look_at(written)
     # A finalizer of somebody else may keep what nobody counts with any more.
     return "deletionTimestamp" not in (written.get("metadata") or {})
 

@@ -11,6 +11,7 @@ from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.membership.member_requests import patch_member, post_once
 from kube_rendezvous.membership.own_members import OwnMembers
 from kube_rendezvous.membership.persistence import persist
+from kube_rendezvous.membership.set_back import StorageSeen
 from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import MEMBER_PLURAL
 from kube_rendezvous.resources.names import collection_path
@@ -37,6 +38,7 @@ class MemberWriter:
         pause: waits so many seconds; true: give up.
         passes: whether a refusal is one that does not last.
         again: called before each further attempt of a write.
+        seen: of the storage, before and after each write.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class MemberWriter:
         pause: Callable[[float], bool],
         passes: Callable[[ApiFailureError], bool],
         again: Callable[[], None],
+        seen: StorageSeen,
     ) -> None:
         self._connection = connection
         self._namespace = namespace
@@ -55,6 +58,7 @@ class MemberWriter:
         self._pause = pause
         self._passes = passes
         self._again = again
+        self._seen = seen
         self._lock = new_lock()
         self._unsaid: tuple[str, dict[str, Any]] = ("", {})  # what the Member of this name is still to say
         self._made = OwnMembers()
@@ -78,7 +82,7 @@ class MemberWriter:
     def post(self, manifest: dict[str, Any], seconds: float) -> Object | None:
         """Make a Member. See `member_requests.post_once`."""
         name = manifest["metadata"]["name"]
-        perhaps_there = self._made.may_be_made(name)
+        perhaps_there, look_at = self._made.may_be_made(name), self._seen.before()
         try:
             answer = post_once(self._connection, collection_path(MEMBER_PLURAL, self._namespace), manifest, seconds)
         except ApiRefusedError:
@@ -86,6 +90,8 @@ class MemberWriter:
                 self._made.is_forgotten(name)
             raise
         self._made.was_made(name)
+        if answer is not None:
+            look_at(answer)
         return answer
 
     def patch(self, name: str, spec: dict[str, Any], seconds: float) -> bool:
@@ -93,7 +99,8 @@ class MemberWriter:
         with self._lock:
             unsaid = self._unsaid
         saying = unsaid[1] if unsaid[0] == name else {}
-        there = patch_member(self._connection, self._namespace, name, {**spec, **saying}, seconds)
+        said = {**spec, **saying}
+        there = patch_member(self._connection, self._namespace, name, said, seconds, self._seen.before())
         with self._lock:
             if saying and self._unsaid is unsaid:
                 self._unsaid = (name, {})

@@ -26,6 +26,7 @@ def manifest_of(
     now: datetime,
     holds_place: bool,
     watch_port: int,
+    after_round: int = 0,
 ) -> dict[str, Any]:
     """The body with which it joins.
 
@@ -37,6 +38,7 @@ def manifest_of(
         now: when it joins, UTC.
         holds_place: whether no other process of this pod can be in its slot.
         watch_port: where neighbours may ask whether it lives; 0: nowhere.
+        after_round: only a later round can be one of its own.
     """
     return member_manifest(
         name=name,
@@ -51,6 +53,7 @@ def manifest_of(
         slot=identity.slot,
         holds_place=holds_place,
         watch_port=watch_port,
+        after_round=after_round,
     )
 
 

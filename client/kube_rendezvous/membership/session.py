@@ -23,6 +23,7 @@ from kube_rendezvous.membership.member_writer import MemberWriter
 from kube_rendezvous.membership.own_member import manifest_of, new_name, places_of
 from kube_rendezvous.membership.own_place import OwnPlace
 from kube_rendezvous.membership.place_lock import PlaceTakenError
+from kube_rendezvous.membership.set_back import StorageSeen
 from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.slice_request import SliceReader
@@ -113,6 +114,7 @@ class Session:
             pause=self._stopping.wait,
             passes=self._is_between_credentials,
             again=self._watcher.go_on,  # what is tried a second time does not hold up the watch any more
+            seen=StorageSeen(lambda: self._watcher.version, self._look_anew),
         )
 
     @property
@@ -373,11 +375,12 @@ class Session:
             # The name is chosen here, not by generateName: a POST that was carried out although its answer was lost
             # must not leave a second Member behind when it is sent again.
             held = self._place.held
-            manifest = manifest_of(self._identity, name, self._name, rendezvous.uid, port, joined_at, held, watch_port)
-            return self._writer.post(manifest, seconds)
+            where = self._identity, name, self._name, rendezvous.uid, port, joined_at, held, watch_port
+            return self._writer.post(manifest_of(*where, after_round=joined.after_round), seconds)
 
         joined_at = datetime.now(UTC)
         name = self._first.tried or new_name(self._identity)
+        joined = self.me.joined(name, rendezvous)
         # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
         self._joining = name
         self._life.start()
@@ -390,7 +393,7 @@ class Session:
                 self._say_soon(name, rendezvous, watch_port)
             self._first.tried = ""
             self._writer.is_replaced(self._me.name)
-            self._become(self._me.joined(name, rendezvous))
+            self._become(joined)
             self._aside = ""
             self._place.is_of(name)
 
@@ -476,6 +479,12 @@ class Session:
     def _look(self) -> None:
         self._decide_on_first_join()
         self._look_at_signs()
+
+    def _look_anew(self) -> None:
+        _log.warning("%s: the API server's storage was set back, as by a restored backup; all is read anew", self._what)
+        with self._changed.lock:
+            self._sight.is_set_back()
+        self._watcher.begin_anew()
 
     def _look_into_trouble(self) -> None:
         if self._first.undecided is not None:

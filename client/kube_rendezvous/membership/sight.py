@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from kube_rendezvous.cluster import ApiFailureError
 from kube_rendezvous.cluster.watch_protocol import Object
@@ -46,6 +47,11 @@ class Sight:
     def unobserved_seconds(self) -> float:
         """For how long no operator has looked at the newest spec, as far as was seen; 0 if one has."""
         return 0.0 if self._first_unobserved is None else time.monotonic() - self._first_unobserved
+
+    def is_set_back(self) -> None:
+        """What is seen next is the newest, whatever its version."""
+        if self.rendezvous is not None:
+            self.rendezvous = replace(self.rendezvous, resource_version="0")
 
     # WatchListener, called by the watcher's thread.
 

@@ -2,7 +2,8 @@
 
 Rules of design section 4: a member waits while it is not in `ranks` or its `afterRound` >= `status.round`; it is told
 to stop when its round is being formed anew with `interrupts`, when a newer round was published without it, or when it
-lost its Member object; a rendezvous of another UID under the same name is another rendezvous.
+lost its Member object; a rendezvous of another UID under the same name is another rendezvous. Where the storage was set
+back, whoever knows of a later round joins as somebody new that waits for one later still.
 """
 
 from dataclasses import dataclass, replace
@@ -101,7 +102,9 @@ class Standpoint:
         name: of its Member object; "" before the first join.
         rendezvous_uid: of the Rendezvous that the Member belongs to.
         after_round: the newest round it has said it holds.
+        seen_round: the newest round there was when it joined, came back or took its place.
         held_round: the round whose place it has taken; 0 before the first.
+        held: that place.
         expelled: its Member object is known to be gone.
         made_by_client: the Rendezvous it knew was made by a client.
         places: where it sits, as `status.quarantined` names such places.
@@ -116,19 +119,29 @@ class Standpoint:
     made_by_client: bool = False
     places: frozenset[str] = frozenset()
     read: OwnSlice = NOT_READ
+    held: Place | None = None
+    seen_round: int = 0
 
     def joined(self, name: str, rendezvous: Rendezvous) -> "Standpoint":
         """After the POST of a Member."""
-        by_client = rendezvous.managed_by == CLIENT_MANAGER
-        return Standpoint(name, rendezvous.uid, made_by_client=by_client, places=self.places)
+        seen = rendezvous.status.round
+        known = max(self.seen_round, self.after_round) if self.rendezvous_uid == rendezvous.uid else 0
+        return Standpoint(
+            name,
+            rendezvous.uid,
+            after_round=known if known > seen else 0,  # it was set back: numbers that were ours are given again
+            made_by_client=rendezvous.managed_by == CLIENT_MANAGER,
+            places=self.places,
+            seen_round=seen,
+        )
 
     def rejoined(self, after_round: int) -> "Standpoint":
         """After the PATCH that says: I hold no round newer than this and wait for one."""
-        return replace(self, after_round=after_round)
+        return replace(self, after_round=after_round, seen_round=max(after_round, self.seen_round))
 
     def took(self, place: Place) -> "Standpoint":
         """After taking a place."""
-        return replace(self, held_round=place.round)
+        return replace(self, held_round=place.round, held=place, seen_round=place.round)
 
 
 def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
@@ -153,6 +166,8 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
         return MustJoin("the Rendezvous was deleted and created anew")
     if me.expelled:
         return MustJoin("its RendezvousMember object is gone: the operator took it for lost, or somebody deleted it")
+    if is_set_back(status, me):
+        return MustJoin("the API server's storage was restored from a backup of before our round")
     if me.held_round > me.after_round:
         return MustRejoin(me.held_round)
     if me.name in status.surplus:
@@ -187,11 +202,26 @@ def nodes_waiting(rendezvous: Rendezvous | None, me: Standpoint) -> int:
     if rendezvous.uid != me.rendezvous_uid or me.expelled:
         return 1
     status = rendezvous.status
-    if status.round > me.held_round:
+    if status.round > me.held_round or is_set_back(status, me):
         return 1
     if status.round == me.held_round and _is_replaced(status) and status.forming is not None:
         return max(1, status.forming.arrived)
     return 0
+
+
+def is_set_back(status: RendezvousStatus, me: Standpoint) -> bool:
+    """Whether the newest round that we know of is not known any more: the storage was restored from a backup of before.
+
+    Its number is given again, if it has not been: a round is ours only with the store and the size that we saw.
+    """
+    if status.round < me.seen_round:
+        return True
+    return me.held is not None and me.held.round == status.round and not _is_the_round_of(me.held, status)
+
+
+def _is_the_round_of(place: Place, status: RendezvousStatus) -> bool:
+    is_there = (status.round, status.world_size, status.bootstrap_store)
+    return is_there == (place.round, place.world_size, place.store)
 
 
 def holds_a_place(rendezvous: Rendezvous | None, me: Standpoint) -> bool:
@@ -207,7 +237,7 @@ def is_superseded(rendezvous: Rendezvous | None, place: Place) -> bool:
         return False
     if rendezvous.uid != place.rendezvous_uid or rendezvous.status.closed is not None:
         return True
-    return rendezvous.status.round > place.round or _is_replaced(rendezvous.status)
+    return not _is_the_round_of(place, rendezvous.status) or _is_replaced(rendezvous.status)
 
 
 def _is_replaced(status: RendezvousStatus) -> bool:

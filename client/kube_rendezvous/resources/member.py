@@ -139,6 +139,7 @@ def member_manifest(
     slot: str = "",
     holds_place: bool = False,
     watch_port: int = 0,
+    after_round: int = 0,
 ) -> dict[str, Any]:
     """The body with which a client joins: POST it to the members' collection.
 
@@ -150,6 +151,7 @@ def member_manifest(
             with it.
         holds_place: it holds the lock of pod and slot, which no other process of the pod does at the same time.
         watch_port: UDP port on which it answers its neighbours; 0: it does not.
+        after_round: only a later round can be one of its own.
     """
     metadata: dict[str, Any] = {"name": name}
     if pod_uid:
@@ -161,7 +163,7 @@ def member_manifest(
         **({"rendezvousUID": rendezvous_uid} if rendezvous_uid else {}),
         "address": address,
         "port": port,
-        "afterRound": 0,
+        "afterRound": after_round,
         "renewTime": format_time(renew_time),
         "readsSlices": True,
     }

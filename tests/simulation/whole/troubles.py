@@ -170,8 +170,10 @@ class Troubles:
 
     def _delete_member(self) -> None:
         if self._world.members:
-            self._world.say("a Member is deleted by hand")
-            self._world.delete_member(self._rng.choice(list(self._world.members)))
+            name = self._rng.choice(list(self._world.members))
+            self._world.say(f"{name} is deleted by hand")
+            self._scenario.invariants.deleted_by_hand.add(name)
+            self._world.delete_member(name)
 
     def _take_slice(self) -> None:
         if self._world.take_slice():

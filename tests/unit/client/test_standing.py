@@ -27,7 +27,7 @@ STORE = BootstrapStore("a", "a.example", 29500)
 PLACE = Place(3, 1, 2, STORE, UID)
 
 JOINED = Standpoint("b", UID)
-RUNNING = replace(JOINED, held_round=3)
+RUNNING = JOINED.took(PLACE)
 BACK = replace(RUNNING, after_round=3)
 
 
@@ -150,6 +150,24 @@ def closed(reopens: bool = False, **spec: Any) -> Rendezvous:
             id="it came back, and no operator is there: no spare, whose time-out does not run",
         ),
         pytest.param(
+            stands("a b", 2),
+            RUNNING,
+            MustJoin("the API server's storage was restored from a backup of before our round"),
+            id="set back: it is nobody's any more that it runs in round 3",
+        ),
+        pytest.param(
+            stands("a b", 2),
+            JOINED.rejoined(3),
+            MustJoin("the API server's storage was restored from a backup of before our round"),
+            id="set back: that it came back is not known any more",
+        ),
+        pytest.param(
+            stands("a b c"),
+            BACK,
+            MustJoin("the API server's storage was restored from a backup of before our round"),
+            id="set back: the number of its round is another's",
+        ),
+        pytest.param(
             stands("a b", status={"forming": gathering(arrived=1, required=2)}),
             BACK,
             Waiting("1 of 2 required nodes wait for round 4 (Growth)"),
@@ -171,6 +189,10 @@ def test_standing(seen: Rendezvous | None, me: Standpoint, expected: Standing) -
         pytest.param(stands("a c", 4), RUNNING, 1, id="a newer round was published without it"),
         pytest.param(stands("a b", 4), RUNNING, 1, id="a newer round was published with it"),
         pytest.param(stands("a b"), replace(RUNNING, expelled=True), 1, id="its Member object is gone"),
+        pytest.param(stands("a b", 2), RUNNING, 1, id="set back by a restored backup: its round is not known any more"),
+        pytest.param(stands("a b c"), RUNNING, 1, id="set back: its number is another round's, of another size"),
+        pytest.param(stands("b c"), RUNNING, 1, id="set back: its number is another round's, with another store"),
+        pytest.param(rendezvous(), RUNNING, 1, id="set back: no round was formed yet"),
         pytest.param(rendezvous(uid=OTHER_UID), RUNNING, 1, id="the Rendezvous was created anew"),
         pytest.param(None, RUNNING, 0, id="the Rendezvous is gone: what runs may finish"),
         pytest.param(None, replace(RUNNING, expelled=True), 0, id="gone with its members: what runs may finish"),
@@ -189,6 +211,8 @@ def test_nodes_waiting(seen: Rendezvous | None, me: Standpoint, expected: int) -
         pytest.param(stands("a b", status={"forming": gathering()}), False, id="newcomers gather"),
         pytest.param(stands("a b", status={"forming": told()}), True, id="the round is being replaced"),
         pytest.param(stands("a b", 4), True, id="the round was replaced"),
+        pytest.param(stands("a b", 2), True, id="set back: the round is not known any more"),
+        pytest.param(stands("b c"), True, id="set back: its number is another round's"),
         pytest.param(rendezvous(round_of("a b"), uid=OTHER_UID), True, id="the Rendezvous was created anew"),
         pytest.param(closed(), True, id="closed"),
         pytest.param(None, False, id="gone: the round may still meet"),
@@ -202,6 +226,7 @@ def test_is_superseded(seen: Rendezvous | None, expected: bool) -> None:
     ("seen", "me", "expected"),
     [
         pytest.param(stands("a b"), RUNNING, True, id="it runs in the newest round"),
+        pytest.param(stands("a b", 2), RUNNING, True, id="set back: whoever is done then is done"),
         pytest.param(stands("a b"), BACK, True, id="it came back and the next round is not there yet"),
         pytest.param(stands("a b"), JOINED, False, id="it has not gone to its place yet"),
         pytest.param(stands("a c", 4), RUNNING, False, id="a newer round was published without it"),
@@ -221,4 +246,20 @@ def test_a_new_incarnation_knows_nothing_of_the_old_one() -> None:
 
 def test_a_rejoin_says_which_round_it_holds_and_a_place_is_held_from_then_on() -> None:
     assert JOINED.took(PLACE).held_round == 3
-    assert JOINED.took(PLACE).rejoined(3) == replace(JOINED, held_round=3, after_round=3)
+    assert JOINED.took(PLACE).rejoined(3) == replace(JOINED, held_round=3, held=PLACE, after_round=3, seen_round=3)
+
+
+def test_where_the_storage_was_set_back_a_new_incarnation_waits_for_a_round_later_than_all_that_it_knows_of() -> None:
+    back = RUNNING.joined("new", stands("a b", 1))
+    assert back == Standpoint("new", UID, after_round=3, seen_round=1)
+    assert isinstance(standing(stands("a new", 3), back), Waiting), "that number was given before"
+    assert isinstance(standing(stands("a new", 4), back), Place)
+    again = JOINED.rejoined(3).joined("new", stands("a b", 1))
+    assert again == back
+    assert back.joined("newer", stands("a b", 1)).after_round == 3
+
+
+def test_a_new_incarnation_of_one_that_was_thrown_out_takes_whatever_round_follows() -> None:
+    thrown_out = replace(RUNNING, expelled=True)
+    assert thrown_out.joined("new", stands("a c", 3)).after_round == 0
+    assert thrown_out.joined("new", rendezvous(round_of("a c", 1), uid=OTHER_UID)).after_round == 0

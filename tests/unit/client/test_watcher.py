@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from integration.handlers.eventually import eventually
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError
 from kube_rendezvous.cluster.watcher import Watcher
 from unit.scripted_connection import ScriptedConnection, ScriptedStream
@@ -124,6 +125,17 @@ def test_an_expired_version_as_the_answer_means_a_new_list(watch: Watch) -> None
     refused = ApiUnavailableError(f"GET {PATH}", 410, "Expired", "too old")
     listener, _, _ = watch([listing("10", "a"), listing("20", "b")], [refused, stays_open()])
     listener.until("listed a", "troubled 410", "listed b", "connected")
+
+
+def test_who_is_told_to_begin_anew_lists_at_once(watch: Watch) -> None:
+    first = stays_open()
+    listener, connection, watcher = watch([listing("10", "a"), listing("5", "b")], [first, stays_open()])
+    listener.until("listed a", "connected")
+    watcher.begin_anew()
+    eventually(lambda: "listed b" in listener.told, "it has listed again")
+    eventually(lambda: len(connection.watched) == 2, "it watches again")
+    assert connection.watched[1]["resourceVersion"] == "5"
+    assert first.closed
 
 
 def test_a_list_that_fails_is_tried_again(watch: Watch) -> None:

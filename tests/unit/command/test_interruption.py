@@ -8,7 +8,7 @@ from kube_rendezvous.membership.standing import Standpoint, nodes_waiting
 from kube_rendezvous.resources import BootstrapStore, Closed, Forming, Rendezvous, RendezvousSpec, RendezvousStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ME = Standpoint("me", "uid", after_round=0, held_round=3)
+ME = Standpoint("me", "uid", after_round=0, held_round=3, seen_round=3)
 STATUS = RendezvousStatus(round=3, ranks=("me", "you"), bootstrap_store=BootstrapStore("me", "10.0.0.7", 4000))
 STANDING = Rendezvous("ns", "run", "uid", "1", 1, RendezvousSpec(2, 2), STATUS)
 LOST = Forming(4, "HeartbeatLost", "you is lost", interrupts=True, since=NOW)
@@ -42,6 +42,7 @@ def test_there_is_always_a_reason_when_there_is_somebody_to_wait_for() -> None:
         (replace(STANDING, uid="another"), ME),
         (STANDING, replace(ME, expelled=True)),
         (under(round=4, ranks=("you", "they")), ME),
+        (under(round=2), ME),
     ]
     for rendezvous, me in cases:
         assert nodes_waiting(rendezvous, me) > 0
@@ -49,3 +50,11 @@ def test_there_is_always_a_reason_when_there_is_somebody_to_wait_for() -> None:
         assert found is not None
         assert found.reason
         assert found.message
+
+
+def test_a_round_that_is_not_known_any_more_was_set_back() -> None:
+    found = interruption(under(round=2, forming=LOST), ME)
+    assert found is not None
+    assert (found.round, found.reason) == (3, "SetBack")
+    assert "round 3, which we hold" in found.message
+    assert "tells of is round 2" in found.message
