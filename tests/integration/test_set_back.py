@@ -1,6 +1,6 @@
 """The API server's storage is restored from a backup: what was written since is forgotten, and versions begin lower.
 
-Whoever restores one is told to restart the controllers, and does; nobody restarts the nodes that train.
+Whoever restores one is told to restart the controllers, and does or forgets it; nobody restarts the nodes that train.
 """
 
 import shutil
@@ -14,6 +14,7 @@ from integration.handlers.eventually import eventually
 from integration.handlers.nodes import Node
 from integration.handlers.runs import Run
 from kube_rendezvous.cluster import Connection
+from kube_rendezvous_operator.shell.service import STORAGE_SET_BACK
 from rendezvous_local.control_plane import ControlPlane
 from rendezvous_local.crds import apply_crds
 from rendezvous_local.operator_process import OperatorProcess
@@ -47,8 +48,8 @@ def operator(control_plane: ControlPlane, connection: Connection, tmp_path: Path
 
 
 def stop(control_plane: ControlPlane) -> Path:
-    control_plane.stop_api_server()
-    control_plane.stop_etcd()
+    control_plane.stop_api_server(kill=True)
+    control_plane.stop_etcd(kill=True)
     return control_plane.folder / "etcd"
 
 
@@ -57,8 +58,13 @@ def start(control_plane: ControlPlane) -> None:
     control_plane.start_api_server()
 
 
+@pytest.mark.parametrize("somebody_restarts_the_operator", [True, False])
 def test_who_trains_in_a_round_that_is_not_known_any_more_is_told_and_meets_the_others(
-    control_plane: ControlPlane, connection: Connection, operator: OperatorProcess, tmp_path: Path
+    control_plane: ControlPlane,
+    connection: Connection,
+    operator: OperatorProcess,
+    tmp_path: Path,
+    somebody_restarts_the_operator: bool,
 ) -> None:
     run = Run(connection, "default", "run").create(minNodes=2, maxNodes=3, heartbeatSeconds=HEARTBEAT_SECONDS)
     nodes = [
@@ -83,9 +89,11 @@ def test_who_trains_in_a_round_that_is_not_known_any_more_is_told_and_meets_the_
         stop(control_plane)
         shutil.rmtree(data)
         shutil.copytree(tmp_path / "backup", data)
-        operator.stop()
+        if somebody_restarts_the_operator:
+            operator.stop()
         start(control_plane)
-        operator.start()
+        if somebody_restarts_the_operator:
+            operator.start()
 
         eventually(
             lambda: all_run_together(agents) and nodes[0].round > last, "all run in a round that is known", SOON_SECONDS
@@ -93,6 +101,7 @@ def test_who_trains_in_a_round_that_is_not_known_any_more_is_told_and_meets_the_
         assert len(run.status.ranks) == 3
         assert run.status.round == last + 1, "no number means two rounds"
         assert [past.round for past in run.status.history] == [last + 1, *range(last - 1, 0, -1)]
+        assert operator.exit_codes == ([] if somebody_restarts_the_operator else [STORAGE_SET_BACK])
         stores = {(node.places[-1].store.address, node.places[-1].store.port) for node in nodes}
         assert len(stores) == 1
     finally:

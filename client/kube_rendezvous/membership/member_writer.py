@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, Connection
 from kube_rendezvous.cluster.refusals import explain_failure
+from kube_rendezvous.cluster.set_back import StorageSeen
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.membership.member_requests import patch_member, post_once
 from kube_rendezvous.membership.own_members import OwnMembers
 from kube_rendezvous.membership.persistence import persist
-from kube_rendezvous.membership.set_back import StorageSeen
 from kube_rendezvous.membership.trouble_report import TroubleReport
 from kube_rendezvous.resources import MEMBER_PLURAL
 from kube_rendezvous.resources.names import collection_path

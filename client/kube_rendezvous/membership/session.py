@@ -13,6 +13,7 @@ from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
+from kube_rendezvous.cluster.set_back import StorageSeen
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.identity import Identity
@@ -23,7 +24,6 @@ from kube_rendezvous.membership.member_writer import MemberWriter
 from kube_rendezvous.membership.own_member import manifest_of, new_name, places_of
 from kube_rendezvous.membership.own_place import OwnPlace
 from kube_rendezvous.membership.place_lock import PlaceTakenError
-from kube_rendezvous.membership.set_back import StorageSeen
 from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.slice_request import SliceReader

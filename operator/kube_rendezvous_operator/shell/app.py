@@ -96,6 +96,7 @@ class Operator:
         watches_nodes: whether Nodes are asked for: not where the right is withheld on purpose.
         hears_evictions: whether Evictions and EvictionRequests are asked for, and answered.
         slice_sizes: which rounds have slices, and of what size.
+        on_set_back: called when the storage was restored from a backup.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Operator:
         watches_nodes: bool = True,
         hears_evictions: bool = False,
         slice_sizes: SliceSizes | None = None,
+        on_set_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._namespaces = tuple(namespaces)
         self._permit_leader = permit
@@ -152,6 +154,7 @@ class Operator:
             answer_evictions=EvictionAnswerer(connection, self._permit).answer,
             slice_sizes=slice_sizes,
             slice_is_gone=lambda namespace, name: self._slices_of(namespace).is_gone(namespace, name),
+            on_set_back=on_set_back,
         )
         self._workers = Workers(self._queue, reconciler, workers, measure, pulses)
         self._halted = threading.Event()

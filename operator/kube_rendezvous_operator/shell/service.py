@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 LEADERSHIP_LOST = 3
 """Exit status of a process that led and has lost its Lease."""
 
+STORAGE_SET_BACK = 4
+"""Exit status of a process that believes in what the storage of the API server does not know any more."""
+
 HALT_SECONDS = 0.7
 """For what is under way when the process is told to stop; then the Lease is given back."""
 
@@ -110,13 +113,14 @@ class Service:
             watches_nodes=options.watches_nodes,
             hears_evictions=options.hears_evictions,
             slice_sizes=options.slice_sizes,
+            on_set_back=self._on_set_back,
         )
         self._operating = False
         self._metrics.count_at_scrape(self._operator.members_by_state, self._operator.rendezvous_by_state)
         self._probes = Probes(options.http, self._pages()) if options.http is not None else None
 
     def run(self) -> int:
-        """Run until SIGTERM, SIGINT or the loss of the Lease.
+        """Run until SIGTERM, SIGINT, the loss of the Lease or a storage that was set back.
 
         Returns:
             The exit status.
@@ -166,6 +170,14 @@ class Service:
 
     def _on_lost(self) -> None:
         self._exit_status = LEADERSHIP_LOST
+        self._begin_end()
+
+    def _on_set_back(self) -> None:
+        """Whatever is restarted after a restore, so that nothing of before is believed in, we restart ourselves."""
+        _log.error(
+            "The API server's storage was set back, as by a restored backup: ending, to begin anew without memory"
+        )
+        self._exit_status = STORAGE_SET_BACK
         self._begin_end()
 
     def _begin_end(self) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous.membership.set_back import StorageSeen, is_older
+from kube_rendezvous.cluster.set_back import StorageSeen, is_older
 
 
 def written(version: Any) -> dict[str, Any]:

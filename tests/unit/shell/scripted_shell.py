@@ -50,6 +50,8 @@ class Shell:
         self.members = MemberCache(self.connection, None, lambda _: None)  # type: ignore[arg-type]
         self.raw: dict[str, Any] = {}
         self.announced: list[str] = []
+        self.set_back = 0
+        """How often that was found."""
         self.permit: Callable[[], None] = lambda: None
         self.measured = Measured()
         self.asked_at: float | None = None
@@ -72,6 +74,7 @@ class Shell:
             RoundMeasurement(self.measured, lambda _: self.asked_at),
             slice_sizes=slice_sizes,
             slice_is_gone=lambda _, name: name in self.gone,
+            on_set_back=self._is_set_back,
         )
         self.answer("PUT", "/status", self._store)
         self.answer("DELETE", "/rendezvousmembers/", {})
@@ -113,6 +116,9 @@ class Shell:
         known = self.rendezvous.get(KEY)
         assert known is not None
         return known.rendezvous.status
+
+    def _is_set_back(self) -> None:
+        self.set_back += 1
 
     def _store(self, asked: Asked) -> dict[str, Any]:
         """As the API server: only the status is taken from what is written, and the fence is looked at elsewhere."""

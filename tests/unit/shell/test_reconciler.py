@@ -10,6 +10,7 @@ import pytest
 from kube_rendezvous.cluster import ApiUnavailableError
 from kube_rendezvous.resources import parse_member, parse_rendezvous
 from kube_rendezvous_operator.shell.reconciling.reconciler import OvertakenError
+from kube_rendezvous_operator.shell.watching.member_cache import MemberCache
 from unit.scripted_connection import Answer, Asked
 from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
@@ -190,6 +191,18 @@ def test_the_rendezvous_is_read_before_the_members_so_that_these_are_at_least_as
     assert standing.asked == ["GET run", "GET rendezvousmembers", "PUT status"]
     assert standing.connection.asked[1].query == {"fieldSelector": "spec.rendezvous=run", "limit": "25"}
     assert standing.announced == ["MemberDeleted"]
+
+
+def test_where_the_storage_was_set_back_nothing_is_concluded_from_what_it_holds(
+    standing: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Shell()
+    late.know(standing.raw, raw_member("a", 1))
+    monkeypatch.setattr(MemberCache, "told_version", "100")  # a list of later has at least that
+    with pytest.raises(OvertakenError):
+        late.run()
+    assert late.asked == ["GET run", "GET rendezvousmembers"]
+    assert late.set_back == 1
 
 
 def test_who_arrives_is_written_at_most_once_a_second(shell: Shell, clock: Clock) -> None:

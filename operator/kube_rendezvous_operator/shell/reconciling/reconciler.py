@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
+from kube_rendezvous.cluster.set_back import is_older
 from kube_rendezvous.cluster.slice_list import with_names
 from kube_rendezvous.cluster.watch_protocol import Object, WatchProtocol
 from kube_rendezvous.resources import (
@@ -96,6 +97,7 @@ class Reconciler:
         answer_evictions: gives these answers; returns the seconds until it must be tried again.
         slice_sizes: which rounds have slices, and of what size.
         slice_is_gone: see `SliceWriting`.
+        on_set_back: called when the storage was restored from a backup: nothing that is known holds any more.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Reconciler:
         answer_evictions: Callable[[Key, Iterable[EvictionAnswer]], float | None] = lambda *_: None,
         slice_sizes: SliceSizes | None = None,
         slice_is_gone: Callable[[str, str], bool] = lambda *_: False,
+        on_set_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._rendezvous = rendezvous
@@ -124,6 +127,7 @@ class Reconciler:
         self._permit = permit
         self._read_owners = read_owners
         self._answer_evictions = answer_evictions
+        self._on_set_back = on_set_back
         self._slices = SliceWriting(connection, permit, slice_sizes or SliceSizes(), slice_is_gone)
         self._rounds = rounds or RoundMeasurement(Unmeasured(), lambda _: None)
         self._now = now or SteadyClock().now
@@ -229,7 +233,7 @@ class Reconciler:
         through: then all clocks start again.
         """
         promptly = float(decision.status.heartbeat_seconds)
-        began = time.monotonic()
+        told, began = self._members(key[0]).told_version, time.monotonic()
         selector = {"fieldSelector": f"spec.rendezvous={key[1]}"}
         protocol = WatchProtocol(selector, paged=True, slim=slim_custom_resource)
         listed: list[Object] | None = None
@@ -244,6 +248,9 @@ class Reconciler:
                     timeout=max(promptly, ANSWER_SECONDS),
                     told_size=sizes.append,
                 )
+                if is_older(answer, told):
+                    self._on_set_back()
+                    raise OvertakenError
                 listed = protocol.listed(answer, sum(sizes))
             version = int(protocol.version or 0)
         except ApiFailureError:

@@ -263,6 +263,11 @@ class MemberCache:
             self._opened = {other: opening for other, opening in self._opened.items() if opening.version >= told}
             self._opened[key] = _Opening(version, time.monotonic())
 
+    @property
+    def told_version(self) -> str | None:
+        """Up to which the watch has told everything; None: nothing, or not any more."""
+        return self._watcher.version
+
     # WatchListener
 
     def relisted(self, objects: list[Object]) -> None:

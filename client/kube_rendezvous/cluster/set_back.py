@@ -2,8 +2,8 @@
 
 A watch that goes on from a version that is not there yet is silent until that is reached, perhaps for days, and nothing
 else says so: bookmarks are left out, too (kube-apiserver 1.37.2, `tests/integration/test_set_back.py`). But what we
-write ourselves is younger than all that the watch told before it was sent; and versions of one storage can be compared
-(KEP-5504).
+write ourselves, and a consistent list, are younger than all that the watch told before they were sent; and versions of
+one storage can be compared (KEP-5504).
 """
 
 from collections.abc import Callable
@@ -37,6 +37,6 @@ class StorageSeen:
 
 
 def is_older(written: Object, told: str | None) -> bool:
-    """Whether an object has an older version than this. Versions that are no numbers say nothing."""
+    """Whether an object, or a list, has an older version than this. Versions that are no numbers say nothing."""
     version = str((written.get("metadata") or {}).get("resourceVersion"))
     return told is not None and version.isdecimal() and told.isdecimal() and int(version) < int(told)
