@@ -84,6 +84,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
         self._listening: socket.socket | None = None
         self._store: Store | None = None
         self._ended = False
+        self._goodbye_of = ""  # the Member that says goodbye, by the thread that ends all
         self._lock = new_lock()
         self._joining = new_lock()
         self._farewell: Farewell | None = None
@@ -117,7 +118,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             finally:
                 if self._session is not None:
                     over = self._is_over()  # meanwhile: what this join has made and opened since is there still
-                    self._session.withdraw(tried=True, present=over)
+                    self._session.withdraw(tried=True, present=over, but=self._goodbye_of)
                     if over:
                         self._release(self._session)
 
@@ -143,7 +144,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                     session.say_goodbye(close_reason="set_closed() was called", leaving=False, deadline=deadline)
             finally:
                 if self._is_over():  # meanwhile, by another thread, which has not waited for this one to join
-                    session.withdraw(tried=True, present=True)
+                    session.withdraw(tried=True, present=True, but=self._goodbye_of)
         if not self._wait_for_closed(session, deadline):
             settling.time_out("it was asked to close")
 
@@ -235,6 +236,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             if session.me.name and session.rendezvous is not None and not session.me.expelled:
                 reason = f"shut down after round {session.me.held_round}"
                 closes = may_close and holds_a_place(session.rendezvous, session.me)
+                self._goodbye_of = session.me.name
                 session.say_goodbye(close_reason=reason if closes else None, leaving=True, deadline=deadline)
                 if closes:
                     self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))

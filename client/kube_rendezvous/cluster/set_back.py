@@ -15,21 +15,22 @@ class StorageSeen:
     """How far the watch had come when a request was sent.
 
     Args:
-        told: the version up to which the watch has told everything; None: it has told nothing.
+        told: the version up to which the watch has told everything (None: it has told nothing), and when the newest
+            list was asked for.
         set_back: called when an answer is older than that.
     """
 
-    def __init__(self, told: Callable[[], str | None], set_back: Callable[[], None]) -> None:
+    def __init__(self, told: Callable[[], tuple[str | None, float]], set_back: Callable[[], None]) -> None:
         self._told = told
         self._set_back = set_back
-        self._noted: str | None = None
+        self._noted: tuple[str | None, float] | None = None
 
     def before(self) -> Callable[[Object], None]:
         """To be called before something is written; what it returns is to be called with what was written then."""
         told = self._told()
 
         def look_at(written: Object) -> None:
-            if is_older(written, told) and told != self._noted:  # the watch may not have begun anew yet
+            if is_older(written, told[0]) and told != self._noted:  # the watch may not have begun anew yet
                 self._noted = told
                 self._set_back()
 

@@ -169,7 +169,7 @@ class Watcher:
                 self._recover(ApiUnavailableError(self._what, 0, "", repr(error)))
 
     def _recover(self, failure: ApiFailureError) -> None:
-        if self._stop.is_set():
+        if self._stop.is_set() or self._anew:
             return
         if failure.status in (404, 410):  # not served at the moment: when it is again, nothing is as it was
             self._protocol.expired()

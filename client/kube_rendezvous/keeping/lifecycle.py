@@ -279,11 +279,16 @@ def _formed(state: State, standing: StandingRound) -> Step:
         # It ended while this node was joining: nobody shall wait for its imports.
         said = Say(f"round {standing.number} has formed while a worker of this node is being started: it steps aside")
         return _step_aside(state, f"a worker of this node is not ready for round {standing.number}", said)
-    given = []
+    given: list[Action] = []
     for local_rank, worker in enumerate(state.workers):
-        if worker.doing is Doing.ASKING and worker.round < standing.number:
+        if worker.doing is not Doing.ASKING:
+            continue
+        if worker.round < standing.number:
             given.append(GiveRound(local_rank, standing))
             state = _with(state, local_rank, Worker(Doing.TAKING_IN, standing.number))
+        else:  # the Rendezvous was created anew: it waits for a number that may never come, and others for it
+            text = f"worker {local_rank} was in round {worker.round}, and rounds are counted anew: it is started again"
+            given += [Say(text), KillWorker(local_rank)]
     said = Say(f"round {standing.number}: node {standing.rank} of {standing.world_size}")
     return state, (said, *given, StartLimit(standing.number))
 

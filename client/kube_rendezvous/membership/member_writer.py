@@ -94,13 +94,21 @@ class MemberWriter:
             look_at(answer)
         return answer
 
-    def patch(self, name: str, spec: dict[str, Any], seconds: float) -> bool:
+    def patch(
+        self, name: str, spec: dict[str, Any], seconds: float, look_at: Callable[[Object], None] = lambda _: None
+    ) -> bool:
         """Write these fields of a Member, and what it left unsaid. See `member_requests.patch_member`."""
+        seen = self._seen.before()
+
+        def look(written: Object) -> None:
+            seen(written)
+            look_at(written)
+
         with self._lock:
             unsaid = self._unsaid
         saying = unsaid[1] if unsaid[0] == name else {}
         said = {**spec, **saying}
-        there = patch_member(self._connection, self._namespace, name, said, seconds, self._seen.before())
+        there = patch_member(self._connection, self._namespace, name, said, seconds, look)
         with self._lock:
             if saying and self._unsaid is unsaid:
                 self._unsaid = (name, {})

@@ -5,6 +5,7 @@ they share is guarded by one condition; every answer is computed by `standing` f
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,7 +41,7 @@ from kube_rendezvous.membership.standing import (
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
 from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
-from kube_rendezvous.signal_proof import Changes, Flag, new_lock
+from kube_rendezvous.signal_proof import Changes, Flag
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Session:
         self._stood: tuple[Rendezvous | None, Standpoint, Standing] | None = None
         self._what = f"Rendezvous {namespace}/{name}"
         self._sight = Sight(self._what, self._changed, self._look, self._look_into_trouble)
-        self._one_joins = new_lock()
+        self._joiner: threading.Thread | None = None
         self._joining = ""  # the name that we are joining with
         self._aside = ""  # the name under which we have stepped aside, until we join again
         self._first = FirstJoin()
@@ -114,7 +115,7 @@ class Session:
             pause=self._stopping.wait,
             passes=self._is_between_credentials,
             again=self._watcher.go_on,  # what is tried a second time does not hold up the watch any more
-            seen=StorageSeen(lambda: self._watcher.version, self._look_anew),
+            seen=StorageSeen(lambda: (self._watcher.version, self._watcher.list_began), self._look_anew),
         )
 
     @property
@@ -162,17 +163,18 @@ class Session:
                 self._first.undecided = Undecided.posted(name, answer)
                 self._me = Standpoint(name, places=self._me.places)
 
-    def withdraw(self, *, tried: bool = False, present: bool = False) -> None:
+    def withdraw(self, *, tried: bool = False, present: bool = False, but: str = "") -> None:
         """Take back each Member that was made and has nothing to join, or whose join was not brought to its end.
 
         Args:
             tried: also what the next join would try again, of which it is not known whether it was made.
             present: also the Member that we are, or were until we stepped aside: nobody joins any more.
+            but: of this Member another thread takes leave, and has more to say than that.
         """
         with self._changed.lock:
             if self._first.give_up():
                 self._me = Standpoint(places=self._me.places)
-            kept = set() if present else {self._me.name, self._aside}
+            kept = {but} if present else {self._me.name, self._aside}
             if tried:
                 self._first.tried = ""
             else:
@@ -248,7 +250,9 @@ class Session:
     def took(self, place: Place) -> None:
         """The member goes to this place."""
         with self._changed.lock:
-            self._become(self._me.took(place))
+            status = self._sight.rendezvous.status if self._sight.rendezvous is not None else None
+            ranks = status.ranks if status is not None and status.round == place.round else ()
+            self._become(self._me.took(place, ranks))
             self._look_at_signs()
 
     # Waiting.
@@ -361,11 +365,25 @@ class Session:
             ApiRefusedError, ApiUnavailableError: it could not join until the deadline.
             PlaceTakenError: another process of this pod is in our slot.
         """
-        with self._one_joins:
+        if not self._changed.wait_for(self._may_join, deadline - time.monotonic()):
+            raise ApiUnavailableError("POST rendezvousmembers", 0, "", "another thread of this process is joining")
+        try:
             rendezvous = self.rendezvous
             # Else: joined, or deleted, this very moment. The caller will see it where we stand.
             if rendezvous is not None and isinstance(self.standing(), MustJoin):
                 self._join(rendezvous, port, deadline)
+        finally:
+            with self._changed.lock:
+                self._joiner = None
+                self._changed.notify_all()
+
+    def _may_join(self) -> bool:
+        """Whether no other thread joins; then this one does. With the lock held."""
+        me = threading.current_thread()
+        if self._joiner not in (None, me):  # me: a signal's handler has raised, and it joins anew
+            return False
+        self._joiner = me
+        return True
 
     def _join(self, rendezvous: Rendezvous, port: int, deadline: float) -> None:
         self._place.take(deadline)
@@ -444,7 +462,7 @@ class Session:
         """
         with self._changed.lock:
             member = self._me
-            self._become(Standpoint(places=member.places))
+            self._become(member.stepped_aside())
             self._aside = "" if member.expelled else member.name
         if self._aside:
             wish = {"leaving": True, "preparing": True}
@@ -452,13 +470,26 @@ class Session:
 
     def _patch_member(self, spec: dict[str, Any], timeout: float, name: str = "") -> bool:
         """PATCH our Member (or the one we have been, `name`); False if it is gone, which is then known."""
-        name = name or self.me.name
-        if self._writer.patch(name, spec, timeout):
+        me = self.me
+        name = name or me.name
+        if self._writer.patch(name, spec, timeout, lambda written: self._compare(me, written)):
             return True
         with self._changed.lock:
             if self._me.name == name:
                 self._become(replace(self._me, expelled=True))
         return False
+
+    def _compare(self, me: Standpoint, written: Object) -> None:
+        """What our Member says is what we had said, or a restored backup has forgotten it: then it is said again."""
+        said = written.get("spec") or {}
+        after_round = said.get("afterRound", me.after_round)
+        if not me.name or (written.get("metadata") or {}).get("name") != me.name:
+            return
+        with self._changed.lock:
+            if after_round < me.after_round == self._me.after_round:
+                self._become(replace(self._me, after_round=after_round))
+        if "rendezvous" in said and "rendezvousUID" not in said:
+            self._writer.say_next(me.name, {"rendezvousUID": me.rendezvous_uid})
 
     def _is_between_credentials(self, failure: ApiFailureError) -> bool:
         """Who was let in before is let in again, when the new credentials are there: the old ones may end first."""

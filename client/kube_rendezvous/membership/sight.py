@@ -60,7 +60,9 @@ class Sight:
         with self._changed.lock:
             self.listed = True
             self.trouble = self.refusal = None
-            self._see(self._read(objects[0]) if objects else None)
+            newest = self._read(objects[0]) if objects else None
+            self.is_set_back()  # a list is the newest there is: of a restored storage versions may be lower
+            self._see(newest)
 
     def changed(self, obj: Object) -> None:
         """See `WatchListener`."""

@@ -103,8 +103,10 @@ class Standpoint:
         rendezvous_uid: of the Rendezvous that the Member belongs to.
         after_round: the newest round it has said it holds.
         seen_round: the newest round there was when it joined, came back or took its place.
+        known_round: the newest that an earlier incarnation of this node saw of the same Rendezvous.
         held_round: the round whose place it has taken; 0 before the first.
         held: that place.
+        held_with: the members of that round, if its status named them.
         expelled: its Member object is known to be gone.
         made_by_client: the Rendezvous it knew was made by a client.
         places: where it sits, as `status.quarantined` names such places.
@@ -120,12 +122,14 @@ class Standpoint:
     places: frozenset[str] = frozenset()
     read: OwnSlice = NOT_READ
     held: Place | None = None
+    held_with: tuple[str, ...] = ()
     seen_round: int = 0
+    known_round: int = 0
 
     def joined(self, name: str, rendezvous: Rendezvous) -> "Standpoint":
         """After the POST of a Member."""
         seen = rendezvous.status.round
-        known = max(self.seen_round, self.after_round) if self.rendezvous_uid == rendezvous.uid else 0
+        known = max(self.known_round, self.seen_round) if self.rendezvous_uid == rendezvous.uid else 0
         return Standpoint(
             name,
             rendezvous.uid,
@@ -133,15 +137,22 @@ class Standpoint:
             made_by_client=rendezvous.managed_by == CLIENT_MANAGER,
             places=self.places,
             seen_round=seen,
+            known_round=known,
         )
+
+    def stepped_aside(self) -> "Standpoint":
+        """It gives up its place, and will join as a new incarnation."""
+        uid, seen = self.rendezvous_uid, self.seen_round
+        kept = Standpoint(rendezvous_uid=uid, made_by_client=self.made_by_client, places=self.places, seen_round=seen)
+        return replace(kept, known_round=self.known_round)
 
     def rejoined(self, after_round: int) -> "Standpoint":
         """After the PATCH that says: I hold no round newer than this and wait for one."""
         return replace(self, after_round=after_round, seen_round=max(after_round, self.seen_round))
 
-    def took(self, place: Place) -> "Standpoint":
-        """After taking a place."""
-        return replace(self, held_round=place.round, held=place, seen_round=place.round)
+    def took(self, place: Place, ranks: tuple[str, ...] = ()) -> "Standpoint":
+        """After taking a place in a round of these members, if they are known."""
+        return replace(self, held_round=place.round, held=place, held_with=ranks, seen_round=place.round)
 
 
 def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
@@ -183,7 +194,7 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
     rank = rank_in(status, me.name, me.read)
     if rank is None or status.bootstrap_store is None:
         return _waiting(rendezvous, me)
-    if _is_replaced(status):
+    if _is_replaced(status) or status.round <= me.known_round:  # the latter: set back, and a number given again
         return MustRejoin(status.round)
     return Place(status.round, rank, status.world_size, status.bootstrap_store, rendezvous.uid)
 
@@ -212,11 +223,15 @@ def nodes_waiting(rendezvous: Rendezvous | None, me: Standpoint) -> int:
 def is_set_back(status: RendezvousStatus, me: Standpoint) -> bool:
     """Whether the newest round that we know of is not known any more: the storage was restored from a backup of before.
 
-    Its number is given again, if it has not been: a round is ours only with the store and the size that we saw.
+    Its number is given again, if it has not been: a round is ours only with the store, the size and, where no slices
+    hold them, the members that we saw.
     """
     if status.round < me.seen_round:
         return True
-    return me.held is not None and me.held.round == status.round and not _is_the_round_of(me.held, status)
+    if me.held is None or me.held.round != status.round:
+        return False
+    others = bool(me.held_with and status.ranks) and me.held_with != status.ranks
+    return others or not _is_the_round_of(me.held, status)
 
 
 def _is_the_round_of(place: Place, status: RendezvousStatus) -> bool:

@@ -177,7 +177,8 @@ class Service:
         _log.error(
             "The API server's storage was set back, as by a restored backup: ending, to begin anew without memory"
         )
-        self._exit_status = STORAGE_SET_BACK
+        if self._ended is None:
+            self._exit_status = STORAGE_SET_BACK
         self._begin_end()
 
     def _begin_end(self) -> None:

@@ -19,6 +19,7 @@ from simulation.whole.many_seeds import Tally, first_broken
 from simulation.whole.neighbourhoods import Neighbourhoods
 from simulation.whole.openings import Openings
 from simulation.whole.planted_faults import Fault
+from simulation.whole.restores import Restores
 from simulation.whole.scenario import Scenario, Shortened, Slices
 from simulation.whole.shorter_story import Shortener
 from simulation.whole.shrinking_intervals import ShrinkingIntervals
@@ -30,6 +31,7 @@ SCHEDULES: dict[str, type[Scenario]] = {
     "elections": Elections,
     "neighbourhoods": Neighbourhoods,
     "openings": Openings,
+    "restores": Restores,
 }
 STORY_LINES = 80
 PROGRESS_SECONDS = 10.0

@@ -25,6 +25,7 @@ KINDS = {
     "nodes": "Node",
     "leases": "Lease",
 }
+_OURS = (RENDEZVOUS_PLURAL, MEMBER_PLURAL, SLICE_PLURAL)
 NAMESPACE = "sim"
 
 
@@ -70,6 +71,14 @@ class _History:
     begins_after: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a storage held of our own resources, and up to which version."""
+
+    version: int
+    objects: dict[str, dict[str, Object]]
+
+
 class ApiServer:
     """The objects, and what has become of them.
 
@@ -87,6 +96,31 @@ class ApiServer:
         self.objects: dict[str, dict[str, Object]] = {plural: {} for plural in KINDS}
         self._history = {plural: _History() for plural in KINDS}
         self._pages: dict[str, tuple[int, list[Object]]] = {}
+        self._restores = 0
+
+    def back_up(self) -> Backup:
+        """Take a backup."""
+        return Backup(self.version, {plural: dict(self.objects[plural]) for plural in _OURS})
+
+    def restore(self, backup: Backup) -> None:
+        """Set the storage back: our resources are what they were, and versions go on from there.
+
+        Pods, nodes and the Lease are at once what they are in truth: kubelets and who leads write them again.
+        """
+        self._restores += 1
+        self.version = backup.version
+        self._pages.clear()
+        for history in self._history.values():
+            del history.events[bisect_right(history.versions, backup.version) :]
+            del history.versions[bisect_right(history.versions, backup.version) :]
+            history.begins_after = min(history.begins_after, backup.version)
+        for plural, objects in self.objects.items():
+            if plural in _OURS:
+                objects.clear()
+                objects.update(backup.objects[plural])
+            else:
+                for name, obj in objects.items():
+                    objects[name] = self._stamped(obj)
 
     def request(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Object:
         """Carry a request out.
@@ -176,7 +210,7 @@ class ApiServer:
         meta = {
             **body["metadata"],
             "namespace": NAMESPACE,
-            "uid": f"uid-{self.version + 1}",
+            "uid": f"uid-{self.version + 1}{self._restores * '*'}",
             "creationTimestamp": format_time(self._now().replace(microsecond=0)),
             "generation": 1,
         }

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from kube_rendezvous.cluster import ApiFailureError
+from kube_rendezvous.cluster import ApiFailureError, set_back
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership import member_writer, own_member, session, standing
 from kube_rendezvous.membership.own_slice import OwnSlice, rank_in, unread_slice
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
+from kube_rendezvous.membership.standing import Standpoint
 from kube_rendezvous.resources import Rendezvous, RendezvousStatus
 from kube_rendezvous.resources.rendezvous_slice import digests_in
 from kube_rendezvous_core import decision
@@ -31,9 +32,11 @@ from kube_rendezvous_operator.shell.reconciling.slice_writing import SliceWritin
 from kube_rendezvous_operator.shell.reconciling.wake_queue import WakeQueue
 from kube_rendezvous_operator.shell.watching.cluster_cache import NodeCache
 from kube_rendezvous_operator.shell.watching.member_cache import Key, MemberCache
+from kube_rendezvous_operator.shell.watching.rendezvous_cache import RendezvousCache
 from simulation.whole.simulated_modules import Replacement
 
 _read = LeaseProtocol.read
+_joined = Standpoint.joined
 _plan = decision.plan_formation
 _expulsions = decision._expulsions
 _status_body, _wake = reconciler._status_body, WakeQueue.wake
@@ -77,6 +80,10 @@ def _gives_up_watch(self: Watcher, failure: ApiFailureError) -> None:
 def _as_if_there(*request: Any) -> bool:
     _patch(*request)
     return True
+
+
+def _knowing_nothing(self: Standpoint, name: str, rendezvous: Rendezvous) -> Standpoint:
+    return replace(_joined(self, name, rendezvous), after_round=0, known_round=0)
 
 
 def _never_lost(self: LeaseProtocol, record: LeaseRecord | None, now: float) -> None:
@@ -130,6 +137,10 @@ BROKEN: dict[str, list[Replacement]] = {
     "CONFIRMED_FROM_CACHE": [(Reconciler, "_read_members", lambda *_: ConsistentList())],
     "CLIENT_NEVER_REJOINS": [(Session, "rejoin", lambda *_: None)],
     "EXPELLED_UNNOTICED": [(member_writer, "patch_member", _as_if_there)],
+    "SET_BACK_UNNOTICED": [(set_back, "is_older", lambda *_: False)],
+    "SET_BACK_BELIEVED": [(reconciler, "is_older", lambda *_: False), (RendezvousCache, "is_gone", lambda *_: False)],
+    "NUMBER_TAKEN_TWICE": [(Standpoint, "joined", _knowing_nothing)],
+    "FORGOTTEN_UNSAID": [(Session, "_compare", lambda *_: None)],
     "HEARTBEAT_GIVES_UP": [(SignsOfLife, "_renew", _gives_up_heartbeat)],
     "WATCH_GIVES_UP": [(Watcher, "_recover", _gives_up_watch)],
     "INTERRUPTION_UNHEARD": [(session, "nodes_waiting", lambda *_: 0)],

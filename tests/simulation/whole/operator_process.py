@@ -86,7 +86,14 @@ class Operator:
         connection = Connection(self._wire, NAMESPACE)
         permit = self._elected(connection) if self._lost is not None else lambda: None
         self._shipped = app.Operator(
-            connection, [NAMESPACE], _WORKERS, permit, Unmeasured(), Pulses(), slice_sizes=self._world.slice_sizes
+            connection,
+            [NAMESPACE],
+            _WORKERS,
+            permit,
+            Unmeasured(),
+            Pulses(),
+            slice_sizes=self._world.slice_sizes,
+            on_set_back=self._ends_because_it_was_set_back,
         )
         _drive(self._shipped._start(cast(Any, _SETTINGS)))
         path = collection_path(RENDEZVOUS_PLURAL, NAMESPACE)
@@ -117,6 +124,11 @@ class Operator:
         self._invariants.count("lease lost")
         assert self._lost is not None
         self._world.after(_END_SECONDS, partial(self._lost, self))
+
+    def _ends_because_it_was_set_back(self) -> None:
+        self._world.say(f"{self.label} finds that the storage was set back")
+        self._invariants.count("an operator found it")
+        self._world.after(_END_SECONDS, self.on_death)
 
     def stop_for(self, seconds: float) -> None:
         """SIGSTOP, and SIGCONT so much later."""

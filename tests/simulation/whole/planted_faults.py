@@ -85,6 +85,10 @@ class Fault(StrEnum):
     THE_DEAF_ACCUSE = "who hears nobody suspects all"
     PAUSE_SLEPT_OUT = "who has drawn a long pause sleeps it out, however short the interval has become"
     SENTENCE_LEFT_OUT = "who had not joined again is expelled without a sentence"
+    SET_BACK_UNNOTICED = "a client does not compare what it writes with what its watch has told"
+    SET_BACK_BELIEVED = "an operator does not compare what it reads with what it knows"
+    NUMBER_TAKEN_TWICE = "a client goes to a round whose number it has seen before"
+    FORGOTTEN_UNSAID = "a client does not say again what a restored backup has forgotten of it"
     THE_SLEEPER_ACCUSES = "who was asleep suspects those that it has not heard meanwhile"
 
 

@@ -93,6 +93,11 @@ class SharedReadings:
             (parse_rendezvous, self.parse_rendezvous),
         ]
 
+    def versions_begin_lower(self) -> None:
+        """What has the same version is not the same any more."""
+        for parse in (self.parse_member, self.parse_rendezvous, self.parse_slice):
+            parse.forget()  # type: ignore[attr-defined]
+
     def unchanged(self) -> bool:
         """Whether all that was read is as it was then."""
         return bool(self.copies) and all(json.loads(text) == obj for obj, text in self.copies or ())
@@ -111,4 +116,5 @@ def parsed_once(parse: Callable[[Object], Parsed]) -> Callable[[Object], Parsed]
             found = known[version] = parse(obj)
         return found
 
+    parsed.forget = known.clear  # type: ignore[attr-defined]
     return parsed

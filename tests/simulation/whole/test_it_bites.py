@@ -9,6 +9,7 @@ from simulation.whole.elections import Elections
 from simulation.whole.neighbourhoods import Neighbourhoods
 from simulation.whole.openings import Openings
 from simulation.whole.planted_faults import Fault
+from simulation.whole.restores import Restores
 from simulation.whole.scenario import Scenario, fails
 from simulation.whole.shrinking_intervals import ShrinkingIntervals
 
@@ -31,6 +32,10 @@ SCHEDULES: dict[Fault, type[Scenario]] = {
     Fault.PAUSE_SLEPT_OUT: Neighbourhoods,
     Fault.THE_DEAF_ACCUSE: Neighbourhoods,
     Fault.THE_SLEEPER_ACCUSES: Neighbourhoods,
+    Fault.SET_BACK_UNNOTICED: Restores,
+    Fault.SET_BACK_BELIEVED: Restores,
+    Fault.NUMBER_TAKEN_TWICE: Restores,
+    Fault.FORGOTTEN_UNSAID: Restores,
 }
 """Where a fault is looked for, if not in the usual schedule."""
 
@@ -77,6 +82,10 @@ FOUND_AS = {
     Fault.LAST_CALL_CUT_SHORT: "has first claim on a place|is on its way",
     Fault.REQUEST_LOST: "the request is not on record",
     Fault.REQUEST_HEARD_AGAIN: "asked before it was opened again",
+    Fault.SET_BACK_UNNOTICED: "no round stands",
+    Fault.SET_BACK_BELIEVED: "no round stands",
+    Fault.NUMBER_TAKEN_TWICE: "goes to round . after round",
+    Fault.FORGOTTEN_UNSAID: "no round stands",
     Fault.LATE_NEWS_TAKEN: "asked before it was opened again",
     Fault.EVERY_OPENING_TELLS: "told because it was opened again, but",
     Fault.STATUS_NEVER_THE_SAME: "written again and again",
@@ -121,7 +130,11 @@ FOUND_FIRST: dict[Fault, int] = {
     Fault.TAKEN_FOR_EMPTY: 21,
     Fault.REQUEST_LOST: 21,
     Fault.REQUEST_HEARD_AGAIN: 36,
-    Fault.LATE_NEWS_TAKEN: 371,
+    Fault.LATE_NEWS_TAKEN: 1823,
+    Fault.SET_BACK_UNNOTICED: 6,
+    Fault.SET_BACK_BELIEVED: 3,
+    Fault.NUMBER_TAKEN_TWICE: 3,
+    Fault.FORGOTTEN_UNSAID: 34,
     Fault.EVERY_OPENING_TELLS: 153,
     Fault.CLOSED_FOR_GOOD: 36,
     Fault.DEVICES_IGNORED: 18,

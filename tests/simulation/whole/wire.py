@@ -121,7 +121,7 @@ class Wire:
         if refusal is not None:
             return self._answer(refusal)
         if method == "GET" and not name:
-            self._listed(plural, answer, began)
+            self._listed(plural, answer, began if "continue" not in query else 0.0)
         return self._answer(answer)
 
     def _answer(self, answer: dict[str, Any] | RefusalError) -> Any:
@@ -132,6 +132,7 @@ class Wire:
         return SimpleNamespace(status=200, headers={}, data=text)
 
     def _listed(self, plural: str, answer: dict[str, Any], began: float) -> None:
+        """A later page shows what there was when the first was asked for."""
         self.told_of.update(obj["metadata"]["uid"] for obj in answer["items"] if "uid" in obj["metadata"])
         self.listed_at[plural] = max(began, self.listed_at.get(plural, 0.0))
         if plural != "rendezvousmembers":
@@ -174,6 +175,7 @@ class WatchStream:
         self._lines: deque[tuple[float, int, bytes, str]] = deque()
         self._last = world.seconds
         self._cut = self._over = False
+        self._from = int(query.get("resourceVersion", "0"))
         self._reader: deque[Waiter] = deque()
         wire.streams.append(self)
 
@@ -193,8 +195,8 @@ class WatchStream:
 
     def push(self, event: Event) -> None:
         """Something has changed."""
-        if not self._watched(event.object):
-            return
+        if not self._watched(event.object) or event.version <= self._from:
+            return  # of a storage that was set back a watch from a later version tells nothing until that is reached
         rng = self._world.rng
         lag = rng.uniform(0.2, MOST_LAG_SECONDS) if rng.random() < 0.1 else rng.uniform(0.001, 0.05)
         self._last = max(self._last, self._world.seconds + lag)
@@ -241,7 +243,7 @@ class WatchStream:
                 return
             if now >= bookmark_at:
                 bookmark_at = now + _BOOKMARK_SECONDS
-                if not self._lines:
+                if not self._lines and world.server.version > self._from:
                     silent_from = now
                     yield bookmark(self.plural, world.server.version)
                 continue

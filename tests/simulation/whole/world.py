@@ -33,7 +33,7 @@ from kube_rendezvous.resources.rendezvous_slice import (
 )
 from kube_rendezvous_core.liveness.heartbeat import MAX_HEARTBEATS_PER_SECOND
 from kube_rendezvous_core.slicing import SliceSizes
-from simulation.whole.api_server import NAMESPACE, ApiServer, Event, RefusalError
+from simulation.whole.api_server import NAMESPACE, ApiServer, Backup, Event, RefusalError
 from simulation.whole.planted_faults import Fault
 from simulation.whole.shared_readings import SharedReadings
 from simulation.whole.simulated_runtime import Process
@@ -272,6 +272,18 @@ class World:
         for version in (self.rendezvous, self.before):
             if version is not None and digest in digests_in(version.status):
                 self.breaks(BrokenError(f"slice {digest} of round {version.status.round} is removed"))
+
+    def restore(self, backup: Backup) -> None:
+        """The storage is set back, and the API server starts anew."""
+        self.server.restore(backup)
+        self.readings.versions_begin_lower()
+        members = map(self.readings.parse_member, self.objects[MEMBER_PLURAL].values())
+        self.members = {member.name: member for member in members}
+        there = self.objects[RENDEZVOUS_PLURAL].get(NAME)
+        self.rendezvous = None if there is None else self._with_names(self.readings.parse_rendezvous(there))
+        for wire in self.wires:
+            wire.cut_all()
+        self.stirs()
 
     # Outages
 

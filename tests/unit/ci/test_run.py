@@ -11,7 +11,7 @@ import pytest
 
 from integration.handlers.eventually import eventually
 from rendezvous_docs.references import TOP
-from simulation.whole import test_elections, test_neighbourhoods, test_openings, test_scenarios
+from simulation.whole import test_elections, test_neighbourhoods, test_openings, test_restores, test_scenarios
 
 SECONDS = 200.0
 """What is idle is waiting for a busy machine."""
@@ -105,6 +105,7 @@ def test_it_goes_on_where_make_test_ended_and_with_those_there_are_five_thousand
     assert {schedule: int(first) for first, _, schedule in made} == {
         "everything": test_scenarios.SCENARIOS,
         "openings": test_openings.SCENARIOS,
+        "restores": test_restores.SCENARIOS,
         "elections": test_elections.SCENARIOS,
         "neighbourhoods": test_neighbourhoods.SCENARIOS,
     }

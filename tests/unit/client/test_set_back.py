@@ -1,10 +1,13 @@
 """What we write is younger than all that the watch told before; where it is not, the storage was set back."""
 
+import time
 from typing import Any
 
 import pytest
 
 from kube_rendezvous.cluster.set_back import StorageSeen, is_older
+from unit.client.one_node_server import OneNodeServer
+from unit.client.test_interrupted_calls import new_handler
 
 
 def written(version: Any) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def test_is_older(answer: dict[str, Any], told: str | None, older: bool) -> None
 
 def test_what_the_watch_tells_while_a_write_is_under_way_says_nothing_about_it() -> None:
     told, found = ["10"], list[bool]()
-    look_at = StorageSeen(lambda: told[0], lambda: found.append(True)).before()
+    look_at = StorageSeen(lambda: (told[0], 0.0), lambda: found.append(True)).before()
     told[0] = "12"
     look_at(written("11"))
     assert not found
@@ -37,7 +40,8 @@ def test_what_the_watch_tells_while_a_write_is_under_way_says_nothing_about_it()
 
 def test_it_is_said_once_until_the_watch_has_begun_anew() -> None:
     told, found = ["10"], list[bool]()
-    seen = StorageSeen(lambda: told[0], lambda: found.append(True))
+    listed = [0.0]
+    seen = StorageSeen(lambda: (told[0], listed[0]), lambda: found.append(True))
     for version in ("5", "6"):
         seen.before()(written(version))
     assert len(found) == 1
@@ -46,3 +50,41 @@ def test_it_is_said_once_until_the_watch_has_begun_anew() -> None:
     assert len(found) == 1
     seen.before()(written("3"))
     assert len(found) == 2
+    listed[0] = 1.0  # anew, and by an API server that was not restarted yet
+    seen.before()(written("3"))
+    assert len(found) == 3
+
+
+class Remembers(OneNodeServer):
+    """Stores what a Member says, until it is set back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored: dict[str, Any] = {}
+        self.said: list[dict[str, Any]] = []
+
+    def request(self, method: str, path: str, *, body: Any = None, **how: Any) -> dict[str, Any]:
+        answer = super().request(method, path, body=body, **how)
+        if method == "POST":
+            self.stored = dict(body["spec"])
+        elif method == "PATCH":
+            self.said.append(body["spec"])
+            self.stored |= body["spec"]
+            return {"metadata": {"name": path.rsplit("/", 1)[1]}, "spec": dict(self.stored)}
+        return answer
+
+
+def test_what_a_restored_backup_has_forgotten_of_a_member_is_said_again() -> None:
+    connection = Remembers()
+    handler = new_handler(connection)
+    handler.next_rendezvous()
+    session = handler._session
+    assert session is not None
+    session.rejoin(1, 29500, time.monotonic() + 10)
+    del connection.stored["rendezvousUID"]
+    connection.stored["afterRound"] = 0
+    session._renew(session.me.name, {}, 10.0)
+    assert session.me.after_round == 0, "who stands there now joins again"
+    session._renew(session.me.name, {}, 10.0)
+    assert connection.said[-1]["rendezvousUID"] == session.me.rendezvous_uid
+    handler.shutdown()

@@ -41,3 +41,15 @@ def test_another_rendezvous_of_the_same_version_is_read() -> None:
     sight.relisted([rendezvous("7", uid="other", round=1)])
     assert sight.rendezvous is not None
     assert sight.rendezvous.uid == "other"
+
+
+def test_a_list_is_the_newest_although_its_version_is_lower() -> None:
+    """After etcd was restored from a backup, whose next versions may be higher while that of the object is not."""
+    sight, _ = sight_and_looks()
+    sight.changed(rendezvous("90", round=5))
+    sight.changed(rendezvous("40", round=4))
+    assert sight.rendezvous is not None
+    assert sight.rendezvous.status.round == 5, "an event of before, or our own POST's answer"
+    sight.relisted([rendezvous("40", round=4)])
+    assert sight.rendezvous is not None
+    assert sight.rendezvous.status.round == 4

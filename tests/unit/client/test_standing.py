@@ -192,6 +192,12 @@ def test_standing(seen: Rendezvous | None, me: Standpoint, expected: Standing) -
         pytest.param(stands("a b", 2), RUNNING, 1, id="set back by a restored backup: its round is not known any more"),
         pytest.param(stands("a b c"), RUNNING, 1, id="set back: its number is another round's, of another size"),
         pytest.param(stands("b c"), RUNNING, 1, id="set back: its number is another round's, with another store"),
+        pytest.param(
+            stands("a c"),
+            JOINED.took(PLACE, ("a", "b")),
+            1,
+            id="set back: its number is another round's, with the same store",
+        ),
         pytest.param(rendezvous(), RUNNING, 1, id="set back: no round was formed yet"),
         pytest.param(rendezvous(uid=OTHER_UID), RUNNING, 1, id="the Rendezvous was created anew"),
         pytest.param(None, RUNNING, 0, id="the Rendezvous is gone: what runs may finish"),
@@ -251,12 +257,25 @@ def test_a_rejoin_says_which_round_it_holds_and_a_place_is_held_from_then_on() -
 
 def test_where_the_storage_was_set_back_a_new_incarnation_waits_for_a_round_later_than_all_that_it_knows_of() -> None:
     back = RUNNING.joined("new", stands("a b", 1))
-    assert back == Standpoint("new", UID, after_round=3, seen_round=1)
+    assert back == Standpoint("new", UID, after_round=3, seen_round=1, known_round=3)
     assert isinstance(standing(stands("a new", 3), back), Waiting), "that number was given before"
     assert isinstance(standing(stands("a new", 4), back), Place)
     again = JOINED.rejoined(3).joined("new", stands("a b", 1))
     assert again == back
     assert back.joined("newer", stands("a b", 1)).after_round == 3
+
+
+def test_who_steps_aside_remembers_which_rounds_there_were() -> None:
+    aside = RUNNING.stepped_aside()
+    assert (aside.name, aside.held_round, aside.after_round) == ("", 0, 0)
+    assert aside.joined("new", stands("a b", 2)).after_round == 3
+    assert aside.joined("new", stands("a b", 3)).after_round == 0
+
+
+def test_no_number_is_taken_twice() -> None:
+    again = replace(RUNNING, expelled=True).joined("new", stands("a b", 3))
+    assert standing(stands("a new", 3), again) == MustRejoin(3), "set back, caught up, and given again"
+    assert isinstance(standing(stands("a new", 4), again), Place)
 
 
 def test_a_new_incarnation_of_one_that_was_thrown_out_takes_whatever_round_follows() -> None:

@@ -126,6 +126,16 @@ class TestARoundThatIsOver:
         assert state.workers[0].doing is Doing.TAKING_IN
 
 
+class TestARendezvousThatWasCreatedAnew:
+    """It counts its rounds from 1 again, and no worker takes a round for new that is none by its number."""
+
+    COUNTED_ANEW = (*BOTH_WORK, told(), *both_ask(1), formed(2), *both_took(2), told(2), *both_ask(2), formed(1))
+
+    def test_workers_that_would_wait_for_a_later_number_are_started_again(self) -> None:
+        assert after(*self.COUNTED_ANEW) == [KillWorker(0), KillWorker(1), StartLimit(1)]
+        assert "worker 0 was in round 2, and rounds are counted anew" in said(*self.COUNTED_ANEW)
+
+
 class TestAWorkerThatAsksAgain:
     def test_takes_everybody_to_a_new_round(self) -> None:
         over, join = after(*BOTH_WORK, Asked(0, 1))

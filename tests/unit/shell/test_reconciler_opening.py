@@ -209,6 +209,7 @@ def test_what_another_rendezvous_of_the_name_is_asked_for_holds_no_opening_up(cl
 
 def test_who_comes_after_the_opening_closes_it_although_it_is_gone_before_anybody_looks(closed: Shell) -> None:
     closed.run()
+    closed.answer("GET", "/rendezvous/run", closed.raw)
     for tell, version in ((closed.members.changed, LISTED + 1), (closed.members.removed, LISTED + 2)):
         member = raw_member("d", version, **FAREWELL)
         member["metadata"]["creationTimestamp"] = f"{datetime.now(UTC):%FT%TZ}"
@@ -224,6 +225,7 @@ def test_a_late_farewell_is_heard_while_nothing_was_opened_meanwhile(standing: S
     standing.serve(standing.raw, raw_member("b", 2))
     standing.run()
     assert standing.status.forming is not None
+    standing.answer("GET", "/rendezvous/run", standing.raw)
     tell_of_the_last_run(standing)
     standing.run()
     assert standing.status.closed is not None

@@ -87,6 +87,11 @@ class RendezvousCache:
             del self._known[key]
             return True
 
+    def is_gone(self, uid: str) -> bool:
+        """Whether it is known that there was an object of this UID, and is none any more."""
+        with self._lock:
+            return uid in self._gone
+
     def keep_only(self, there: Collection[str], known: Mapping[str, Key]) -> list[Key]:
         """Forget who is missing from a list; return the keys of those that are forgotten.
 
