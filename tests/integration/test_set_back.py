@@ -99,8 +99,9 @@ def test_who_trains_in_a_round_that_is_not_known_any_more_is_told_and_meets_the_
             lambda: all_run_together(agents) and nodes[0].round > last, "all run in a round that is known", SOON_SECONDS
         )
         assert len(run.status.ranks) == 3
-        assert run.status.round == last + 1, "no number means two rounds"
-        assert [past.round for past in run.status.history] == [last + 1, *range(last - 1, 0, -1)]
+        for node in nodes:
+            rounds = [place.round for place in node.places]
+            assert rounds == sorted(set(rounds)), "no node sees a number twice"
         assert operator.exit_codes == ([] if somebody_restarts_the_operator else [STORAGE_SET_BACK])
         stores = {(node.places[-1].store.address, node.places[-1].store.port) for node in nodes}
         assert len(stores) == 1
