@@ -488,7 +488,7 @@ class Session:
         with self._changed.lock:
             if after_round < me.after_round == self._me.after_round:
                 self._become(replace(self._me, after_round=after_round))
-        if "rendezvous" in said and "rendezvousUID" not in said:
+        if me.rendezvous_uid and "rendezvous" in said and "rendezvousUID" not in said:
             self._writer.say_next(me.name, {"rendezvousUID": me.rendezvous_uid})
 
     def _is_between_credentials(self, failure: ApiFailureError) -> bool:

@@ -1,6 +1,7 @@
 """What we write is younger than all that the watch told before; where it is not, the storage was set back."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,6 +73,21 @@ class Remembers(OneNodeServer):
             self.stored |= body["spec"]
             return {"metadata": {"name": path.rsplit("/", 1)[1]}, "spec": dict(self.stored)}
         return answer
+
+
+def test_who_does_not_know_yet_what_it_belongs_to_does_not_say_it() -> None:
+    connection = Remembers()
+    handler = new_handler(connection)
+    handler.next_rendezvous()
+    session = handler._session
+    assert session is not None
+    session._renew(session.me.name, {}, 10.0)
+    del connection.stored["rendezvousUID"]
+    session._me = replace(session.me, rendezvous_uid="")  # as after the POST that came first
+    for _ in range(2):
+        session._renew(session.me.name, {}, 10.0)
+    assert all("rendezvousUID" not in said for said in connection.said[-2:])
+    handler.shutdown()
 
 
 def test_what_a_restored_backup_has_forgotten_of_a_member_is_said_again() -> None:
