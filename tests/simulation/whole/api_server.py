@@ -226,7 +226,10 @@ class ApiServer:
 
     def _patch(self, plural: str, name: str, body: Object) -> Object:
         known = self._read(plural, name)
-        return self._change(plural, name, known, merged(known, body))
+        new = merged(known, body)
+        if plural == MEMBER_PLURAL:
+            _check_member(known["spec"], new["spec"])
+        return self._change(plural, name, known, new)
 
     def _change(self, plural: str, name: str, known: Object, new: Object) -> Object:
         if new == known:
@@ -294,6 +297,15 @@ def _check(known: Object, wished: Mapping[str, Any]) -> None:
     for key, value in wished.items():
         if value and value != known["metadata"][key]:
             raise RefusalError(409, "Conflict", f"the object has been modified: {key} is not {value}")
+
+
+def _check_member(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """What the definition of a RendezvousMember asks of a change."""
+    uid = now.get("rendezvousUID")
+    if uid == "" or uid != was.get("rendezvousUID", uid):
+        raise RefusalError(422, "Invalid", "spec.rendezvousUID cannot be empty, and cannot be changed")
+    if now["afterRound"] < was["afterRound"]:
+        raise RefusalError(422, "Invalid", "spec.afterRound cannot shrink")
 
 
 def bookmark(plural: str, version: int, *, ends_initial_events: bool = False) -> bytes:
