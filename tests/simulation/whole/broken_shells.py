@@ -138,7 +138,7 @@ BROKEN: dict[str, list[Replacement]] = {
     "CLIENT_NEVER_REJOINS": [(Session, "rejoin", lambda *_: None)],
     "EXPELLED_UNNOTICED": [(member_writer, "patch_member", _as_if_there)],
     "SET_BACK_UNNOTICED": [(set_back, "is_older", lambda *_: False)],
-    "SET_BACK_BELIEVED": [(reconciler, "is_older", lambda *_: False), (RendezvousCache, "is_gone", lambda *_: False)],
+    "SET_BACK_BELIEVED": [(reconciler, "is_older", lambda *_: False), (RendezvousCache, "was_gone", lambda *_: False)],
     "NUMBER_TAKEN_TWICE": [(Standpoint, "joined", _knowing_nothing)],
     "FORGOTTEN_UNSAID": [(Session, "_compare", lambda *_: None)],
     "HEARTBEAT_GIVES_UP": [(SignsOfLife, "_renew", _gives_up_heartbeat)],

@@ -1,5 +1,6 @@
 """One reconcile: what is read and written, in which order, and what happens when somebody was faster."""
 
+import contextlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -202,6 +203,39 @@ def test_where_the_storage_was_set_back_nothing_is_concluded_from_what_it_holds(
     with pytest.raises(OvertakenError):
         late.run()
     assert late.asked == ["GET run", "GET rendezvousmembers"]
+    assert late.set_back == 1
+
+
+def test_a_rendezvous_that_goes_while_it_is_read_was_not_set_back(shell: Shell) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1))
+    raw = raw_rendezvous(10)
+
+    def goes(_: Asked) -> dict[str, Any]:
+        shell.rendezvous.remove(KEY, UID)
+        return raw
+
+    shell.rendezvous.remove(KEY, "another")
+    shell.answer("GET", "/rendezvous/run", goes)
+    with contextlib.suppress(OvertakenError):
+        shell.reconciler._newest(KEY)
+    assert shell.set_back == 0
+
+
+def test_a_rendezvous_that_was_gone_and_is_there_again_was_set_back(shell: Shell, clock: Clock) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1))
+    shell.rendezvous.remove(KEY, UID)
+    clock.now += 1.0
+    with pytest.raises(OvertakenError):
+        shell.run()
+    assert shell.set_back == 1
+
+
+def test_a_rendezvous_that_is_older_than_the_one_we_know_was_set_back(standing: Shell) -> None:
+    late = Shell()
+    late.know({**standing.raw, "metadata": {**standing.raw["metadata"], "resourceVersion": "900"}}, raw_member("a", 1))
+    late.serve(standing.raw, raw_member("a", 1))
+    with pytest.raises(OvertakenError):
+        late.run()
     assert late.set_back == 1
 
 

@@ -351,11 +351,11 @@ class Reconciler:
             )
 
     def _refresh(self, key: Key) -> None:
-        known = self._rendezvous.get(key)
+        known, asked = self._rendezvous.get(key), time.monotonic()
         raw = self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key))
         uid = str(raw["metadata"].get("uid"))
         told = known.rendezvous.resource_version if known is not None and known.rendezvous.uid == uid else None
-        if self._rendezvous.is_gone(uid) or is_older(raw, told):
+        if self._rendezvous.was_gone(uid, asked) or is_older(raw, told):
             self._on_set_back()
             raise OvertakenError
         self._rendezvous.put(raw)

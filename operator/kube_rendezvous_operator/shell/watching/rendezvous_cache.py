@@ -1,6 +1,8 @@
 """The newest version of each Rendezvous: from kopf's events, and from the answers to our own writes."""
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +29,7 @@ class RendezvousCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[Key, KnownRendezvous] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, float] = OrderedDict()  # since when
 
     def get(self, key: Key) -> KnownRendezvous | None:
         """The newest version; None if there is none, as far as we know."""
@@ -78,7 +80,7 @@ class RendezvousCache:
             uid: of the object that whoever says so has asked for: a successor may have come before the answer did.
         """
         with self._lock:
-            self._gone[uid] = None
+            self._gone.setdefault(uid, time.monotonic())
             if len(self._gone) > _GONE_REMEMBERED:
                 self._gone.popitem(last=False)
             known = self._known.get(key)
@@ -87,10 +89,10 @@ class RendezvousCache:
             del self._known[key]
             return True
 
-    def is_gone(self, uid: str) -> bool:
-        """Whether it is known that there was an object of this UID, and is none any more."""
+    def was_gone(self, uid: str, when: float) -> bool:
+        """Whether it was known at that time, on the monotonic clock, that the object of this UID is none any more."""
         with self._lock:
-            return uid in self._gone
+            return self._gone.get(uid, math.inf) < when
 
     def keep_only(self, there: Collection[str], known: Mapping[str, Key]) -> list[Key]:
         """Forget who is missing from a list; return the keys of those that are forgotten.
