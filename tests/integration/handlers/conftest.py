@@ -27,6 +27,14 @@ def watched(recorder: Recorder) -> None:
     """A test fails if an invariant was broken."""
 
 
+@pytest.fixture(autouse=True)
+def never_set_back(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No storage is restored here, and no node may think so: not of a slow answer, nor of a proxy's."""
+    yield
+    alarms = [record.getMessage() for record in caplog.get_records("call") if "was set back" in record.getMessage()]
+    assert not alarms
+
+
 @pytest.fixture
 def all_nodes() -> Iterator[list[Node]]:
     """Every node of the test; they end with it."""
