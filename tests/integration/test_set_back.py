@@ -21,9 +21,9 @@ from rendezvous_local.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.timeout(400)
 
-WRITES = 400
+WRITES = 150
 """Between the backup and the end: the versions of the storage that is set back must not catch up by chance."""
-HEARTBEAT_SECONDS = 2
+HEARTBEAT_SECONDS = 1
 SOON_SECONDS = 90.0
 
 

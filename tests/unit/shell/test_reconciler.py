@@ -239,6 +239,15 @@ def test_a_rendezvous_that_is_older_than_the_one_we_know_was_set_back(standing: 
     assert late.set_back == 1
 
 
+def test_a_member_that_is_older_than_the_one_we_know_was_set_back(standing: Shell) -> None:
+    late = Shell()
+    late.know(standing.raw, raw_member("a", 50))
+    late.serve(standing.raw, raw_member("a", 1), raw_member("b", 2))
+    with pytest.raises(OvertakenError):
+        late.run()
+    assert late.set_back == 1
+
+
 def test_who_arrives_is_written_at_most_once_a_second(shell: Shell, clock: Clock) -> None:
     shell.know(raw_rendezvous(10, minNodes=9), raw_member("a"))
     shell.run()

@@ -18,6 +18,7 @@ def test_before_silence_is_held_against_a_member_a_consistent_read_must_show_it_
 ) -> None:
     clock.now += 10
     standing.members.changed(raw_member("a", 5, renewed=20))
+    standing.serve(standing.raw, raw_member("a", 5, renewed=20), raw_member("b", 2))
     standing.run()
     assert standing.asked == ["GET rendezvousmembers"], "is it the API server that is silent?"
     clock.now += 5
@@ -31,6 +32,7 @@ def test_before_silence_is_held_against_a_member_a_consistent_read_must_show_it_
 def test_a_heartbeat_that_the_watch_had_not_brought_yet_saves_its_member(standing: Shell, clock: Clock) -> None:
     clock.now += 10
     standing.members.changed(raw_member("a", 5, renewed=20))
+    standing.serve(standing.raw, raw_member("a", 5, renewed=20), raw_member("b", 2))
     standing.run()
     clock.now += 5
     standing.members.changed(raw_member("a", 6, renewed=25))

@@ -233,7 +233,8 @@ class Reconciler:
         through: then all clocks start again.
         """
         promptly = float(decision.status.heartbeat_seconds)
-        told, began = self._members(key[0]).told_version, time.monotonic()
+        told, known = self._members(key[0]).told_version, self._members(key[0]).versions(key)
+        began = time.monotonic()
         selector = {"fieldSelector": f"spec.rendezvous={key[1]}"}
         protocol = WatchProtocol(selector, paged=True, slim=slim_custom_resource)
         listed: list[Object] | None = None
@@ -252,6 +253,9 @@ class Reconciler:
                     self._on_set_back()
                     raise OvertakenError
                 listed = protocol.listed(answer, sum(sizes))
+            if any(is_older(member, known.get(str(member["metadata"].get("uid")))) for member in listed):
+                self._on_set_back()
+                raise OvertakenError
             version = int(protocol.version or 0)
         except ApiFailureError:
             self._members(key[0]).doubt(key)

@@ -263,6 +263,12 @@ class MemberCache:
             self._opened = {other: opening for other, opening in self._opened.items() if opening.version >= told}
             self._opened[key] = _Opening(version, time.monotonic())
 
+    def versions(self, key: Key) -> dict[str, str]:
+        """Of each Member of this Rendezvous, by UID, the version that we know."""
+        with self._lock:
+            entries = self._by_key.get(key, {}).values()
+            return {entry.member.uid: entry.member.resource_version for entry in entries}
+
     @property
     def told_version(self) -> str | None:
         """Up to which the watch has told everything; None: nothing, or not any more."""
