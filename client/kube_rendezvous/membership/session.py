@@ -482,12 +482,12 @@ class Session:
     def _compare(self, me: Standpoint, written: Object) -> None:
         """What our Member says is what we had said, or a restored backup has forgotten it: then it is said again."""
         said = written.get("spec") or {}
-        after_round = said.get("afterRound", me.after_round)
         if not me.name or (written.get("metadata") or {}).get("name") != me.name:
             return
         with self._changed.lock:
-            if after_round < me.after_round == self._me.after_round:
-                self._become(replace(self._me, after_round=after_round))
+            reminded = self._me.reminded(me, said.get("afterRound", me.after_round))
+            if reminded is not self._me:
+                self._become(reminded)
         if me.rendezvous_uid and "rendezvous" in said and "rendezvousUID" not in said:
             self._writer.say_next(me.name, {"rendezvousUID": me.rendezvous_uid})
 
@@ -513,8 +513,6 @@ class Session:
 
     def _look_anew(self) -> None:
         _log.warning("%s: the API server's storage was set back, as by a restored backup; all is read anew", self._what)
-        with self._changed.lock:
-            self._sight.is_set_back()
         self._watcher.begin_anew()
 
     def _look_into_trouble(self) -> None:

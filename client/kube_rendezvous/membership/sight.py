@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from kube_rendezvous.cluster import ApiFailureError
 from kube_rendezvous.cluster.watch_protocol import Object
@@ -48,11 +47,6 @@ class Sight:
         """For how long no operator has looked at the newest spec, as far as was seen; 0 if one has."""
         return 0.0 if self._first_unobserved is None else time.monotonic() - self._first_unobserved
 
-    def is_set_back(self) -> None:
-        """What is seen next is the newest, whatever its version."""
-        if self.rendezvous is not None:
-            self.rendezvous = replace(self.rendezvous, resource_version="0")
-
     # WatchListener, called by the watcher's thread.
 
     def relisted(self, objects: list[Object]) -> None:
@@ -61,7 +55,7 @@ class Sight:
             self.listed = True
             self.trouble = self.refusal = None
             newest = self._read(objects[0]) if objects else None
-            self.is_set_back()  # a list is the newest there is: of a restored storage versions may be lower
+            self.rendezvous = None  # a list is the newest there is: of a restored storage versions may be lower
             self._see(newest)
 
     def changed(self, obj: Object) -> None:

@@ -150,6 +150,16 @@ class Standpoint:
         """After the PATCH that says: I hold no round newer than this and wait for one."""
         return replace(self, after_round=after_round, seen_round=max(after_round, self.seen_round))
 
+    def reminded(self, sent: "Standpoint", stored: int) -> "Standpoint":
+        """After a write whose answer says which round it is known to hold: less than was said, a backup has forgotten.
+
+        Args:
+            sent: what it knew of itself when it wrote.
+            stored: `afterRound` of its Member.
+        """
+        forgotten = sent.name == self.name and stored < sent.after_round == self.after_round
+        return replace(self, after_round=stored) if forgotten else self
+
     def took(self, place: Place, ranks: tuple[str, ...] = ()) -> "Standpoint":
         """After taking a place in a round of these members, if they are known."""
         return replace(self, held_round=place.round, held=place, held_with=ranks, seen_round=place.round)

@@ -272,6 +272,13 @@ def test_who_steps_aside_remembers_which_rounds_there_were() -> None:
     assert aside.joined("new", stands("a b", 3)).after_round == 0
 
 
+def test_what_a_backup_has_forgotten_of_a_member_it_has_not_said() -> None:
+    assert BACK.reminded(BACK, 2) == replace(BACK, after_round=2)
+    assert BACK.reminded(BACK, 3) is BACK
+    assert BACK.reminded(replace(BACK, after_round=2), 2) is BACK, "it was said while that was written"
+    assert BACK.reminded(replace(BACK, name="of before"), 2) is BACK
+
+
 def test_no_number_is_taken_twice() -> None:
     again = replace(RUNNING, expelled=True).joined("new", stands("a b", 3))
     assert standing(stands("a new", 3), again) == MustRejoin(3), "set back, caught up, and given again"
