@@ -3,6 +3,9 @@
 Python looks for signals after calls, so that `threading.Condition`, and with it `threading.Event`, may stay locked for
 good, or tell of a lock that it does not hold; a thread may never begin that counts as started. Between taking a lock
 itself (no class in Python) in a `with` and the block that follows, Python lets nothing in; 3.14 alone does.
+
+A handler runs only once the main thread is awake: a signal that another thread was given, or that came just before the
+main thread went to sleep, does not wake it. So it never sleeps for long at a time.
 """
 
 import _thread
@@ -12,6 +15,10 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+
+MOST_ASLEEP_SECONDS = 0.5
+"""How late the main thread, waiting, hears of a signal."""
 
 
 class _Lock(_thread.RLock):  # type: ignore[misc]  # it may be inherited from
@@ -60,6 +67,8 @@ class Changes:
         """Wait until ``true``, which is called with the lock held, holds; so long at the most (None: for ever). Return
         whether it does. Without the lock."""
         end = math.inf if seconds is None else time.monotonic() + seconds
+        hears = threading.current_thread() is threading.main_thread()
+        longest = MOST_ASLEEP_SECONDS if hears else threading.TIMEOUT_MAX
         while True:
             with self.lock:
                 if true():
@@ -68,7 +77,9 @@ class Changes:
                 told.acquire()
                 self._waiting.append(told)
             # Also where no time is left: others get a turn.
-            if not told.acquire(timeout=min(max(0.0, end - time.monotonic()), threading.TIMEOUT_MAX)):
+            while not told.acquire(timeout=min(max(0.0, end - time.monotonic()), longest)):
+                if time.monotonic() < end:
+                    continue
                 with self.lock:
                     if told in self._waiting:
                         self._waiting.remove(told)

@@ -1,8 +1,8 @@
 """`kubectl rendezvous dashboard`: start everything, tell the address, go on until Ctrl-C."""
 
-import threading
 from collections.abc import Callable
 
+from kube_rendezvous.signal_proof import Flag
 from kubectl_rendezvous.dashboard.feed import Feeds
 from kubectl_rendezvous.dashboard.followed_list import FollowedList
 from kubectl_rendezvous.dashboard.followed_rendezvous import FollowedRendezvous
@@ -38,7 +38,7 @@ def serve_dashboard(reader: Reader, port: int, say: Callable[[str], None], *, ev
     try:
         say(f"Dashboard of {everything.scope}, with your rights and for you only: {server.address}")
         say("Ctrl-C ends it.")
-        threading.Event().wait()
+        Flag().wait()  # an Event would not always hear of Ctrl-C
     except KeyboardInterrupt:
         return
     finally:

@@ -107,6 +107,29 @@ def test_who_waits_for_a_change_hears_of_the_signal_and_of_nothing_else(
     assert is_free(changes.lock)
 
 
+@pytest.mark.parametrize("seconds", [None, LIMIT_SECONDS])
+def test_who_waits_in_the_main_thread_hears_of_a_signal_that_did_not_wake_it(seconds: float | None) -> None:
+    def handle(number: int, frame: object) -> None:
+        raise SignalError(number)
+
+    def send() -> None:
+        # To this thread: as for one that came just before the main thread went to sleep, nothing wakes that.
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    flag, before = Flag(), signal.signal(signal.SIGUSR1, handle)
+    sends, gives_up = threading.Timer(0.2, send), threading.Timer(LIMIT_SECONDS, flag.set)
+    try:
+        sends.start()
+        gives_up.start()
+        with pytest.raises(SignalError):
+            flag.wait(seconds)
+            sends.join()
+    finally:
+        gives_up.cancel()
+        signal.signal(signal.SIGUSR1, before)
+    assert not flag.is_set()
+
+
 def test_a_change_wakes_all_and_only_who_still_waits_is_remembered() -> None:
     changes, seen, found = Changes(), [0], []
 
