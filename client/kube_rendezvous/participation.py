@@ -5,13 +5,13 @@ is about to start: the trainer of rank 0 binds that very port, and nobody else c
 """
 
 import socket
-import threading
 from collections.abc import Callable
 
 from kube_rendezvous.api import RendezvousParameters, RendezvousStateError, Store
 from kube_rendezvous.handler import create_handler
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.membership.standing import Place
+from kube_rendezvous.signal_proof import Flag
 from kube_rendezvous.standing_round import StandingRound
 from kube_rendezvous.store_choice import open_address_only
 
@@ -33,7 +33,7 @@ class Participation:
         self._handler = create_handler(params, self._open_store)
         self._place: Place | None = None
         self._socket: socket.socket | None = None
-        self._ended = threading.Event()
+        self._ended = Flag()
 
     @property
     def namespace(self) -> str:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-
 MOST_ASLEEP_SECONDS = 0.5
 """How late the main thread, waiting, hears of a signal."""
 

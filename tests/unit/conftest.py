@@ -1,9 +1,12 @@
-"""The two modules that hold the rendezvous interface, for the tests that must pass on both."""
+"""The two modules that hold the rendezvous interface, for the tests that must pass on both; signals that interrupt."""
 
 import importlib
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
+
+from unit.raising_signals import interrupting
 
 TORCH_API = "torch.distributed.elastic.rendezvous.api"
 
@@ -13,3 +16,10 @@ def api(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == TORCH_API:
         pytest.importorskip("torch", reason="torch's own interface can be compared only where torch is installed")
     return importlib.import_module(request.param)
+
+
+@pytest.fixture
+def interrupted() -> Iterator[Callable[[Callable[[], object]], bool]]:
+    """See `interrupting`."""
+    with interrupting() as call:
+        yield call

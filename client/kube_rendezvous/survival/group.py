@@ -16,6 +16,7 @@ from typing import Self
 from kube_rendezvous.api import RendezvousClosedError, RendezvousError
 from kube_rendezvous.membership.interruption import Interruption
 from kube_rendezvous.raised_by_signals import came_with_a_signal
+from kube_rendezvous.signal_proof import Changes
 from kube_rendezvous.survival.engine import Engine, Taken
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.roster import Roster
@@ -125,7 +126,7 @@ class Group:
         self._before_leaving = before_leaving
         self._news_timeout = news_timeout
         # Held while connections are cut: the other thread must not cut those of a round that is being taken in.
-        self._state = threading.Condition()
+        self._state = Changes()
         self._working_in = self._taken_in = 0
         self._ended = False
         self._done = False
@@ -227,7 +228,7 @@ class Group:
         if kind is None and current is not None and not self._done:
             # Somebody broke out of the loop: the others may still need this process.
             self._done = not current.changed() and self._all_are_done(current)
-        with self._state:
+        with self._state.lock:
             self._ended = True
             self._state.notify_all()
         try:
@@ -258,7 +259,7 @@ class Group:
                 self.round = None
             began = time.monotonic()
             given = self._source.next_round()
-            with self._state:
+            with self._state.lock:
                 self._working_in = given.place.number
                 self._state.notify_all()
             try:
@@ -276,7 +277,7 @@ class Group:
             finally:
                 if given.listening is not None:
                     given.listening.close()
-            with self._state:
+            with self._state.lock:
                 self._taken_in = given.place.number
             self._source.took(given.place.number)
             self.round = Round(self, given.place, taken)
@@ -291,7 +292,7 @@ class Group:
             return self.round
 
     def _leave(self) -> None:
-        with self._state:
+        with self._state.lock:
             if self._working_in:
                 self._engine.leave()
             self._working_in = 0
@@ -314,19 +315,19 @@ class Group:
     def _hear_news(self) -> None:
         while True:
             suspected = bool(self._waits)
-            with self._state:
-                self._state.wait_for(lambda: self._working_in or self._ended, _AGAIN_SECONDS if suspected else None)
+            self._state.wait_for(lambda: self._working_in > 0 or self._ended, _AGAIN_SECONDS if suspected else None)
+            with self._state.lock:
                 if self._ended:
                     return
                 working = self._working_in > 0
             over = self._source.wait_until_over(_AGAIN_SECONDS if suspected else _WAIT_SECONDS) if working else None
-            with self._state:
+            with self._state.lock:
                 # A thread beside the trainer's own may wait on in a round that the trainer has left.
                 self._say_if_stuck(self._waits.see_old_ones(self._engine.waiting(), time.monotonic()))
-                if over is not None:
-                    self._see_out_of(over)
-                elif not suspected:  # the source has ended: the trainer will find out for itself
-                    self._state.wait_for(lambda: self._ended, _AGAIN_SECONDS)
+            if over is not None:
+                self._see_out_of(over)
+            elif not suspected:  # the source has ended: the trainer will find out for itself
+                self._state.wait_for(lambda: self._ended, _AGAIN_SECONDS)
 
     def _see_out_of(self, over: Interruption) -> None:
         """See to it that the trainer comes out of a round that is over."""
@@ -338,9 +339,12 @@ class Group:
         if over.reason in NOBODY_IS_GONE and self._taken_in == self._working_in:
             moment = max(moment, PLANNED_MOMENT_SECONDS)
         while not self._state.wait_for(has_left, moment):
-            self._engine.free()
-            moment, self._freed_in = _AGAIN_SECONDS, self._working_in
-            self._say_if_stuck(self._waits.see(self._engine.waiting(), time.monotonic()))
+            with self._state.lock:
+                if has_left():
+                    return
+                self._engine.free()
+                moment, self._freed_in = _AGAIN_SECONDS, self._working_in
+                self._say_if_stuck(self._waits.see(self._engine.waiting(), time.monotonic()))
 
     def _say_if_stuck(self, stuck: bool) -> None:
         if stuck and self._stuck_in != self._freed_in:

@@ -11,6 +11,7 @@ from kube_rendezvous.api import (
     RendezvousTimeoutError,
 )
 from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.signal_proof import Changes
 from kube_rendezvous.survival.launcher_wire import (
     Ask,
     Done,
@@ -38,7 +39,7 @@ class LauncherLink:
     def __init__(self, end: socket.socket, engine: str) -> None:
         self._end = end
         self._engine = engine
-        self._changed = threading.Condition()
+        self._changed = Changes()
         self._given: GivenRound | None = None
         self._held = 0
         self._over: Interruption | None = None
@@ -49,8 +50,8 @@ class LauncherLink:
     def next_round(self) -> GivenRound:
         """See `RoundSource`."""
         self._tell(Ask(self._held, self._engine))
-        with self._changed:
-            self._changed.wait_for(lambda: self._given is not None or self._no_more is not None)
+        self._changed.wait_for(lambda: self._given is not None or self._no_more is not None, None)
+        with self._changed.lock:
             if self._given is None:
                 assert self._no_more is not None
                 kind, message = self._no_more
@@ -66,9 +67,8 @@ class LauncherLink:
 
     def wait_until_over(self, seconds: float) -> Interruption | None:
         """See `RoundSource`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.over() is not None or self._left or self._no_more is not None, seconds)
-            return self.over()
+        self._changed.wait_for(lambda: self.over() is not None or self._left or self._no_more is not None, seconds)
+        return self.over()
 
     def took(self, number: int) -> None:
         """See `RoundSource`."""
@@ -90,7 +90,7 @@ class LauncherLink:
 
     def leave(self) -> None:
         """See `RoundSource`: the launcher sees how this process ends."""
-        with self._changed:
+        with self._changed.lock:
             self._left = True
             self._changed.notify_all()
 
@@ -103,7 +103,7 @@ class LauncherLink:
     def _listen(self) -> None:
         while True:
             message, why_gone = self._receive()
-            with self._changed:
+            with self._changed.lock:
                 match message:
                     case Give(place, listening):
                         self._drop_given()

@@ -1,56 +1,19 @@
 """A signal's handler raises at any moment: nothing stays locked, nobody hears of another error, every thread begins."""
 
-import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from kube_rendezvous.cluster import KeptThread
 from kube_rendezvous.signal_proof import Changes, Flag, new_lock
-from unit.raising_signals import SignalError
+from unit.raising_signals import SignalError, again_and_again
 
 LIMIT_SECONDS = 10.0
 TIMES = 2000
 """`threading.Event` does not survive fifty."""
-
-
-@pytest.fixture
-def interrupted() -> Iterator[Callable[[Callable[[], object]], bool]]:
-    """Calls again and again until a signal comes; returns whether one did before the call that was to be the last."""
-    expected = False
-
-    def handle(number: int, frame: object) -> None:
-        nonlocal expected
-        if expected:
-            expected = False
-            raise SignalError(number)
-
-    def call(what: Callable[[], object]) -> bool:
-        nonlocal expected
-        try:
-            expected = True
-            signal.setitimer(signal.ITIMER_REAL, random.uniform(0.00002, 0.0002))
-            what()
-            expected = False
-        except SignalError:
-            return True
-        return False
-
-    before = signal.signal(signal.SIGALRM, handle)
-    yield call
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-def again_and_again(what: Callable[[], object]) -> Callable[[], object]:
-    def go_on() -> None:
-        while True:
-            what()
-
-    return go_on
 
 
 def is_free(lock: threading.RLock, seconds: float = LIMIT_SECONDS) -> bool:
@@ -123,7 +86,6 @@ def test_who_waits_in_the_main_thread_hears_of_a_signal_that_did_not_wake_it(sec
         gives_up.start()
         with pytest.raises(SignalError):
             flag.wait(seconds)
-            sends.join()
     finally:
         gives_up.cancel()
         signal.signal(signal.SIGUSR1, before)

@@ -10,10 +10,11 @@ from integration.handlers.eventually import eventually
 from kube_rendezvous.api import RendezvousClosedError
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.group import Group
-from unit.raising_signals import SignalError, raising_signal
+from unit.raising_signals import SignalError, again_and_again, raising_signal
 from unit.survival.fake_group_parts import FakeEngine, FakeSource, PeerError, Progress
 
 SECONDS = 10.0
+TIMES = 500
 
 
 def wait_for(given_up: Callable[[], bool]) -> None:
@@ -277,3 +278,17 @@ def test_its_thread_ends_with_it(source: FakeSource, engine: FakeEngine) -> None
         group.take_round()
     listener.join(SECONDS)
     assert not listener.is_alive()
+
+
+def test_a_signal_whose_handler_raises_while_a_round_is_left_keeps_nobody_from_the_next(
+    group: Group, source: FakeSource, interrupted: Callable[[Callable[[], object]], bool]
+) -> None:
+    group.take_round()
+    for _ in range(TIMES):
+        assert interrupted(again_and_again(group._leave))
+    source.is_over()
+    taken: list[int] = []
+    thread = threading.Thread(target=lambda: taken.append(group.take_round().number), daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    assert taken == [2]

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -24,10 +24,12 @@ from kube_rendezvous.survival.launcher_wire import (
     socket_pair,
 )
 from kube_rendezvous.survival.round_source import GivenRound
+from unit.raising_signals import again_and_again
 from unit.survival.builders import place
 
 SECONDS = 10.0
 LONG = 3600.0
+TIMES = 500
 
 
 class Launcher:
@@ -239,3 +241,15 @@ def test_its_thread_ends_with_the_launcher(launcher: Launcher, link: LauncherLin
     before = listeners()
     launcher.end.close()
     eventually(lambda: listeners() < before, "its thread has ended", SECONDS)
+
+
+@pytest.mark.parametrize("name", ["wait_until_over", "leave"])
+def test_a_signal_whose_handler_raises_leaves_the_link_open(
+    launcher: Launcher, link: LauncherLink, interrupted: Callable[[Callable[[], object]], bool], name: str
+) -> None:
+    calls = {"wait_until_over": lambda: link.wait_until_over(0.00001), "leave": link.leave}
+    for _ in range(TIMES):
+        assert interrupted(again_and_again(calls[name]))
+    launcher.gives(1)
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(link.next_round).result(SECONDS).place.number == 1
