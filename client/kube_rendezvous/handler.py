@@ -128,7 +128,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             return True
         with plain_errors(self._what, self._namespace):
             session = self._begin(time.monotonic() + self._settings.close_timeout)
-        return isinstance(session.standing(), ClosedForUs)
+        return isinstance(session.outlook.standing(), ClosedForUs)
 
     def set_closed(self) -> None:
         """See base class. Waits until the operator has closed it, `close_timeout` at the most."""
@@ -140,7 +140,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             settling = self._settling(session, self._settings.close_timeout)
             try:
                 settling.member(deadline)
-                if not isinstance(session.standing(), ClosedForUs):
+                if not isinstance(session.outlook.standing(), ClosedForUs):
                     session.say_goodbye(close_reason="set_closed() was called", leaving=False, deadline=deadline)
             finally:
                 if self._is_over():  # meanwhile, by another thread, which has not waited for this one to join
@@ -151,7 +151,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
     def num_nodes_waiting(self) -> int:
         """See base class. Above 0 also when a member of our round is lost: that is how survivors are told."""
         session = self._session
-        return 0 if session is None else session.nodes_waiting()
+        return 0 if session is None else session.outlook.nodes_waiting()
 
     @property
     def namespace(self) -> str:
@@ -162,26 +162,26 @@ class KubernetesRendezvousHandler(RendezvousHandler):
     def rendezvous(self) -> Rendezvous | None:
         """The newest version seen; None: there is none, or nothing was seen yet."""
         session = self._session
-        return None if session is None else session.rendezvous
+        return None if session is None else session.outlook.rendezvous
 
     def interruption(self) -> Interruption | None:
         """Why this node must stop what it runs and join again; None: it need not. From memory."""
         session = self._session
-        return None if session is None else session.interruption()
+        return None if session is None else session.outlook.interruption()
 
     def wait_for_interruption(self, seconds: float) -> Interruption | None:
         """As `interruption`, but waits for one: `seconds` at the most, and until this node leaves or steps aside."""
         session = self._session
         if session is None or self._ended:
             return None
-        session.wait_until(lambda: session.nodes_waiting() > 0 or not self.holds_a_round, seconds)
-        return session.interruption()
+        session.wait_until(lambda: session.outlook.nodes_waiting() > 0 or not self.holds_a_round, seconds)
+        return session.outlook.interruption()
 
     @property
     def holds_a_round(self) -> bool:
         """Whether this node has taken a place and has not stepped aside since. From memory."""
         session = self._session
-        return session is not None and session.me.held_round > 0
+        return session is not None and session.outlook.me.held_round > 0
 
     def shutdown(self) -> bool:
         """See base class: leaves, and closes the rendezvous as torch does. Safe to call twice.
@@ -228,21 +228,22 @@ class KubernetesRendezvousHandler(RendezvousHandler):
             return True
         deadline = time.monotonic() + seconds
         if not may_close:
-            session.end_waits()
+            session.outlook.end_waits()
             # A join that is under way must come to its end first, or its Member would be left behind.
             if self._joining.acquire(timeout=seconds):
                 self._joining.release()
         try:
-            if session.me.name and session.rendezvous is not None and not session.me.expelled:
-                reason = f"shut down after round {session.me.held_round}"
-                closes = may_close and holds_a_place(session.rendezvous, session.me)
-                self._goodbye_of = session.me.name
+            rendezvous, me = session.outlook.rendezvous, session.outlook.me
+            if me.name and rendezvous is not None and not me.expelled:
+                reason = f"shut down after round {me.held_round}"
+                closes = may_close and holds_a_place(rendezvous, me)
+                self._goodbye_of = me.name
                 session.say_goodbye(close_reason=reason if closes else None, leaving=True, deadline=deadline)
                 if closes:
                     self._wait_for_closed(session, min(deadline, time.monotonic() + _GOODBYE_SECONDS))
             if self._joining.acquire(blocking=False):  # or else whoever joins takes back what it makes
                 try:
-                    session.withdraw(tried=True, present=session.rendezvous is not None)
+                    session.withdraw(tried=True, present=session.outlook.rendezvous is not None)
                 finally:
                     self._joining.release()
             told = True
@@ -254,7 +255,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
 
     def _is_over(self) -> bool:
         """Whether this handler, or its session beside it, has ended."""
-        return self._ended or (self._session is not None and self._session.over)
+        return self._ended or (self._session is not None and self._session.outlook.over)
 
     def _was_shut_down(self) -> RendezvousClosedError:
         return RendezvousClosedError(f"{self._what}: this handler was shut down")
@@ -309,12 +310,12 @@ class KubernetesRendezvousHandler(RendezvousHandler):
                 listening, self._listening = self._listening, None
 
             def given_up(place: Place = place, deadline: float = deadline) -> bool:
-                return time.monotonic() >= deadline or is_superseded(session.rendezvous, place)
+                return time.monotonic() >= deadline or is_superseded(session.outlook.rendezvous, place)
 
             store = self._open_store(place, listening, timeout=self._settings.read_timeout, given_up=given_up)
             if store is not None:
                 return self._take(place, store)
-            if not is_superseded(session.rendezvous, place):
+            if not is_superseded(session.outlook.rendezvous, place):
                 raise RendezvousConnectionError(
                     f"{self._what}: the bootstrap store of round {place.round}, served by {place.store.member}, could "
                     f"not be reached: {why_out_of_reach(place.store.address, place.store.port)}"
@@ -341,7 +342,7 @@ class KubernetesRendezvousHandler(RendezvousHandler):
 
     def _wait_for_closed(self, session: Session, deadline: float) -> bool:
         def closed() -> bool:
-            rendezvous = session.rendezvous
+            rendezvous = session.outlook.rendezvous
             return rendezvous is None or rendezvous.status.closed is not None
 
         return session.wait_until(closed, deadline - time.monotonic())

@@ -66,6 +66,7 @@ class Settling:
         seconds: float,
     ) -> None:
         self._session = session
+        self._outlook = session.outlook
         self._settings = settings
         self._namespace = namespace
         self._what = f"Rendezvous {namespace}/{settings.name}"
@@ -85,12 +86,12 @@ class Settling:
         Raises:
             See `kube_rendezvous.api.RendezvousHandler.next_rendezvous`, and `kube_rendezvous.cluster.failures`.
         """
-        if self._session.rendezvous is not None or self._settings.create == "never":
+        if self._outlook.rendezvous is not None or self._settings.create == "never":
             self._session.withdraw()
         while True:
             where = self._standing()
             if self._session.found_what_it_joined():
-                self._compare_with_wish(self._session.rendezvous)
+                self._compare_with_wish(self._outlook.rendezvous)
             if isinstance(where, Place):
                 return where
             if isinstance(where, ClosedForUs):
@@ -107,14 +108,14 @@ class Settling:
             where = self._standing()
             if not isinstance(where, MustJoin | MustCreate | BeingDeleted):
                 return
-            if isinstance(where, BeingDeleted) and self._session.me.name:
+            if isinstance(where, BeingDeleted) and self._outlook.me.name:
                 return
             deadline = self._go_on(where, deadline)
 
     def _standing(self) -> Standing:
         if self._ended():
             raise RendezvousClosedError(f"{self._what}: this handler was shut down")
-        return self._session.standing()
+        return self._outlook.standing()
 
     def _go_on(self, where: Standing, deadline: float) -> float:
         """Act or wait, once; return the deadline."""
@@ -125,7 +126,7 @@ class Settling:
             self.time_out(_why(where))
         pause = self._pace.pause(now)
         if pause > 0:
-            self._report.update(_why(where), self._session.unobserved_seconds())
+            self._report.update(_why(where), self._outlook.unobserved_seconds())
             self._session.wait_while(where, min(pause, deadline - now))
             return deadline
         self._pace.acts(now)
@@ -135,14 +136,14 @@ class Settling:
     def _can_act(self, where: Standing) -> bool:
         """One that a person had made and deleted is for a person to make again: a client's would lack its settings."""
         if isinstance(where, MustCreate):
-            return self._settings.create == "if-missing" and (where.by_client or not self._session.me.rendezvous_uid)
+            return self._settings.create == "if-missing" and (where.by_client or not self._outlook.me.rendezvous_uid)
         return isinstance(where, MustJoin | MustRejoin | MustRead)
 
     def _act(self, where: Standing, deadline: float) -> None:
         if isinstance(where, MustJoin):
-            if self._session.me.name:
+            if self._outlook.me.name:
                 self._thrown_out_at = time.monotonic()
-            self._compare_with_wish(self._session.rendezvous)
+            self._compare_with_wish(self._outlook.rendezvous)
             _log.debug("%s: joining, because %s", self._what, where.why)
             self._join(deadline)
         elif isinstance(where, MustRejoin):
@@ -169,11 +170,11 @@ class Settling:
             deadline = time.monotonic() + self._settings.join_timeout
         why = _why(where)
         loud = isinstance(where, BeingDeleted)
-        self._report.update(why, self._session.unobserved_seconds(), at_once=loud)
+        self._report.update(why, self._outlook.unobserved_seconds(), at_once=loud)
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             self.time_out(why)
-        pause = self._report.next_report(self._session.unobserved_seconds())
+        pause = self._report.next_report(self._outlook.unobserved_seconds())
         self._session.wait_while(where, min(remaining, pause))
         return deadline
 
@@ -211,13 +212,13 @@ class Settling:
             RendezvousTimeoutError: always.
         """
         text = f"{self._what}: no answer within {self._seconds:.0f} s; {why}"
-        unobserved = self._session.unobserved_seconds()
+        unobserved = self._outlook.unobserved_seconds()
         if unobserved >= UNOBSERVED_SECONDS:
             text += "; " + NO_OPERATOR.format(seconds=unobserved)
         if self._session.trouble is not None:
             text += f"; {explain_failure(self._session.trouble, self._namespace)}"
         text += "".join(f"; {complaint}" for complaint in self._session.complaints)
-        if isinstance(self._session.standing(), MustCreate):
+        if isinstance(self._outlook.standing(), MustCreate):
             text += (
                 f"; create it: `kubectl -n {self._namespace} apply -f` a Rendezvous manifest, or let the nodes do it "
                 "(--rdzv-conf create=if-missing)"

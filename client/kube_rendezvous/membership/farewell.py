@@ -77,7 +77,7 @@ class _Once:
 
 def _leave(session: Session) -> None:
     try:
-        if session.me.name and not session.me.expelled:
+        if session.outlook.me.name and not session.outlook.me.expelled:
             session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + _SECONDS)
         session.withdraw(tried=True, present=True)
     except ApiFailureError as failure:

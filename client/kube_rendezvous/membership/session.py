@@ -1,8 +1,4 @@
-"""The I/O of one member: its Member object, its heartbeat, and the watch of its Rendezvous.
-
-Three threads meet here: the caller's (join, wait, leave), the watcher's (newest Rendezvous) and the heartbeat's. What
-they share is guarded by one condition; every answer is computed by `standing` from the two values kept under it.
-"""
+"""The I/O of one member: its Member object, its heartbeat, and the watch of its Rendezvous."""
 
 import logging
 import threading
@@ -12,20 +8,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
+from kube_rendezvous.cluster import ApiFailureError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
 from kube_rendezvous.cluster.set_back import StorageSeen
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
 from kube_rendezvous.membership.identity import Identity
-from kube_rendezvous.membership.interruption import Interruption, interruption
 from kube_rendezvous.membership.joining_first import FirstJoin, Undecided, may_join_first
 from kube_rendezvous.membership.member_requests import post_once
 from kube_rendezvous.membership.member_writer import MemberWriter
+from kube_rendezvous.membership.outlook import Outlook
 from kube_rendezvous.membership.own_member import manifest_of, new_name, places_of
 from kube_rendezvous.membership.own_place import OwnPlace
 from kube_rendezvous.membership.place_lock import PlaceTakenError
-from kube_rendezvous.membership.sight import Sight
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
 from kube_rendezvous.membership.slice_request import SliceReader
 from kube_rendezvous.membership.standing import (
@@ -34,14 +29,12 @@ from kube_rendezvous.membership.standing import (
     Standing,
     Standpoint,
     circle,
-    nodes_waiting,
     slice_of_circle,
-    standing,
 )
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous
 from kube_rendezvous.resources.names import CLIENT_MANAGER, collection_path
 from kube_rendezvous.resources.rendezvous import USUAL_HEARTBEAT_SECONDS
-from kube_rendezvous.signal_proof import Changes, Flag
+from kube_rendezvous.signal_proof import Flag
 
 _log = logging.getLogger(__name__)
 
@@ -77,11 +70,11 @@ class Session:
         self._namespace = namespace
         self._name = name
         self._identity = identity
-        self._changed = Changes()
-        self._me = Standpoint(places=places_of(identity))
-        self._stood: tuple[Rendezvous | None, Standpoint, Standing] | None = None
         self._what = f"Rendezvous {namespace}/{name}"
-        self._sight = Sight(self._what, self._changed, self._look, self._look_into_trouble)
+        me = Standpoint(places=places_of(identity))
+        self.outlook = Outlook(self._what, me, self._look, self._look_into_trouble)
+        """What is known, from memory."""
+        self._changed, self._sight = self.outlook.changed, self.outlook.sight
         self._joiner: threading.Thread | None = None
         self._joining = ""  # the name that we are joining with
         self._aside = ""  # the name under which we have stepped aside, until we join again
@@ -89,12 +82,11 @@ class Session:
         self._place = OwnPlace(namespace, name, identity)
         self._slices = SliceReader(connection, namespace, name, self._what)
         self._stopping = Flag()
-        self._waits_are_over = False
         self._life = SignsOfLife(
             connection,
             namespace,
             name,
-            rendezvous=lambda: self.rendezvous,
+            rendezvous=lambda: self.outlook.rendezvous,
             member=self._living,
             write=self._renew,
             read_circle=self._read_circle,
@@ -161,7 +153,7 @@ class Session:
         if answer is not None:
             with self._changed.lock:
                 self._first.undecided = Undecided.posted(name, answer)
-                self._me = Standpoint(name, places=self._me.places)
+                self.outlook.become(Standpoint(name, places=self.outlook.me.places))
 
     def withdraw(self, *, tried: bool = False, present: bool = False, but: str = "") -> None:
         """Take back each Member that was made and has nothing to join, or whose join was not brought to its end.
@@ -173,8 +165,8 @@ class Session:
         """
         with self._changed.lock:
             if self._first.give_up():
-                self._me = Standpoint(places=self._me.places)
-            kept = {but} if present else {self._me.name, self._aside}
+                self.outlook.become(Standpoint(places=self.outlook.me.places))
+            kept = {but} if present else {self.outlook.me.name, self._aside}
             if tried:
                 self._first.tried = ""
             else:
@@ -189,37 +181,18 @@ class Session:
     def stop(self) -> None:
         """End both threads and close idle connections. Leaves the Member object as it is. Safe to call twice."""
         self._stopping.set()
-        with self._changed.lock:
-            self._changed.notify_all()
+        self.outlook.end_waits()
         self._watcher.stop()
         self._life.stop()
         self._place.leave()
         self._connection.close()
 
-    def end_waits(self) -> None:
-        """Let every wait come back now, and each later one at once: whoever waits is to look why."""
-        with self._changed.lock:
-            self._waits_are_over = True
-            self._changed.notify_all()
-
-    # What is known, from memory.
-
-    @property
-    def me(self) -> Standpoint:
-        """What this member knows of itself."""
-        with self._changed.lock:
-            return self._me
+    # What is known, and waiting for something else.
 
     @property
     def slot(self) -> str:
         """Of this node, perhaps ""."""
         return self._identity.slot
-
-    @property
-    def rendezvous(self) -> Rendezvous | None:
-        """The newest version seen; None: there is none, or nothing was seen yet."""
-        with self._changed.lock:
-            return self._sight.rendezvous
 
     @property
     def trouble(self) -> ApiFailureError | None:
@@ -232,62 +205,20 @@ class Session:
         """What is wrong with this session's own threads, each as a sentence."""
         return [said for said in (self._watcher.thread.complaint, self._life.complaint) if said]
 
-    def nodes_waiting(self) -> int:
-        """How many nodes wait for a round that this running member should join."""
-        with self._changed.lock:
-            return nodes_waiting(self._sight.rendezvous, self._me)
-
-    def interruption(self) -> Interruption | None:
-        """Why this running member must stop; None: it need not."""
-        with self._changed.lock:
-            return interruption(self._sight.rendezvous, self._me)
-
-    def unobserved_seconds(self) -> float:
-        """For how long no operator has looked at the newest spec, as far as this member saw; 0 if one has."""
-        with self._changed.lock:
-            return self._sight.unobserved_seconds()
-
     def took(self, place: Place) -> None:
         """The member goes to this place."""
         with self._changed.lock:
-            status = self._sight.rendezvous.status if self._sight.rendezvous is not None else None
-            ranks = status.ranks if status is not None and status.round == place.round else ()
-            self._become(self._me.took(place, ranks))
+            self.outlook.took(place)
             self._look_at_signs()
 
-    # Waiting.
-
     def wait_for_list(self, deadline: float) -> None:
-        """Wait until it is known whether the Rendezvous exists.
+        """See `Outlook`."""
+        self.outlook.wait_for_list(self._namespace, deadline)
 
-        Args:
-            deadline: on the monotonic clock, seconds.
-
-        Raises:
-            ApiRefusedError: the API server will not let us see it.
-            ApiUnavailableError: it did not answer until the deadline, or until the session ended.
-        """
-        self._changed.wait_for(
-            lambda: self._sight.listed or isinstance(self._sight.refusal, ApiRefusedError) or self.over,
-            deadline - time.monotonic(),
-        )
-        with self._changed.lock:
-            if not self._sight.listed:
-                path = collection_path(RENDEZVOUS_PLURAL, self._namespace)
-                raise self._sight.refusal or ApiUnavailableError(f"GET {path}", 0, "", "no answer until the time-out")
-
-    def standing(self) -> Standing:
-        """Where this member stands now."""
-        with self._changed.lock:
-            return self._stand()
-
-    def _stand(self) -> Standing:
-        """Asked again at every wake-up, most of which change nothing that it follows from."""
-        rendezvous, me = self._sight.rendezvous, self._me
-        known = self._stood
-        if known is None or known[0] is not rendezvous or known[1] is not me:
-            known = self._stood = rendezvous, me, standing(rendezvous, me)
-        return known[2]
+    def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
+        """See `Outlook`."""
+        self._watcher.go_on()
+        return self.outlook.wait_until(true, seconds)
 
     def wait_while(self, unchanged: Standing, seconds: float) -> None:
         """Wait until the member stands elsewhere than at ``unchanged``, `seconds` at the most.
@@ -298,39 +229,16 @@ class Session:
         """
 
         def moved() -> bool:
-            return self._stand() != unchanged or self._is_blind()
+            return self.outlook.standing() != unchanged or self.outlook.is_blind
 
         at_first = min(seconds, _UNNOTICED_SECONDS)
-        if self._writer.owes(self.me.name) and not self.wait_until(moved, at_first):
+        if self._writer.owes(self.outlook.me.name) and not self.wait_until(moved, at_first):
             self._life.at_once()
             seconds -= at_first
         self.wait_until(moved, seconds)
         with self._changed.lock:
-            if self._is_blind() and self._sight.trouble is not None:
+            if self.outlook.is_blind and self._sight.trouble is not None:
                 raise self._sight.trouble
-
-    def _is_blind(self) -> bool:
-        return not self._sight.watched and isinstance(self._sight.trouble, ApiRefusedError)
-
-    def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
-        """Wait until ``true`` (called with the session locked) holds; return whether it does.
-
-        At the most for `seconds`, and until the session is stopped or `end_waits` was called.
-        """
-        self._watcher.go_on()
-        self._changed.wait_for(lambda: true() or self.over, seconds)
-        with self._changed.lock:
-            return true()
-
-    def _become(self, me: Standpoint) -> None:
-        """To be called with the session locked: what another thread waits for may be ours to change, too."""
-        self._me = me
-        self._changed.notify_all()
-
-    @property
-    def over(self) -> bool:
-        """Whether no wait waits any more."""
-        return self._waits_are_over or self._stopping.is_set()
 
     # Writing.
 
@@ -368,9 +276,9 @@ class Session:
         if not self._changed.wait_for(self._may_join, deadline - time.monotonic()):
             raise ApiUnavailableError("POST rendezvousmembers", 0, "", "another thread of this process is joining")
         try:
-            rendezvous = self.rendezvous
+            rendezvous = self.outlook.rendezvous
             # Else: joined, or deleted, this very moment. The caller will see it where we stand.
-            if rendezvous is not None and isinstance(self.standing(), MustJoin):
+            if rendezvous is not None and isinstance(self.outlook.standing(), MustJoin):
                 self._join(rendezvous, port, deadline)
         finally:
             with self._changed.lock:
@@ -398,7 +306,7 @@ class Session:
 
         joined_at = datetime.now(UTC)
         name = self._first.tried or new_name(self._identity)
-        joined = self.me.joined(name, rendezvous)
+        joined = self.outlook.me.joined(name, rendezvous)
         # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
         self._joining = name
         self._life.start()
@@ -410,8 +318,8 @@ class Session:
             if self._first.tried and made is None:  # our first POST was carried out, and said less
                 self._say_soon(name, rendezvous, watch_port)
             self._first.tried = ""
-            self._writer.is_replaced(self._me.name)
-            self._become(joined)
+            self._writer.is_replaced(self.outlook.me.name)
+            self.outlook.become(joined)
             self._aside = ""
             self._place.is_of(name)
 
@@ -420,28 +328,28 @@ class Session:
         wish = {"afterRound": after_round, "port": port}
         if self._writer.persist(lambda seconds: self._patch_member(wish, seconds), deadline):
             with self._changed.lock:
-                self._become(self._me.rejoined(after_round))
+                self.outlook.become(self.outlook.me.rejoined(after_round))
 
     def read_slice(self, digest: str, deadline: float) -> None:
         """Read the slice that tells whether this member is in the round. Arguments, errors as `join`."""
-        name = self.me.name
+        name = self.outlook.me.name
         read = self._slices.read_or_ask_to_do_without(
             digest,
             name,
             deadline,
             self._writer,
-            newest=lambda: self.rendezvous,
+            newest=lambda: self.outlook.rendezvous,
             ask=lambda wish, seconds: self._patch_member(wish, seconds, name=name),
         )
         with self._changed.lock:
-            self._become(replace(self._me, read=read))
+            self.outlook.become(replace(self.outlook.me, read=read))
 
     def _read_circle(self, digest: str, timeout: float) -> None:
-        name = self.me.name
+        name = self.outlook.me.name
         read = self._slices.read(digest, name, timeout)
         with self._changed.lock:
-            if self._me.name == name:
-                self._become(replace(self._me, read=read))
+            if self.outlook.me.name == name:
+                self.outlook.become(replace(self.outlook.me, read=read))
                 self._look_at_signs()
 
     def say_goodbye(self, *, close_reason: str | None, leaving: bool, deadline: float) -> None:
@@ -461,8 +369,8 @@ class Session:
         The heartbeat goes on: as long as the Member is there, nobody waits for its pod.
         """
         with self._changed.lock:
-            member = self._me
-            self._become(member.stepped_aside())
+            member = self.outlook.me
+            self.outlook.become(member.stepped_aside())
             self._aside = "" if member.expelled else member.name
         if self._aside:
             wish = {"leaving": True, "preparing": True}
@@ -470,13 +378,11 @@ class Session:
 
     def _patch_member(self, spec: dict[str, Any], timeout: float, name: str = "") -> bool:
         """PATCH our Member (or the one we have been, `name`); False if it is gone, which is then known."""
-        me = self.me
+        me = self.outlook.me
         name = name or me.name
         if self._writer.patch(name, spec, timeout, lambda written: self._compare(me, written)):
             return True
-        with self._changed.lock:
-            if self._me.name == name:
-                self._become(replace(self._me, expelled=True))
+        self.outlook.is_gone(name)
         return False
 
     def _compare(self, me: Standpoint, written: Object) -> None:
@@ -485,9 +391,10 @@ class Session:
         if not me.name or (written.get("metadata") or {}).get("name") != me.name:
             return
         with self._changed.lock:
-            reminded = self._me.reminded(me, said.get("afterRound", me.after_round))
-            if reminded is not self._me:
-                self._become(reminded)
+            now = self.outlook.me
+            reminded = now.reminded(me, said.get("afterRound", me.after_round))
+            if reminded is not now:
+                self.outlook.become(reminded)
         if me.rendezvous_uid and "rendezvous" in said and "rendezvousUID" not in said:
             self._writer.say_next(me.name, {"rendezvousUID": me.rendezvous_uid})
 
@@ -499,7 +406,8 @@ class Session:
 
     def _living(self) -> str:
         with self._changed.lock:
-            return self._joining or (self._aside if self._me.expelled else self._me.name or self._aside)
+            me = self.outlook.me
+            return self._joining or (self._aside if me.expelled else me.name or self._aside)
 
     def _renew(self, name: str, wish: dict[str, Any], timeout: float) -> None:
         if not self._patch_member(wish, timeout=timeout, name=name) and name == self._aside:
@@ -527,8 +435,8 @@ class Session:
         self._life.start()
         if rendezvous is None:
             return
-        self._me = self._first.decide(undecided, rendezvous, Standpoint(places=self._me.places))
-        if self._me.name:
+        self.outlook.become(self._first.decide(undecided, rendezvous, Standpoint(places=self.outlook.me.places)))
+        if self.outlook.me.name:
             self._place.is_of(undecided.name)
             watch_port = self._watch_port(rendezvous)
             self._say_soon(undecided.name, rendezvous, watch_port, at_once=not undecided.counts_in(rendezvous))
@@ -544,6 +452,7 @@ class Session:
             self._life.at_once()
 
     def _look_at_signs(self) -> None:
-        if self._sight.rendezvous is not None and self._me.name:
-            status, me = self._sight.rendezvous.status, self._me
-            self._life.look(self._sight.rendezvous, me.name, circle(status, me), slice_of_circle(status, me))
+        rendezvous, me = self._sight.rendezvous, self.outlook.me
+        if rendezvous is not None and me.name:
+            status = rendezvous.status
+            self._life.look(rendezvous, me.name, circle(status, me), slice_of_circle(status, me))

@@ -55,7 +55,7 @@ class PodMember:
     @property
     def name(self) -> str:
         """Name of its Member object; "" before it has joined."""
-        return self._session.me.name
+        return self._session.outlook.me.name
 
     @property
     def told(self) -> bool:
@@ -64,15 +64,15 @@ class PodMember:
 
     def wait_until_told(self, seconds: float) -> bool:
         """Wait, without asking again and again, until `told`; return whether it is."""
-        return self._session.wait_until(lambda: self._session.nodes_waiting() > 0, seconds)
+        return self._session.wait_until(lambda: self._session.outlook.nodes_waiting() > 0, seconds)
 
     def wait_until_joined(self, seconds: float) -> bool:
         """Wait until it has a Member object."""
-        return self._session.wait_until(lambda: bool(self._session.me.name), seconds)
+        return self._session.wait_until(lambda: bool(self._session.outlook.me.name), seconds)
 
     def leave(self) -> None:
         """Say goodbye, as at the end of its process, and hear nothing more."""
-        if self._session.me.name:
+        if self._session.outlook.me.name:
             self._session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + 5.0)
         self.fall_silent()
 

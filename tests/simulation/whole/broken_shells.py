@@ -11,7 +11,7 @@ from typing import Any
 from kube_rendezvous.cluster import ApiFailureError, set_back
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.cluster.watcher import Watcher
-from kube_rendezvous.membership import member_writer, own_member, session, standing
+from kube_rendezvous.membership import member_writer, outlook, own_member, standing
 from kube_rendezvous.membership.own_slice import OwnSlice, rank_in, unread_slice
 from kube_rendezvous.membership.session import Session
 from kube_rendezvous.membership.signs_of_life import SignsOfLife
@@ -143,7 +143,7 @@ BROKEN: dict[str, list[Replacement]] = {
     "FORGOTTEN_UNSAID": [(Session, "_compare", lambda *_: None)],
     "HEARTBEAT_GIVES_UP": [(SignsOfLife, "_renew", _gives_up_heartbeat)],
     "WATCH_GIVES_UP": [(Watcher, "_recover", _gives_up_watch)],
-    "INTERRUPTION_UNHEARD": [(session, "nodes_waiting", lambda *_: 0)],
+    "INTERRUPTION_UNHEARD": [(outlook, "nodes_waiting", lambda *_: 0)],
     "LEASE_UNASKED": [(LeaderElection, "permit", lambda _: None)],
     "LEASE_BELIEVED_TOO_LONG": [(lease_protocol, "BELIEF_FRACTION", 2.0)],
     "LEASE_SEIZED": [(LeaseProtocol, "_may_claim", lambda *_: True)],

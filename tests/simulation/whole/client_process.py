@@ -83,7 +83,7 @@ class Client:
         """What it knows of itself."""
         if (handler := self._handler) is None or (known := handler._session) is None:
             return _NOBODY
-        return known._me
+        return known.outlook._me
 
     @property
     def joining(self) -> str:

@@ -122,7 +122,7 @@ def test_a_handler_of_another_test_that_is_collected_meanwhile_takes_no_part() -
 
     made: list[threading.Thread] = []
     session = SimpleNamespace(
-        me=SimpleNamespace(name=""),
+        outlook=SimpleNamespace(me=SimpleNamespace(name="")),
         withdraw=lambda **_: None,
         stop=lambda: made.append(threading.current_thread()),
     )

@@ -46,8 +46,8 @@ def test_what_the_waiting_thread_takes_back_does_not_overtake_the_request_to_clo
     assert waits.wait(LIMIT_SECONDS)
     session = handler._session
     assert session is not None
-    assert session.wait_until(lambda: session.me.after_round == 1, LIMIT_SECONDS)
-    session.end_waits()
+    assert session.wait_until(lambda: session.outlook.me.after_round == 1, LIMIT_SECONDS)
+    session.outlook.end_waits()
     handler.shutdown()
     waiting.join(LIMIT_SECONDS)
     assert [bool(spec.get("closeRequested")) for spec in patches] == [True]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ class Session:
     """Stands for a session whose requests need a lock, as a connection pool's do."""
 
     def __init__(self, me: Standpoint | None = None, failure: Exception | None = None) -> None:
-        self.me = me or Standpoint("trainer-0", "uid")
+        self.outlook = SimpleNamespace(me=me or Standpoint("trainer-0", "uid"))
         self.lock = threading.Lock()
         self.said: list[Any] = []
         self.stopped = threading.Event()

@@ -115,7 +115,7 @@ def begin() -> Iterator[Begin]:
 def test_a_join_is_one_post_and_one_watch(begin: Begin) -> None:
     connection = ApiServer(raw_rendezvous(1, heartbeatSeconds=300), LATER)
     session = begin(connection)
-    assert (session.me.name, session.me.rendezvous_uid) == (connection.posted[0][0], UID)
+    assert (session.outlook.me.name, session.outlook.me.rendezvous_uid) == (connection.posted[0][0], UID)
     assert session.found_what_it_joined()
     session.withdraw(tried=True)
     assert (connection.methods, len(connection.watched)) == (["POST"], 1)
@@ -132,8 +132,8 @@ def test_the_next_heartbeat_says_what_it_belongs_to_and_no_later_one(begin: Begi
 def test_who_waits_long_says_it_without_waiting_for_a_rare_heartbeat(begin: Begin) -> None:
     connection = ApiServer(raw_rendezvous(1, heartbeatSeconds=300), LATER)
     session = begin(connection)
-    session.wait_while(session.standing(), LONGER_THAN_UNNOTICED)
-    assert connection.until_written() == {"name": session.me.name, "rendezvousUID": UID}
+    session.wait_while(session.outlook.standing(), LONGER_THAN_UNNOTICED)
+    assert connection.until_written() == {"name": session.outlook.me.name, "rendezvousUID": UID}
 
 
 def test_who_expects_a_large_rendezvous_tells_its_neighbours_with_the_first_request_where_to_ask(begin: Begin) -> None:
@@ -148,7 +148,7 @@ def test_who_expects_a_large_rendezvous_tells_its_neighbours_with_the_first_requ
 def test_where_the_member_may_be_a_leftover_it_is_said_at_once(begin: Begin) -> None:
     connection = ApiServer(raw_rendezvous(1, heartbeatSeconds=300), OF_THE_SAME_SECOND)
     session = begin(connection)
-    assert connection.until_written() == {"name": session.me.name, "rendezvousUID": UID}
+    assert connection.until_written() == {"name": session.outlook.me.name, "rendezvousUID": UID}
 
 
 CLOSED = RendezvousStatus(closed=Closed("a", parse_time(LATER), "ClosedByMember", "done"))
@@ -171,7 +171,7 @@ def test_where_nobody_would_join_the_member_is_taken_back(begin: Begin, found: d
     session.withdraw()
     [(name, _)] = connection.posted
     assert connection.written == [{"name": name, "leaving": True}]
-    assert session.me.name == ""
+    assert session.outlook.me.name == ""
 
 
 def test_who_creates_the_rendezvous_joins_it_with_the_member_that_it_has(begin: Begin) -> None:
@@ -179,7 +179,7 @@ def test_who_creates_the_rendezvous_joins_it_with_the_member_that_it_has(begin: 
     connection.answers[("POST", "/rendezvous")] = [raw_rendezvous(2, heartbeatSeconds=300)]
     session = begin(connection)
     session.create_rendezvous({"minNodes": 1}, time.monotonic() + LIMIT_SECONDS)
-    assert connection.until_written() == {"name": session.me.name, "rendezvousUID": UID}
+    assert connection.until_written() == {"name": session.outlook.me.name, "rendezvousUID": UID}
     assert len([asked for asked in connection.asked if "rendezvousmembers" in asked.path]) == 2
 
 
@@ -187,7 +187,7 @@ def test_who_creates_the_rendezvous_joins_it_with_the_member_that_it_has(begin: 
 def test_whatever_is_in_the_way_the_usual_order_follows(begin: Begin, failure: ApiFailureError) -> None:
     connection = ApiServer(raw_rendezvous(1, heartbeatSeconds=300), LATER, failure)
     session = begin(connection)
-    assert (session.me.name, session.rendezvous is not None) == ("", True)
+    assert (session.outlook.me.name, session.outlook.rendezvous is not None) == ("", True)
     session.join(29500, time.monotonic() + LIMIT_SECONDS)
     assert [said for _, said in connection.posted] == [False, True]
     assert connection.methods == ["POST", "GET", "POST"]
@@ -205,7 +205,7 @@ def test_a_first_post_whose_answer_is_lost_is_sent_again_under_its_name_and_comp
     session = begin(connection)
     session.join(29500, time.monotonic() + LIMIT_SECONDS)
     assert len({name for name, _ in connection.posted}) == 1
-    assert connection.until_written() == {"name": session.me.name, "rendezvousUID": UID}
+    assert connection.until_written() == {"name": session.outlook.me.name, "rendezvousUID": UID}
 
 
 def test_one_of_which_it_is_not_known_whether_it_was_made_is_taken_back_too(begin: Begin) -> None:

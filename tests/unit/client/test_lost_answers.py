@@ -67,17 +67,17 @@ def test_who_joins_beats_from_the_first_try_on_and_is_there_once(connection: Los
     session.wait_for_list(deadline)
     session.join(29500, deadline)
     assert connection.beaten.is_set(), "its heartbeat did not wait for an answer that is lost again and again"
-    assert connection.made == {session.me.name}
-    assert not session.me.expelled
+    assert connection.made == {session.outlook.me.name}
+    assert not session.outlook.me.expelled
 
 
 def test_whoever_waits_until_it_has_joined_or_joined_again_hears_it_although_no_event_comes(session: Session) -> None:
     deadline = time.monotonic() + LIMIT_SECONDS
     session.wait_for_list(deadline)
     with ThreadPoolExecutor(1) as pool:
-        joined = pool.submit(session.wait_until, lambda: bool(session.me.name), LIMIT_SECONDS)
+        joined = pool.submit(session.wait_until, lambda: bool(session.outlook.me.name), LIMIT_SECONDS)
         session.join(29500, deadline)
         assert joined.result(BEFORE_ANY_EVENT_SECONDS)
-        again = pool.submit(session.wait_until, lambda: session.me.after_round == 1, LIMIT_SECONDS)
+        again = pool.submit(session.wait_until, lambda: session.outlook.me.after_round == 1, LIMIT_SECONDS)
         session.rejoin(1, 29500, deadline)
         assert again.result(BEFORE_ANY_EVENT_SECONDS)

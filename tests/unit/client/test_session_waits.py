@@ -62,7 +62,7 @@ class QuietConnection(DeafConnection):
         return {}
 
 
-@pytest.mark.parametrize("end", [Session.stop, Session.end_waits])
+@pytest.mark.parametrize("end", [Session.stop, lambda session: session.outlook.end_waits()])
 def test_a_wait_for_the_first_list_comes_back_when_the_session_ends(end: Callable[[Session], None]) -> None:
     session = Session(
         cast(Connection, MuteConnection()), "default", "run", Identity("node", "", "", "", "", "127.0.0.1")

@@ -81,11 +81,11 @@ def test_who_does_not_know_yet_what_it_belongs_to_does_not_say_it() -> None:
     handler.next_rendezvous()
     session = handler._session
     assert session is not None
-    session._renew(session.me.name, {}, 10.0)
+    session._renew(session.outlook.me.name, {}, 10.0)
     del connection.stored["rendezvousUID"]
-    session._me = replace(session.me, rendezvous_uid="")  # as after the POST that came first
+    session.outlook.become(replace(session.outlook.me, rendezvous_uid=""))  # as after the POST that came first
     for _ in range(2):
-        session._renew(session.me.name, {}, 10.0)
+        session._renew(session.outlook.me.name, {}, 10.0)
     assert all("rendezvousUID" not in said for said in connection.said[-2:])
     handler.shutdown()
 
@@ -99,8 +99,8 @@ def test_what_a_restored_backup_has_forgotten_of_a_member_is_said_again() -> Non
     session.rejoin(1, 29500, time.monotonic() + 10)
     del connection.stored["rendezvousUID"]
     connection.stored["afterRound"] = 0
-    session._renew(session.me.name, {}, 10.0)
-    assert session.me.after_round == 0, "who stands there now joins again"
-    session._renew(session.me.name, {}, 10.0)
-    assert connection.said[-1]["rendezvousUID"] == session.me.rendezvous_uid
+    session._renew(session.outlook.me.name, {}, 10.0)
+    assert session.outlook.me.after_round == 0, "who stands there now joins again"
+    session._renew(session.outlook.me.name, {}, 10.0)
+    assert connection.said[-1]["rendezvousUID"] == session.outlook.me.rendezvous_uid
     handler.shutdown()
