@@ -79,7 +79,7 @@ class Player:
         self._joins = [_in_thread(handler.next_rendezvous) for handler in self._handlers]
         ended = max(join.result(PATIENCE_SECONDS) for join in self._joins)
         spent = before.until(Spent.now(len(self._requests)))
-        return {"began": began, "ended": ended, "names": [_session(one).me.name for one in self._handlers], **spent}
+        return {"began": began, "ended": ended, "names": [_outlook(one).me.name for one in self._handlers], **spent}
 
     def arm(self, victim: str) -> dict[str, Any]:
         """Let each wait until it is told to stop, and join again, as an agent does, once all of this process have been.
@@ -103,7 +103,7 @@ class Player:
         told = max(one.result(PATIENCE_SECONDS) for one in self._told)
         ended = max(join.result(PATIENCE_SECONDS) for join in self._joins)
         spent = self._before.until(Spent.now(len(self._requests)))
-        return {"told": told, "ended": ended, "names": [_session(one).me.name for one in self._handlers], **spent}
+        return {"told": told, "ended": ended, "names": [_outlook(one).me.name for one in self._handlers], **spent}
 
     def leave(self) -> dict[str, Any]:
         """End all of them without a word to anybody."""
@@ -117,9 +117,13 @@ def _session(handler: KubernetesRendezvousHandler) -> Any:
     return handler._session
 
 
+def _outlook(handler: KubernetesRendezvousHandler) -> Any:
+    """What it knows; in earlier commits the session itself."""
+    return getattr(handler._session, "outlook", handler._session)
+
+
 def _again(handler: KubernetesRendezvousHandler, told: "Future[float]", all_told: threading.Barrier) -> None:
-    session = _session(handler)
-    session.wait_until(lambda: session.nodes_waiting() > 0, PATIENCE_SECONDS)
+    _session(handler).wait_until(lambda: _outlook(handler).nodes_waiting() > 0, PATIENCE_SECONDS)
     told.set_result(time.monotonic())
     all_told.wait(PATIENCE_SECONDS)
     handler.next_rendezvous()

@@ -62,15 +62,15 @@ class Places:
         """It says goodbye without closing, as one that is told to end does (a SIGTERM to torchrun)."""
         agent = self._retire(place)
         session = agent.node.handler._session
-        if session is not None and session.me.name and not session.me.expelled:
+        if session is not None and session.outlook.me.name and not session.outlook.me.expelled:
             session.say_goodbye(close_reason=None, leaving=True, deadline=time.monotonic() + GOODBYE_SECONDS)
         self.shut(agent)
 
     def lose_object(self, place: int) -> None:
         """Somebody deletes its Member."""
         session = self._agents[place].node.handler._session
-        if session is not None and session.me.name:
-            self._run.delete_member(session.me.name)
+        if session is not None and session.outlook.me.name:
+            self._run.delete_member(session.outlook.me.name)
 
     def end_all(self) -> None:
         """Everybody shuts down, as at the end of a training."""

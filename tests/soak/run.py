@@ -238,5 +238,5 @@ def nothing_left_over(account: Account) -> Iterator[None]:
 
 def _standing(agent: Agent) -> Standing:
     session = agent.node.handler._session
-    member = session.me.name if session is not None else ""
+    member = session.outlook.me.name if session is not None else ""
     return Standing(str(agent.node.slot), agent.runs_in, member, repr(agent.error) if agent.error else "")
