@@ -113,3 +113,29 @@ def test_who_trains_in_a_round_that_is_not_known_any_more_is_told_and_meets_the_
             node.wait_for_threads(10)
             node.fall_silent()
             node.connection.close()
+
+
+def test_a_leader_that_has_nothing_to_do_finds_out_by_its_lease(
+    control_plane: ControlPlane, connection: Connection, tmp_path: Path
+) -> None:
+    leading = ["--leader-elect", "--lease-namespace=default", "--lease-seconds=6"]
+    with OperatorProcess(control_plane.kubeconfig, log=tmp_path / "operator.log", arguments=leading) as operator:
+        before = Run(connection, "default", "before").create(minNodes=1, maxNodes=1)
+        before.until(lambda status: bool(status.state), "the leader is at work")
+        before.delete()
+        data = stop(control_plane)
+        shutil.copytree(data, tmp_path / "backup")
+        start(control_plane)
+        since = Run(connection, "default", "since").create(minNodes=1, maxNodes=1)
+        for number in range(WRITES):
+            since.change(lastCallSeconds=number % 2)
+        since.delete()
+
+        stop(control_plane)
+        shutil.rmtree(data)
+        shutil.copytree(tmp_path / "backup", data)
+        start(control_plane)
+
+        eventually(lambda: operator.exit_codes == [STORAGE_SET_BACK], "the operator begins anew", SOON_SECONDS)
+        later = Run(connection, "default", "later").create(minNodes=1, maxNodes=1)
+        later.until(lambda status: bool(status.state), "one that is made afterwards is seen")

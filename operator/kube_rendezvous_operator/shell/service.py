@@ -100,6 +100,7 @@ class Service:
                 options.lease_seconds,
                 on_elected=self._on_elected,
                 on_lost=self._on_lost,
+                on_set_back=self._on_set_back,
                 pulses=self._pulses,
             )
         permit = self._election.permit if self._election is not None else lambda: None

@@ -111,6 +111,7 @@ class Operator:
             LEASE_SECONDS,
             on_elected=elected.set,
             on_lost=self._has_lost,
+            on_set_back=self._ends_because_it_was_set_back,
             pulses=Pulses(),
         )
         election.start()

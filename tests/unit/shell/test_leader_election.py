@@ -33,7 +33,7 @@ class Elected:
 
     def __init__(self, answers: dict[tuple[str, str], list[Answer]], seconds: int = 15) -> None:
         self.connection = ScriptedConnection(answers)
-        self.won, self.lost = threading.Event(), threading.Event()
+        self.won, self.lost, self.set_back = threading.Event(), threading.Event(), threading.Event()
         self.election = LeaderElection(
             self.connection,  # type: ignore[arg-type]
             "ns",
@@ -42,6 +42,7 @@ class Elected:
             seconds,
             on_elected=self.won.set,
             on_lost=self.lost.set,
+            on_set_back=self.set_back.set,
             pulses=Pulses(),
         )
         self.election.start()
@@ -110,6 +111,21 @@ def test_who_is_overtaken_stops_for_good(elect: Elect) -> None:
     assert one.won.wait(LIMIT_SECONDS)
     assert one.lost.wait(LIMIT_SECONDS)
     assert one.election.holder == "other"
+    with pytest.raises(NotLeadingError):
+        one.election.permit()
+
+
+def test_whose_lease_is_older_than_what_it_wrote_says_that_the_storage_was_set_back(elect: Elect) -> None:
+    one = elect(
+        {
+            ("GET", "/leases/operator"): [lease_of(""), lease_of("me")],
+            ("PUT", "/leases/operator"): [stored, CONFLICT],
+        },
+        2,
+    )
+    assert one.won.wait(LIMIT_SECONDS)
+    assert one.set_back.wait(LIMIT_SECONDS)
+    assert not one.lost.is_set()
     with pytest.raises(NotLeadingError):
         one.election.permit()
 

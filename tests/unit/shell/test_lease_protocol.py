@@ -142,6 +142,23 @@ class TestALeader:
         leader.written(held_by(ME, "10"), 106)
         assert not leader.believes(106)
 
+    def test_that_finds_an_older_version_than_it_wrote_looks_at_a_restored_backup_and_leads_no_more(
+        self, leader: LeaseProtocol
+    ) -> None:
+        leader.written(held_by(ME, "30", "t2"), 105)
+        leader.refused(110)
+        leader.read(held_by(ME, "29"), 110)
+        assert leader.lost
+        assert leader.set_back
+        assert not leader.believes(110)
+
+    def test_whose_lease_was_changed_or_made_anew_by_others_was_not_set_back(self, leader: LeaseProtocol) -> None:
+        leader.read(held_by(ME, "10"), 105)  # somebody has put a label on it
+        assert not leader.lost
+        leader.read(None, 106)
+        leader.read(held_by("other", "12"), 107)
+        assert (leader.lost, leader.set_back) == (True, False)
+
     def test_gives_the_lease_back_fenced_by_what_it_wrote(self, leader: LeaseProtocol) -> None:
         assert leader.release() == Write("", 0, False, "t0", version="1")
 

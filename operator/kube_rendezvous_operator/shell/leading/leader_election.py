@@ -41,6 +41,7 @@ class LeaderElection:
         lease_seconds: whole seconds after which others may take over from a silent leader.
         on_elected: called once, when this process leads, from the thread.
         on_lost: called once, when it led and somebody else does, from the thread.
+        on_set_back: called in its place where the storage was restored from a backup.
         pulses: told that the thread lives.
     """
 
@@ -54,13 +55,14 @@ class LeaderElection:
         *,
         on_elected: Callable[[], None],
         on_lost: Callable[[], None],
+        on_set_back: Callable[[], None],
         pulses: Pulses,
     ) -> None:
         self._connection = connection
         self._namespace = namespace
         self._name = name
         self._lease = LeaseProtocol(identity, lease_seconds)
-        self._on_elected, self._on_lost = on_elected, on_lost
+        self._on_elected, self._on_lost, self._on_set_back = on_elected, on_lost, on_set_back
         self._pulses = pulses
         self._stop = threading.Event()
         self._said = ""
@@ -161,7 +163,9 @@ class LeaderElection:
             self._led = True
             _log.info("This process (%s) leads now", self._lease.identity, extra=self._extra)
             self._on_elected()
-        if self._lease.lost:
+        if self._lease.set_back:
+            self._on_set_back()
+        elif self._lease.lost:
             who = self._lease.holder or "nobody"
             _log.error("The lease is lost, it names %s now: this process stops", who, extra=self._extra)
             self._on_lost()

@@ -9,6 +9,8 @@ Rules, in the manner of client-go's leaderelection and stricter where it trusts 
   *begun*: before anybody else could have seen it unchanged for long enough.
 - A Lease that ran out without anybody taking it (the API server was away) is simply renewed: the fence proves that
   nobody led in between. As soon as anything but our own name is seen in it, it is lost for good.
+- A holder that finds an older version than it wrote looks at a storage that was set back (`set_back`): what this process
+  knows holds no more, and of those that led since nothing can be seen. That is a Lease lost, too.
 
 `kubernetes.leaderelection` was looked at and is not used: it goes by the wall clock, has no validity that could be
 asked before a write, never releases, and its `run` cannot be stopped.
@@ -89,12 +91,16 @@ class LeaseProtocol:
     Args:
         identity: unique among all candidates that ever were.
         lease_seconds: the time that this candidate promises.
+
+    Attributes:
+        lost: it was the holder, and is so no more, for good.
+        set_back: why: the storage was restored from a backup.
     """
 
     def __init__(self, identity: str, lease_seconds: float) -> None:
         self.identity = identity
         self.lease_seconds = lease_seconds
-        self.lost = False
+        self.lost = self.set_back = False
         self._poll = min(LONGEST_POLL_SECONDS, lease_seconds * POLL_FRACTION)
         self._record: LeaseRecord | None = None
         self._read = False
@@ -134,6 +140,8 @@ class LeaseProtocol:
         if self.elected and (record is None or record.holder != self.identity):
             self.lost = True
         before, self._record, self._read = self._record, record, True
+        if self.elected and before is not None and record is not None and _is_older(record.version, before.version):
+            self.lost = self.set_back = True
         if not _same(before, record):
             self._seen_at = now
         if not self.elected and not self._may_claim(now):
@@ -183,6 +191,10 @@ class LeaseProtocol:
             return Write(self.identity, 0, True, "", "")
         acquiring = record.holder != self.identity
         return Write(self.identity, record.transitions + acquiring, acquiring, record.acquired, record.version)
+
+
+def _is_older(version: str, known: str) -> bool:
+    return version.isdecimal() and known.isdecimal() and int(version) < int(known)
 
 
 def _same(before: LeaseRecord | None, after: LeaseRecord | None) -> bool:
