@@ -289,6 +289,7 @@ def _formed(state: State, standing: StandingRound) -> Step:
         else:  # the Rendezvous was created anew: it waits for a number that may never come, and others for it
             text = f"worker {local_rank} was in round {worker.round}, and rounds are counted anew: it is started again"
             given += [Say(text), KillWorker(local_rank)]
+            state = _with(state, local_rank, replace(worker, doing=Doing.STUCK))  # no failure of its own
     said = Say(f"round {standing.number}: node {standing.rank} of {standing.world_size}")
     return state, (said, *given, StartLimit(standing.number))
 

@@ -104,6 +104,29 @@ class TestANodeIsLostAndAnotherOneComes:
         assert run.status.closed is not None
 
 
+class TestTheRendezvousIsDeletedAndCreatedAnew:
+    def test_workers_whose_rounds_count_from_one_again_are_started_again_and_it_is_no_failure_of_theirs(
+        self, run: Run, start: Start
+    ) -> None:
+        run.create(minNodes=2, maxNodes=2)
+        nodes = [start(f"node-{index}", "--max-restarts=0") for index in range(2)]
+        workers = workers_of(nodes)
+        until_they_step(workers, 4)
+        before = pids_of(workers)
+
+        run.delete()
+        run.create(minNodes=2, maxNodes=2)
+
+        def step_in_new_processes() -> bool:
+            newest = [worker.newest_step for worker in workers]
+            started = [step.pid not in pids for step, pids in zip(newest, before, strict=True)]
+            return all(started) and {step.world for step in newest} == {4}
+
+        eventually(step_in_new_processes, "all workers go on in new processes")
+        assert all("rounds are counted anew: it is started again" in node.log for node in nodes)
+        all_is_right_with(workers)
+
+
 class TestAWorkerOfItsOwn:
     """One worker fails, and no machine."""
 

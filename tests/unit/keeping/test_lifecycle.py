@@ -135,6 +135,11 @@ class TestARendezvousThatWasCreatedAnew:
         assert after(*self.COUNTED_ANEW) == [KillWorker(0), KillWorker(1), StartLimit(1)]
         assert "worker 0 was in round 2, and rounds are counted anew" in said(*self.COUNTED_ANEW)
 
+    def test_that_is_no_failure_of_theirs(self) -> None:
+        ended = (*self.COUNTED_ANEW, WorkerEnded(0, 137), WorkerEnded(1, 137))
+        assert Spawn(1) in after(*ended, policy=Policy(max_restarts=0))
+        assert run(*ended)[0].failures == 0
+
 
 class TestAWorkerThatAsksAgain:
     def test_takes_everybody_to_a_new_round(self) -> None:
