@@ -40,6 +40,12 @@ class ApiRefusedError(ApiFailureError):
     """It will not work however often it is tried: no right, no such thing, not valid."""
 
 
+def is_no_such_object(failure: ApiFailureError, name: str) -> bool:
+    """Whether it is the object of this name that is not found, and not the namespace, the resource itself, or a page of
+    some proxy, which says nothing of it."""
+    return failure.status == 404 and failure.reason == "NotFound" and f'"{name}"' in failure.message
+
+
 def failure_of(request: str, status: int, body: Any, headers: Mapping[str, str]) -> ApiFailureError:
     """Sort an error response into passing and final.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
 from kube_rendezvous.cluster.connection import MERGE_PATCH
+from kube_rendezvous.cluster.failures import is_no_such_object
 from kube_rendezvous.cluster.watch_protocol import Object
 from kube_rendezvous.resources import MEMBER_PLURAL
 from kube_rendezvous.resources.names import object_path
@@ -51,14 +52,9 @@ def patch_member(
     try:
         written = connection.request("PATCH", path, body=wish, content_type=MERGE_PATCH, timeout=timeout)
     except ApiFailureError as failure:
-        if _is_no_such_member(failure, name):
+        if is_no_such_object(failure, name):
             return False
         raise
     look_at(written)
     # A finalizer of somebody else may keep what nobody counts with any more.
     return "deletionTimestamp" not in (written.get("metadata") or {})
-
-
-def _is_no_such_member(failure: ApiFailureError, name: str) -> bool:
-    """Whether it is the Member that is not found, and not the namespace, the resource itself or a proxy's page."""
-    return failure.status == 404 and failure.reason == "NotFound" and f'"{name}"' in failure.message

@@ -395,8 +395,11 @@ class Session:
             reminded = now.reminded(me, said.get("afterRound", me.after_round))
             if reminded is not now:
                 self.outlook.become(reminded)
-        if me.rendezvous_uid and "rendezvous" in said and "rendezvousUID" not in said:
-            self._writer.say_next(me.name, {"rendezvousUID": me.rendezvous_uid})
+                self._look_anew()
+            rendezvous = self._sight.rendezvous
+        belongs = rendezvous is not None and rendezvous.uid == me.rendezvous_uid
+        if rendezvous is not None and belongs and "rendezvous" in said and "rendezvousUID" not in said:
+            self._say_soon(me.name, rendezvous, self._watch_port(rendezvous), at_once=False)
 
     def _is_between_credentials(self, failure: ApiFailureError) -> bool:
         """Who was let in before is let in again, when the new credentials are there: the old ones may end first."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
+from kube_rendezvous.cluster.failures import is_no_such_object
 from kube_rendezvous.membership.member_writer import MemberWriter
 from kube_rendezvous.membership.own_slice import OwnSlice, may_be_named_in_status
 from kube_rendezvous.resources import SLICE_PLURAL, Rendezvous
@@ -38,11 +39,12 @@ class SliceReader:
         Raises:
             ApiFailureError: it could not be read.
         """
-        path = object_path(SLICE_PLURAL, self._namespace, slice_name(self._rendezvous, digest))
+        name = slice_name(self._rendezvous, digest)
+        path = object_path(SLICE_PLURAL, self._namespace, name)
         try:
             content = parse_slice(self._connection.request("GET", path, timeout=timeout)).content
         except ApiFailureError as failure:
-            if failure.status != 404:
+            if not is_no_such_object(failure, name):
                 raise
             return OwnSlice(digest, member)
         except (KeyError, ValueError, TypeError, AttributeError) as error:

@@ -205,7 +205,7 @@ def standing(rendezvous: Rendezvous | None, me: Standpoint) -> Standing:
     if rank is None or status.bootstrap_store is None:
         return _waiting(rendezvous, me)
     if _is_replaced(status) or status.round <= me.known_round:  # the latter: set back, and a number given again
-        return MustRejoin(status.round)
+        return MustRejoin(max(status.round, me.known_round))
     return Place(status.round, rank, status.world_size, status.bootstrap_store, rendezvous.uid)
 
 

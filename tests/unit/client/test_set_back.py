@@ -39,6 +39,36 @@ def test_what_the_watch_tells_while_a_write_is_under_way_says_nothing_about_it()
     assert not found
 
 
+def own(name: str, version: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": version}}
+
+
+def test_what_is_older_than_our_own_write_before_it_is_said_once_whatever_the_watch_told() -> None:
+    found: list[bool] = []
+    seen = StorageSeen(lambda: ("3", 0.0), lambda: found.append(True))
+    seen.before()(own("a", "100"))
+    two_at_once = seen.before(), seen.before()
+    two_at_once[0](own("a", "51"))
+    assert len(found) == 1
+    two_at_once[1](own("a", "50"))
+    seen.before()(own("a", "52"))
+    assert len(found) == 1
+    seen.before()(own("a", "7"))
+    assert len(found) == 2
+
+
+def test_writes_that_are_answered_out_of_order_or_are_of_other_members_say_nothing() -> None:
+    found: list[bool] = []
+    seen = StorageSeen(lambda: ("3", 0.0), lambda: found.append(True))
+    seen.before()(own("a", "10"))
+    earlier, later = seen.before(), seen.before()
+    later(own("a", "12"))
+    earlier(own("a", "11"))
+    seen.before()(own("b", "13"))
+    seen.before()(own("a", "12"))  # as it was
+    assert not found
+
+
 def test_it_is_said_once_until_the_watch_has_begun_anew() -> None:
     told, found = ["10"], list[bool]()
     listed = [0.0]
@@ -90,7 +120,7 @@ def test_who_does_not_know_yet_what_it_belongs_to_does_not_say_it() -> None:
     handler.shutdown()
 
 
-def test_what_a_restored_backup_has_forgotten_of_a_member_is_said_again() -> None:
+def test_what_a_restored_backup_has_forgotten_of_a_member_is_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Remembers()
     handler = new_handler(connection)
     handler.next_rendezvous()
@@ -99,8 +129,26 @@ def test_what_a_restored_backup_has_forgotten_of_a_member_is_said_again() -> Non
     session.rejoin(1, 29500, time.monotonic() + 10)
     del connection.stored["rendezvousUID"]
     connection.stored["afterRound"] = 0
+    looked: list[bool] = []
+    monkeypatch.setattr(session._watcher, "begin_anew", lambda: looked.append(True))
     session._renew(session.outlook.me.name, {}, 10.0)
     assert session.outlook.me.after_round == 0, "who stands there now joins again"
+    assert looked == [True]
     session._renew(session.outlook.me.name, {}, 10.0)
     assert connection.said[-1]["rendezvousUID"] == session.outlook.me.rendezvous_uid
+    handler.shutdown()
+
+
+def test_also_where_neighbours_may_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Remembers()
+    handler = new_handler(connection)
+    handler.next_rendezvous()
+    session = handler._session
+    assert session is not None
+    monkeypatch.setattr(session._life, "watch_port", lambda *_: 4711)
+    session._renew(session.outlook.me.name, {}, 10.0)
+    del connection.stored["rendezvousUID"]
+    for _ in range(2):
+        session._renew(session.outlook.me.name, {}, 10.0)
+    assert connection.said[-1]["watchPort"] == 4711
     handler.shutdown()

@@ -283,6 +283,8 @@ def test_no_number_is_taken_twice() -> None:
     again = replace(RUNNING, expelled=True).joined("new", stands("a b", 3))
     assert standing(stands("a new", 3), again) == MustRejoin(3), "set back, caught up, and given again"
     assert isinstance(standing(stands("a new", 4), again), Place)
+    reminded = replace(RUNNING.joined("new", stands("a b", 1)), after_round=0)
+    assert standing(stands("a new", 2), reminded) == MustRejoin(3), "all that it knows, at once"
 
 
 def test_a_new_incarnation_of_one_that_was_thrown_out_takes_whatever_round_follows() -> None:

@@ -16,7 +16,11 @@ from kube_rendezvous_operator.shell.watching.rendezvous_cache import RendezvousC
 from unit.scripted_connection import Answer, Asked, ScriptedConnection
 from unit.shell.objects import KEY
 
-GONE = ApiRefusedError("GET", 404, "NotFound", "not found")
+
+def gone(asked: Asked) -> dict[str, Any]:
+    """An answer: there is no such object."""
+    name = asked.path.removesuffix("/status").rsplit("/", 1)[1]
+    raise ApiRefusedError(asked.method, 404, "NotFound", f'what.rendezvous.dev "{name}" not found')
 
 
 class Measured(Unmeasured):
@@ -96,7 +100,7 @@ class Shell:
             self.rendezvous.put(rendezvous)
             self.raw = rendezvous
         self.members.relisted(list(members))
-        self.serve(rendezvous if rendezvous is not None else GONE, *members)
+        self.serve(rendezvous if rendezvous is not None else gone, *members)
 
     def run(self) -> float | None:
         """One reconcile, and what is swept beside; the requests of earlier ones are forgotten."""

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from kube_rendezvous.cluster import ApiUnavailableError
+from kube_rendezvous.cluster import ApiRefusedError, ApiUnavailableError
 from kube_rendezvous.resources import parse_member, parse_rendezvous
 from kube_rendezvous_operator.shell.reconciling.reconciler import OvertakenError
 from kube_rendezvous_operator.shell.watching.member_cache import MemberCache
 from unit.scripted_connection import Answer, Asked
 from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
-from unit.shell.scripted_shell import GONE, Shell
+from unit.shell.scripted_shell import Shell, gone
 
 LONG_AGO = datetime(2026, 3, 1, tzinfo=UTC)
 CONFLICT = ApiUnavailableError("PUT /status", 409, "Conflict", "the object has been modified")
@@ -72,7 +72,7 @@ def test_no_round_is_published_without_a_member_that_has_moved_since(standing: S
 
 def test_a_member_that_is_gone_already_needs_no_deletion(standing: Shell) -> None:
     standing.members.changed(raw_member("b", 5, leaving=True))
-    standing.answer("DELETE", "/rendezvousmembers/", GONE)
+    standing.answer("DELETE", "/rendezvousmembers/", gone)
     standing.run()
     assert standing.asked == ["PUT status", "DELETE b"]
 
@@ -127,18 +127,36 @@ def test_what_a_member_was_deleted_for_is_told_although_somebody_was_faster_than
 
 def test_a_write_to_what_is_gone_forgets_it(shell: Shell) -> None:
     shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
-    shell.answer("PUT", "/status", GONE)
+    shell.answer("PUT", "/status", gone)
     with pytest.raises(OvertakenError):
         shell.run()
     assert shell.rendezvous.get(KEY) is None
 
 
+FOREIGN = [
+    pytest.param("", "404 page not found", id="an API server that does not serve it yet, or a proxy"),
+    pytest.param("NotFound", "the server could not find the requested resource", id="its definition is gone"),
+]
+
+
+@pytest.mark.parametrize(("reason", "message"), FOREIGN)
+def test_what_says_nothing_of_the_object_itself_forgets_nothing(shell: Shell, reason: str, message: str) -> None:
+    shell.know(raw_rendezvous(10), raw_member("a", 1), raw_member("b", 2))
+    stored = shell.connection.answers["PUT", "/status"]
+    shell.answer("PUT", "/status", ApiRefusedError("PUT", 404, reason, message), *stored)
+    with pytest.raises(ApiRefusedError):
+        shell.run()
+    shell.run()
+    assert shell.set_back == 0
+    assert shell.status.ranks == ("a", "b")
+
+
 def recreated_before_the_answer(shell: Shell) -> Answer:
     """Gone when it was asked for; kopf shows its successor before that is heard."""
 
-    def answer(_: Asked) -> dict[str, Any]:
+    def answer(asked: Asked) -> dict[str, Any]:
         shell.rendezvous.put(raw_rendezvous(20, uid="another"))
-        raise GONE
+        return gone(asked)
 
     return answer
 

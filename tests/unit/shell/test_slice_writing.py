@@ -13,7 +13,7 @@ from kube_rendezvous_operator.shell.reconciling.reconciler import OvertakenError
 from unit.scripted_connection import Asked
 from unit.shell.fake_clock import Clock
 from unit.shell.objects import KEY, raw_member, raw_rendezvous
-from unit.shell.scripted_shell import GONE, Shell
+from unit.shell.scripted_shell import Shell, gone
 
 SLICES = "/rendezvousslices"
 EXISTS = ApiUnavailableError("POST", 409, "AlreadyExists", "it exists")
@@ -37,7 +37,7 @@ def shell(clock: Clock) -> Shell:
         if name == "rendezvousslices":
             return {"kind": "RendezvousSliceList", "metadata": {}, "items": list(stored.values())}
         if name not in stored:
-            raise GONE
+            return gone(asked)
         return stored[name]
 
     def delete(asked: Asked) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from kube_rendezvous.resources import parse_member
 from kube_rendezvous_core import Expulsion
 from kube_rendezvous_core.liveness.undecided import UNDECIDED_SECONDS
 from unit.shell.objects import KEY, UID, raw_member, raw_rendezvous
-from unit.shell.scripted_shell import GONE, Shell
+from unit.shell.scripted_shell import Shell, gone
 
 CONFLICT = ApiUnavailableError("DELETE", 409, "Conflict", "the object has been modified")
 AWAY = ApiUnavailableError("DELETE", 503, "", "not ready")
@@ -75,7 +75,7 @@ def test_members_of_a_rendezvous_that_is_gone_go_too(shell: Shell) -> None:
 
 def test_members_of_one_that_has_come_meanwhile_stay(shell: Shell) -> None:
     shell.know(None, raw_member("a"), raw_member("b", rendezvousUID="another"))
-    shell.answer("GET", "/rendezvous/run", GONE, raw_rendezvous(1, uid=UID))
+    shell.answer("GET", "/rendezvous/run", gone, raw_rendezvous(1, uid=UID))
     shell.run()
     assert shell.asked == ["GET run", "GET run", "DELETE b"]
 
@@ -100,7 +100,7 @@ def test_one_that_found_nothing_to_join_goes_without_a_word(shell: Shell) -> Non
 def test_one_that_never_said_where_it_belongs_is_deleted_only_if_it_does_not_say_so_now(
     standing: Shell, reason: str
 ) -> None:
-    standing.answer("GET", "/rendezvous/run", GONE)
+    standing.answer("GET", "/rendezvous/run", gone)
     silent = parse_member(raw_member("x", 7, rendezvousUID=...))
     standing.sweeper.sweep(KEY, [Expulsion(silent, reason, doubtful=False)])
     assert standing.sweeper.turn()
@@ -121,7 +121,7 @@ def test_namespaces_take_turns(shell: Shell) -> None:
         noisy["metadata"]["namespace"] = "noisy"
         shell.members.changed(noisy)
     shell.members.changed(raw_member("a"))
-    shell.answer("GET", "/rendezvous/run", GONE)
+    shell.answer("GET", "/rendezvous/run", gone)
     shell.reconciler.reconcile(("noisy", "run"))
     shell.reconciler.reconcile(KEY)
     shell.connection.asked.clear()

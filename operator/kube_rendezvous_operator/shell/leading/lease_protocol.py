@@ -9,8 +9,8 @@ Rules, in the manner of client-go's leaderelection and stricter where it trusts 
   *begun*: before anybody else could have seen it unchanged for long enough.
 - A Lease that ran out without anybody taking it (the API server was away) is simply renewed: the fence proves that
   nobody led in between. As soon as anything but our own name is seen in it, it is lost for good.
-- A holder that finds an older version than it wrote looks at a storage that was set back (`set_back`): what this process
-  knows holds no more, and of those that led since nothing can be seen. That is a Lease lost, too.
+- A holder that finds an older version than it wrote looks at a storage that was set back (`set_back`): what this
+  process knows holds no more, and of those that led since nothing can be seen. That is a Lease lost, too.
 
 `kubernetes.leaderelection` was looked at and is not used: it goes by the wall clock, has no validity that could be
 asked before a write, never releases, and its `run` cannot be stopped.

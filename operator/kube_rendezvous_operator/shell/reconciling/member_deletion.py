@@ -1,6 +1,7 @@
 """Deletes a Member object that was judged."""
 
 from kube_rendezvous.cluster import ApiFailureError, Connection
+from kube_rendezvous.cluster.failures import is_no_such_object
 from kube_rendezvous.resources import MEMBER_PLURAL
 from kube_rendezvous.resources.names import object_path
 from kube_rendezvous_core import Expulsion
@@ -28,7 +29,7 @@ def delete_member(connection: Connection, expulsion: Expulsion) -> bool:
     except ApiFailureError as failure:
         if failure.status == 409:
             raise ChangedMeanwhileError from failure
-        if failure.status != 404:
+        if not is_no_such_object(failure, member.name):
             raise
         return False
     return True

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from kube_rendezvous.cluster import ApiFailureError, ApiRefusedError, ApiUnavailableError, Connection
 from kube_rendezvous.cluster.connection import ANSWER_SECONDS
+from kube_rendezvous.cluster.failures import is_no_such_object
 from kube_rendezvous.cluster.set_back import is_older
 from kube_rendezvous.cluster.slice_list import with_names
 from kube_rendezvous.cluster.watch_protocol import Object, WatchProtocol
@@ -189,7 +190,7 @@ class Reconciler:
         try:
             self._refresh(key)
         except ApiFailureError as failure:
-            if failure.status == 404:
+            if is_no_such_object(failure, key[1]):
                 if before is not None:
                     self._rendezvous.remove(key, before.rendezvous.uid)
                 raise OvertakenError from failure
@@ -300,7 +301,7 @@ class Reconciler:
             if failure.status == 409:
                 self._refresh(key)
                 raise OvertakenError from failure
-            if failure.status == 404:
+            if is_no_such_object(failure, key[1]):
                 self._rendezvous.remove(key, known.rendezvous.uid)
                 raise OvertakenError from failure
             raise
@@ -371,7 +372,7 @@ class Reconciler:
         try:
             self._refresh(key)
         except ApiFailureError as failure:
-            if failure.status != 404:
+            if not is_no_such_object(failure, key[1]):
                 raise
         return self._rendezvous.get(key)
 

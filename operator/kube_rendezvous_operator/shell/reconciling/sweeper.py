@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
 from kube_rendezvous.cluster import ApiFailureError, Backoff, Connection, KeptThread
+from kube_rendezvous.cluster.failures import is_no_such_object
 from kube_rendezvous.resources import (
     RENDEZVOUS_PLURAL,
     Member,
@@ -162,7 +163,7 @@ class Sweeper:
         try:
             return parse_rendezvous(self._connection.request("GET", object_path(RENDEZVOUS_PLURAL, *key)))
         except ApiFailureError as failure:
-            if failure.status != 404:
+            if not is_no_such_object(failure, key[1]):
                 raise
             return None
 
