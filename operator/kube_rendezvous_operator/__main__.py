@@ -16,7 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run until told to stop.
 
     Returns:
-        The exit status: 0 when told to stop, 2 if it cannot start, 3 if it led and has lost its lease.
+        The exit status: 0 when told to stop, 2 if it cannot start, 3 if it led and has lost its lease, 4 if the
+        API server's storage was restored from a backup.
     """
     options = build_parser().parse_args(arguments)
     _configure_logs(getattr(logging, options.log_level.upper()), json=options.log_format == "json")
@@ -58,7 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Forms rounds for Rendezvous objects: watches them and their members, and writes status.",
         epilog="Credentials: KUBECONFIG, else the pod's service account, else ~/.kube/config. Stop with SIGTERM or "
         "Ctrl-C: it ends within two seconds and gives its lease back; nothing is lost, the next operator goes on from "
-        "what the objects say. Exit status 3: it led, and another replica does now.",
+        "what the objects say. Exit status 3: it led, and another replica does now. 4: the API server's storage was "
+        "restored from a backup; start it again.",
     )
     parser.add_argument(
         "-n",

@@ -15,7 +15,7 @@ WRITTEN_FIELDS = {
         {
             *("rendezvous", "rendezvousUID", "podName", "podUID", "nodeName", "slot", "holdsPlace"),
             *("address", "port", "afterRound", "renewTime", "leaving", "preparing", "closeRequested", "closeReason"),
-            "readsSlices",
+            *("readsSlices", "watchPort", "suspects"),
         }
     ),
     RENDEZVOUS_PLURAL: frozenset({"minNodes", "maxNodes", "lastCallSeconds", "closed"}),
