@@ -29,6 +29,7 @@ from kube_rendezvous.membership.standing import (
     Standing,
     Standpoint,
     circle,
+    is_set_back,
     slice_of_circle,
 )
 from kube_rendezvous.resources import RENDEZVOUS_PLURAL, Rendezvous
@@ -306,7 +307,11 @@ class Session:
 
         joined_at = datetime.now(UTC)
         name = self._first.tried or new_name(self._identity)
-        joined = self.outlook.me.joined(name, rendezvous)
+        before = self.outlook.me
+        joined = before.joined(name, rendezvous)
+        # A restored backup may hold who we were; all other joins follow one that is gone.
+        same = before.rendezvous_uid == rendezvous.uid and not before.expelled
+        may_be_back = before.name and same and is_set_back(rendezvous.status, before)
         # The answer may be lost although the Member is there, and has a rank at once: it must not be silent meanwhile.
         self._joining = name
         self._life.start()
@@ -318,10 +323,13 @@ class Session:
             if self._first.tried and made is None:  # our first POST was carried out, and said less
                 self._say_soon(name, rendezvous, watch_port)
             self._first.tried = ""
-            self._writer.is_replaced(self.outlook.me.name)
+            if not may_be_back:
+                self._writer.is_replaced(self.outlook.me.name)
             self.outlook.become(joined)
             self._aside = ""
             self._place.is_of(name)
+        if may_be_back:
+            self.withdraw()
 
     def rejoin(self, after_round: int, port: int, deadline: float) -> None:
         """Say that this member waits for a round newer than ``after_round``: one PATCH. Arguments, errors as `join`."""

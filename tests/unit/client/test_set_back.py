@@ -152,3 +152,30 @@ def test_also_where_neighbours_may_ask_it(monkeypatch: pytest.MonkeyPatch) -> No
         session._renew(session.outlook.me.name, {}, 10.0)
     assert connection.said[-1]["watchPort"] == 4711
     handler.shutdown()
+
+
+class GivesNoNumberTwice(OneNodeServer):
+    """With an operator that goes by what members know."""
+
+    def _create(self, body: dict[str, Any]) -> dict[str, Any]:
+        known = max(self._status.round, body["spec"].get("afterRound", 0))
+        self._status = replace(self._status, round=known)
+        return super()._create(body)
+
+
+def test_who_joins_anew_takes_leave_of_the_member_that_the_backup_holds() -> None:
+    server = GivesNoNumberTwice()
+    handler = new_handler(server)
+    handler.next_rendezvous()
+    of_the_backup = server._status
+    handler.next_rendezvous()
+    server._tell(of_the_backup)  # restored so that versions are higher
+    assert handler.wait_for_interruption(10.0) is not None
+
+    handler.next_rendezvous()
+
+    assert server._status.round > 2
+    old, new = server.made
+    assert server.left == [old]
+    handler.shutdown()
+    assert server.left == [old, new]
