@@ -19,7 +19,7 @@ SETTINGS = frozenset(
         "watch_neighbours",
     }
 )
-"""The keys of `--rdzv-conf`; README has what they mean."""
+"""The keys of `--rdzv-conf`; docs/reference/settings.md has what they mean."""
 
 _OTHERS = frozenset(
     {

@@ -8,8 +8,9 @@ _HEAD = """\
 
 <!-- Generated from docs/bench by `make bench-page`. -->
 
-Each table is one run of `make bench`, as it was: its commit, day and machine stand above it. Absolute figures are
-those of that machine; run it on yours. What is measured, and which limits hold: [sizing](../sizing.md).
+Each table is one run of `make bench`, as it was: its commit, day and machine stand above it. Later commits may need
+less ([changelog](../../CHANGELOG.md)). Absolute figures are those of that machine; run it on yours. What is measured,
+and which limits hold: [sizing](../sizing.md).
 
 A new run is kept by `make bench ARGS="--only scale --output docs/bench/scale.json"`, and shown by `make bench-page`.
 """
