@@ -3,9 +3,11 @@
 import json
 import os
 import sys
+from functools import partial
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningModule
+from pytorch_lightning import Trainer as AnyTrainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -32,14 +34,12 @@ torch.manual_seed(0)
 x = torch.randn(256, 1)
 data = DataLoader(TensorDataset(x, 3 * x + 1), batch_size=16)
 model = Line()
+Trainer = partial(AnyTrainer, max_epochs=10, logger=False, enable_progress_bar=False)
 trainer = Trainer(
     num_nodes=int(os.environ["GROUP_WORLD_SIZE"]),
     devices=int(os.environ["LOCAL_WORLD_SIZE"]),
     strategy="ddp",
     callbacks=[ModelCheckpoint(checkpoints, save_last=True)],
-    max_epochs=10,
-    logger=False,
-    enable_progress_bar=False,
 )
 trainer.fit(model, data, ckpt_path="last")
 weights = [value.item() for value in model.parameters()]
