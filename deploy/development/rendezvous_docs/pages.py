@@ -9,7 +9,6 @@ from rendezvous_docs.references import DOCS, TOP
 from rendezvous_docs.repository_links import missing_targets
 
 _METRICS = DOCS / "reference" / "metrics.md"
-_MADE_WITH_THE_SITE = PurePosixPath("docs/reference/commands.md")
 
 
 def faults() -> list[str]:
@@ -27,7 +26,7 @@ def faults() -> list[str]:
 
 
 def _is_there(path: PurePosixPath) -> bool:
-    return path == _MADE_WITH_THE_SITE or (TOP / path).exists()
+    return (TOP / path).exists()
 
 
 def all_pages() -> list[Path]:

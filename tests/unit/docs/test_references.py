@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import kube_rendezvous
+from kube_rendezvous import survival
 from rendezvous_docs.__main__ import main
 from rendezvous_docs.command_reference import command_reference
 from rendezvous_docs.crd_reference import crd_reference
@@ -17,6 +19,7 @@ from rendezvous_docs.values_reference import explained
 SOURCES = [TOP / "client", TOP / "operator"]
 KEY = re.compile(r'"((?:[a-z0-9-]+\.)*(?:io|com|dev|sh|org)/[A-Za-z-]+|aws-node-termination-handler/[a-z-]+)"')
 NO_OBJECT_KEYS = {"rendezvous.dev/v", "k8s.io/initial-events-end"}
+REASON_SHOWN = re.compile(r"\breason: ([A-Z]\w+)")
 REASON = re.compile(r'^[A-Z][A-Z_]* = "([A-Z][A-Za-z]+)"$', re.MULTILINE)
 
 
@@ -76,6 +79,22 @@ def test_every_reason_and_condition_is_in_its_reference() -> None:
     words |= set(re.findall(r'Severity\.\w+, "([A-Z]\w+)"', code()))
     assert len(words) > 20
     assert {word for word in words if f"`{word}`" not in page} == set()
+
+
+def test_every_reason_that_a_page_shows_in_an_object_is_in_the_reference() -> None:
+    words = set(re.findall(r"`([A-Z][A-Za-z]+)`", (DOCS / "reference" / "reasons.md").read_text()))
+    shown = {(page.name, word) for page in DOCS.rglob("*.md") for word in REASON_SHOWN.findall(page.read_text())}
+    assert ("large-rounds.md", "HeartbeatLost") in shown
+    assert {(page, word) for page, word in shown if word not in words} == set()
+
+
+def test_every_public_name_of_the_package_is_on_the_page_of_python() -> None:
+    page = (DOCS / "reference" / "python.md").read_text()
+    for package in (kube_rendezvous, survival):
+        for name in set(package.__all__) - {"__version__"}:
+            thing = getattr(package, name)
+            of_module = re.search(rf"^::: {re.escape(thing.__module__)}$", page, re.MULTILINE)
+            assert of_module or re.search(rf"^::: {re.escape(thing.__module__)}\.{name}$", page, re.MULTILINE), name
 
 
 def test_every_value_of_the_chart_is_in_its_reference() -> None:
