@@ -25,7 +25,7 @@ class JaxService:
         self._workers = workers
         self._coordinator = CoordinatorProcess()
         self._entrances: list[Forwarder] = []
-        self._shields: dict[int, Forwarder] = {}
+        self._shields: dict[tuple[str, int], Forwarder] = {}  # one that was created anew counts from 1 again
 
     def address(self, standing: StandingRound) -> str:
         """Where this node's workers reach the service of a round; begins to serve it, where this node has rank 0.
@@ -33,7 +33,8 @@ class JaxService:
         Returns:
             ``HOST:PORT``; "" if it cannot be served: the log says why.
         """
-        if standing.number not in self._shields:
+        which = standing.rendezvous_uid, standing.number
+        if which not in self._shields:
             try:
                 if standing.rank == 0:
                     self._serve(standing)
@@ -43,11 +44,11 @@ class JaxService:
                 return ""
             # Nobody's connection is ended: a worker holds that of the round before until it has left it, and longer if
             # it holds arrays of it.
-            for number in sorted(self._shields)[:-1]:
-                if not self._shields[number].is_used:
-                    self._shields.pop(number).close()
-            self._shields[standing.number] = Forwarder(standing.master_addr, standing.master_port, shield=True)
-        return self._shields[standing.number].address
+            for former in list(self._shields)[:-1]:
+                if not self._shields[former].is_used:
+                    self._shields.pop(former).close()
+            self._shields[which] = Forwarder(standing.master_addr, standing.master_port, shield=True)
+        return self._shields[which].address
 
     def close(self) -> None:
         """End everything."""

@@ -17,6 +17,7 @@ again; so is one that says itself that it cannot come. If all came and some coul
 some node: a new round shows who.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 from signal import SIGTERM
@@ -116,6 +117,7 @@ class State:
         status: with which the node will end; 0 until something fails.
         close: the end is the end for all.
         closed: the node ends because the rendezvous is closed.
+        signalled: it ends, and its workers were told so by a signal.
     """
 
     workers: tuple[Worker, ...]
@@ -125,6 +127,7 @@ class State:
     status: int = 0
     close: bool = False
     closed: bool = False
+    signalled: bool = False
 
     @property
     def round(self) -> int:
@@ -163,10 +166,14 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             return _all_is_done(state, local_rank)  # and that is why
         case Phase.ENDING, WorkerEnded(local_rank, status):
             return _ended_while_ending(state, local_rank, status)
+        case Phase.ENDING, Signalled(number) if not state.signalled:  # they end in their own time, and may be saving
+            return replace(state, signalled=True), (EndAll(number),)
         case Phase.ENDING, Signalled() | GraceOver():
             return state, (KillAll(),)
         case Phase.ENDING, _:
             return state, ()
+        case _, Asked(local_rank) | TookRound(local_rank) if state.workers[local_rank].doing is Doing.STUCK:
+            return state, ()  # said before its end was asked for
         case _, Asked(local_rank, after):
             return _asked(state, local_rank, after, policy)
         case _, TookRound(local_rank, number) if number == state.round:
@@ -193,10 +200,13 @@ def step(state: State, event: Event, policy: Policy) -> Step:
             return state, (*([Say(text)] if waited_for else []), Remind())
         case Phase.RUNNING, LimitOver(number) if number == state.round:
             return _too_late(state)
+        case Phase.RUNNING | Phase.JOINING, LimitOver(number) if number <= state.round:
+            # Rounds that follow each other quickly do not give one that hangs another limit each.
+            return state, tuple(_not_come_for(state, number, (Doing.WORKING, Doing.TAKING_IN)))
         case Phase.GATHERING, LimitOver(number) if number == state.round:
             return state, tuple(_not_come_out(state))
         case _, Signalled(number):
-            return replace(state, phase=Phase.ENDING, status=128 + number), (EndAll(number),)
+            return replace(state, phase=Phase.ENDING, status=128 + number, signalled=True), (EndAll(number),)
         case _:
             return state, ()
 
@@ -238,7 +248,8 @@ def _finishing(state: State, event: Event) -> Step:
         case Told(why) if why.round == state.round:
             return state, (TellOver(why),)  # who serves the store need not wait for one that is gone
         case Signalled(number):
-            return replace(state, phase=Phase.ENDING, status=128 + number, closed=False), (EndAll(number),)
+            ending = replace(state, phase=Phase.ENDING, status=128 + number, closed=False, signalled=True)
+            return ending, (EndAll(number),)
         case _:
             return state, ()
 
@@ -320,6 +331,7 @@ def _worker_ended(state: State, local_rank: int, status: int, policy: Policy) ->
             phase=Phase.ENDING,
             status=status,
             close=policy.close_on_failure,
+            signalled=True,
         )
         said = Say(f"{failed}, and no restart is left of {policy.max_restarts}")
         state, actions = _end_if_all_are_gone(state)
@@ -357,15 +369,21 @@ def _end_if_all_are_gone(state: State) -> Step:
 def _too_late(state: State) -> Step:
     """The limit for taking the round in is over. One that has never come for it hangs, and all others wait for that
     one: to end those would end every worker of the job. One that came and hangs is seen when it does not come again."""
-    actions: list[Action] = []
-    for local_rank, worker in enumerate(state.workers):
-        if worker.doing not in _GONE and worker.round < state.round:
-            text = f"worker {local_rank} has not taken round {state.round} in within the limit: it is started again"
-            actions += [Say(text), KillWorker(local_rank)]
+    actions = _not_come_for(state, state.round, tuple(set(Doing) - set(_GONE)))
     if actions or all(worker.doing is not Doing.TAKING_IN for worker in state.workers):
         return state, tuple(actions)
     waiting = [local_rank for local_rank, worker in enumerate(state.workers) if worker.doing is Doing.TAKING_IN]
     return _again(state, "NotTakenIn", f"workers {waiting} of this node could not take it in within the limit")
+
+
+def _not_come_for(state: State, number: int, doing: Collection[Doing]) -> list[Action]:
+    """For this round, or a later one, each worker that does one of these should have come by now."""
+    actions: list[Action] = []
+    for local_rank, worker in enumerate(state.workers):
+        if worker.doing in doing and worker.round < number:
+            text = f"worker {local_rank} has not taken round {number} in within the limit: it is started again"
+            actions += [Say(text), KillWorker(local_rank)]
+    return actions
 
 
 def _not_come_out(state: State) -> list[Action]:

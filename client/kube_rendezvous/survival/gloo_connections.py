@@ -102,8 +102,11 @@ class GlooConnections:
 
 
 def _loop_threads() -> set[str]:
-    found = set()
-    for task in (_SELF / "task").iterdir():
+    found: set[str] = set()
+    tasks: list[Path] = []
+    with contextlib.suppress(OSError):  # no descriptor is free to look with
+        tasks = list((_SELF / "task").iterdir())
+    for task in tasks:
         with contextlib.suppress(OSError):  # ended meanwhile
             if (task / "comm").read_bytes().strip() == _LOOP:  # cut off by the kernel, within a letter too
                 # With its start, because numbers of threads come again.

@@ -24,7 +24,7 @@ def threads_that_wait() -> frozenset[str]:
     """
     calls = _FUTEX_CALLS.get(os.uname().machine, ())
     waiting = set()
-    for task in _TASKS.iterdir() if calls else ():
+    for task in _tasks() if calls else ():
         with contextlib.suppress(OSError):  # ended meanwhile, or the kernel does not tell
             if (task / "comm").read_bytes().strip() != _RUNNER:
                 continue
@@ -32,6 +32,12 @@ def threads_that_wait() -> frozenset[str]:
             if call[0] in calls and int(call[_LIMIT_ARGUMENT], 16):
                 waiting.add(f"{task.name} at {call[1]}, slept {_times_slept(task)} times")
     return frozenset(waiting)
+
+
+def _tasks() -> list[Path]:
+    with contextlib.suppress(OSError):
+        return list(_TASKS.iterdir())
+    return []  # no descriptor is free to look with
 
 
 def _times_slept(task: Path) -> str:

@@ -313,6 +313,14 @@ class Group:
         return True
 
     def _hear_news(self) -> None:
+        while not self._ended:
+            try:
+                self._hear()
+            except Exception:  # a thread that died here would leave the trainer in every round that is over
+                _log.exception("what is heard of rounds met something unexpected; it is tried again")
+                self._state.wait_for(lambda: self._ended, _AGAIN_SECONDS)
+
+    def _hear(self) -> None:
         while True:
             suspected = bool(self._waits)
             self._state.wait_for(lambda: self._working_in > 0 or self._ended, _AGAIN_SECONDS if suspected else None)

@@ -6,6 +6,7 @@ there are before they can tell each other anything.
 """
 
 import contextlib
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -62,7 +63,15 @@ class JaxEngine:
         set_environment(place, rank, world_size)
         entry = Entry(place.node_rank, place.local_rank, handle="", progress=progress, newcomer=newcomer)
         try:
-            jax_runtime.enter(place.coordinator, world_size, rank, timeout=self._take_in_timeout, given_up=given_up)
+            # A peer that is busy is waited for: its launcher knows whether it hangs.
+            jax_runtime.enter(
+                place.coordinator,
+                world_size,
+                rank,
+                timeout=self._take_in_timeout,
+                arrival_timeout=math.inf,
+                given_up=given_up,
+            )
             roster = self._exchange(rank, world_size, entry, given_up)
         except jax_runtime.RoundLostError as error:
             if given_up():

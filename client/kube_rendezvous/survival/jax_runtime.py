@@ -91,6 +91,7 @@ def enter(
     process_id: int,
     *,
     timeout: float,
+    arrival_timeout: float | None = None,
     given_up: Callable[[], bool] = lambda: False,
     local_device_ids: Sequence[int] | None = None,
 ) -> None:
@@ -105,7 +106,8 @@ def enter(
             serves it (one that JAX starts itself lets nobody in before all are there).
         process_count: processes in the round.
         process_id: of this one, from 0.
-        timeout: seconds until all must be there.
+        timeout: seconds for what follows, once all are there.
+        arrival_timeout: seconds until all must be there; None: as `timeout`.
         given_up: asked ten times a second; once it says yes the round is given up.
         local_device_ids: see `jax.distributed.initialize`. None: all that this process sees.
 
@@ -126,17 +128,22 @@ def enter(
         raise RuntimeError("JAX has a backend already, something was computed without a round: leave() drops it")
     _leave_at_exit()
     standing = _standing = _Round(coordinator, process_count)
-    patience = _Patience(time.monotonic() + timeout, lambda: given_up() or standing.given_up.is_set())
+    arriving = _Patience(
+        time.monotonic() + (timeout if arrival_timeout is None else arrival_timeout),
+        lambda: given_up() or standing.given_up.is_set(),
+    )
     try:
-        _await_service(coordinator, patience)
-        standing.client = _connect(distributed.global_state, coordinator, process_count, process_id, patience)
+        _await_service(coordinator, arriving)
+        limit = min(timeout, arriving.left())
+        standing.client = _connect(distributed.global_state, coordinator, process_count, process_id, limit)
         if local_device_ids is not None:
             visible = ",".join(str(one) for one in local_device_ids)
             jax.config.update("jax_cuda_visible_devices", visible)
             jax.config.update("jax_rocm_visible_devices", visible)
-        _gather(standing.client, _ALL_CONNECTED, "connected", "yes", process_count, process_id, patience)
-        for limit in ("jax_cpu_get_local_topology_timeout_minutes", "jax_cpu_get_global_topology_timeout_minutes"):
-            jax.config.update(limit, 1)  # the least; reached when the service falls silent in these milliseconds
+        _gather(standing.client, _ALL_CONNECTED, "connected", "yes", process_count, process_id, arriving)
+        patience = _Patience(time.monotonic() + timeout, arriving.given_up)
+        for option in ("jax_cpu_get_local_topology_timeout_minutes", "jax_cpu_get_global_topology_timeout_minutes"):
+            jax.config.update(option, 1)  # the least; reached when the service falls silent in these milliseconds
         before = _listening()
         with _freed_when_over(standing, patience):
             jax.devices()
@@ -303,13 +310,13 @@ def _await_service(coordinator: str, patience: _Patience) -> None:
         time.sleep(_SLICE_SECONDS / 10)
 
 
-def _connect(state: Any, coordinator: str, process_count: int, process_id: int, patience: _Patience) -> Any:
+def _connect(state: Any, coordinator: str, process_count: int, process_id: int, seconds: float) -> Any:
     from jax._src.lib import _jax
 
     client = _jax.get_distributed_runtime_client(
         coordinator,
         process_id,
-        init_timeout=max(1, int(patience.left())),
+        init_timeout=max(1, int(seconds)),
         heartbeat_timeout=_HEARTBEAT_SECONDS,
         # It would wait for a service that may be silent.
         shutdown_on_destruction=False,

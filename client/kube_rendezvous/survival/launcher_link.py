@@ -18,6 +18,7 @@ from kube_rendezvous.survival.launcher_wire import (
     FromLauncher,
     FromWorker,
     Give,
+    LostSocketError,
     NoMore,
     Over,
     Stuck,
@@ -122,6 +123,8 @@ class LauncherLink:
     def _receive(self) -> tuple[FromLauncher | None, str]:
         try:
             return receive_from_launcher(self._end), "the launcher of this node is gone"
+        except LostSocketError as error:
+            return None, str(error)
         except OSError as error:
             return None, f"the launcher of this node is gone: {error}"
         except (ValueError, KeyError, TypeError) as error:

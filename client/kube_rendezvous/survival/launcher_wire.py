@@ -77,6 +77,10 @@ class NoMore:
     closed: bool
 
 
+class LostSocketError(Exception):
+    """See `receive_from_launcher`."""
+
+
 FromWorker = Ask | Took | Done | Stuck
 FromLauncher = Give | Over | NoMore
 
@@ -134,11 +138,17 @@ def receive_from_launcher(end: socket.socket) -> FromLauncher | None:
 
     Raises:
         ValueError, KeyError, TypeError: it is none of ours.
+        LostSocketError: the socket that came with it is lost: this process had no free descriptor.
         OSError: our own end was closed.
     """
     descriptors = array.array("i")
     space = socket.CMSG_SPACE(descriptors.itemsize)
-    packet, ancillary, _, _ = end.recvmsg(_LONGEST, space, socket.MSG_CMSG_CLOEXEC)
+    packet, ancillary, flags, _ = end.recvmsg(_LONGEST, space, socket.MSG_CMSG_CLOEXEC)
+    if flags & socket.MSG_CTRUNC:
+        raise LostSocketError(
+            "the socket for the round's store could not be taken from the launcher: this process has no free file "
+            "descriptor (ulimit -n)"
+        )
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
@@ -169,13 +179,21 @@ def inherited_end() -> socket.socket | None:
             "the body of its loop"
         )
     with contextlib.suppress(ValueError, OSError):
-        end = socket.socket(fileno=int(number))
+        end = _waiting_for_ever(int(number))
         if (end.family, end.type) == (socket.AF_UNIX, socket.SOCK_SEQPACKET):
             end.set_inheritable(False)
             _taken_numbers.add(number)
             return end
         end.detach()  # it is somebody else's: our parent has a launcher, and we inherit the variable alone
     return None
+
+
+def _waiting_for_ever(descriptor: int) -> socket.socket:
+    """Whatever `socket.setdefaulttimeout` the trainer has set: it holds for sockets that come by a descriptor, too."""
+    taken = socket.socket(fileno=descriptor)
+    if taken.gettimeout() is not None:
+        taken.settimeout(None)
+    return taken
 
 
 def _said(packet: bytes) -> dict[str, Any]:
@@ -189,7 +207,7 @@ def _from_launcher(said: dict[str, Any], descriptors: Sequence[int]) -> FromLaun
     match said.pop("kind"):
         case "give":
             place = WorkerPlace.from_json(said["place"])
-            return Give(place, socket.socket(fileno=descriptors[0]) if descriptors else None)
+            return Give(place, _waiting_for_ever(descriptors[0]) if descriptors else None)
         case "over":
             return Over(Interruption(**said))
         case "no-more":

@@ -33,7 +33,10 @@ def cut_those_between(addresses: Collection[tuple[str, int]], cut: Cut) -> int:
 
 def own_sockets() -> Iterator[socket.socket]:
     """A copy of each of this process's sockets of IPv4 and IPv6, one at a time: some are known to C++ alone."""
-    for name in os.listdir("/proc/self/fd"):
+    names: list[str] = []
+    with contextlib.suppress(OSError):  # no descriptor is free to look with
+        names = os.listdir("/proc/self/fd")
+    for name in names:
         with contextlib.suppress(OSError):  # closed meanwhile
             if not stat.S_ISSOCK(os.stat(int(name)).st_mode):
                 continue  # what fails to become a socket object would stay open

@@ -47,7 +47,7 @@ def share_state(current: Round, *parts: Stateful) -> bool:
         skeleton = _take_apart([part.state_dict() for part in parts], tensors)
         _broadcast_bytes(_pickled(skeleton), source, device)
         for tensor in tensors:
-            dist.broadcast(tensor.detach().contiguous().to(device), src=source)
+            dist.broadcast(_as_bytes(tensor.detach().resolve_conj().resolve_neg().contiguous().to(device)), src=source)
         return False
     skeleton = _unpickled(_broadcast_bytes(None, source, device))
     states = _put_together(skeleton, source, device)
@@ -79,13 +79,18 @@ def _take_apart(value: Any, tensors: list[torch.Tensor]) -> Any:
 def _put_together(value: Any, source: int, device: torch.device) -> Any:
     if isinstance(value, _Hole):
         tensor = torch.empty(value.shape, dtype=value.dtype, device=device)
-        dist.broadcast(tensor, src=source)
+        dist.broadcast(_as_bytes(tensor), src=source)
         return tensor
     if isinstance(value, dict):
         return {key: _put_together(each, source, device) for key, each in value.items()}
     if type(value) in (list, tuple):
         return type(value)(_put_together(each, source, device) for each in value)
     return value
+
+
+def _as_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The same memory: backends refuse some types of elements (gloo: int16, float8), and move bytes of any."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def _broadcast_bytes(sent: bytes | None, source: int, device: torch.device) -> bytes:

@@ -54,8 +54,8 @@ def _say(**answer: Any) -> None:
     sys.stdout.flush()
 
 
-def _enter(coordinator: str, processes: int, process: int, timeout: float) -> int:
-    jax_runtime.enter(coordinator, processes, process, timeout=timeout)
+def _enter(coordinator: str, processes: int, process: int, timeout: float, arrival_timeout: float | None = None) -> int:
+    jax_runtime.enter(coordinator, processes, process, timeout=timeout, arrival_timeout=arrival_timeout)
     return jax.process_count()
 
 

@@ -1,5 +1,6 @@
 """JAX processes that live through changes of membership: real processes and launchers' parts, without Kubernetes."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -190,6 +191,22 @@ def test_a_round_that_misses_one_is_given_up(job: Job) -> None:
         node.interrupt()
         assert node.answer(10).error == "RoundLostError"
     form(job, nodes[:2])
+
+
+def test_one_that_is_busy_is_waited_for_however_short_the_time_is_that_all_have_once_they_are_there(job: Job) -> None:
+    nodes = job.add(2)
+    each = list(zip(nodes, job.coordinators(nodes), strict=True))
+
+    def enters(process: int) -> None:
+        node, coordinator = each[process]
+        where = {"coordinator": coordinator, "processes": 2, "process": process}
+        node.begin("enter", **where, timeout=10.0, arrival_timeout=math.inf)
+
+    enters(0)
+    with pytest.raises(TimeoutError):
+        nodes[0].answer(15.0)
+    enters(1)
+    assert [node.answer().done for node in nodes] == [2, 2]
 
 
 def test_a_service_that_never_comes_is_an_error_and_not_the_end(job: Job) -> None:

@@ -170,6 +170,10 @@ class TestAWorkerThatSaysItIsStuck:
     def test_that_is_no_failure_of_its_own(self) -> None:
         assert Spawn(1) in after(*self.STUCK, WorkerEnded(1, 137), policy=Policy(max_restarts=0))
 
+    def test_nor_if_something_that_it_said_before_is_heard_later(self) -> None:
+        for late in (Asked(1, 1), TookRound(1, 2)):
+            assert Spawn(1) in after(*self.STUCK, late, WorkerEnded(1, 137), policy=Policy(max_restarts=0))
+
     def test_before_the_next_round_has_formed_it_is_started_again(self) -> None:
         ended = (*BOTH_WORK, told(), Asked(0, 1), SaidStuck(1, 1), WorkerEnded(1, 137))
         assert Spawn(1) in after(*ended)
@@ -202,8 +206,17 @@ class TestTheLimitForTakingARoundIn:
     def test_those_that_work_are_left_alone(self) -> None:
         assert after(*BOTH_WORK, LimitOver(1)) == []
 
-    def test_the_limit_of_an_older_round_ends_nobody(self) -> None:
+    def test_the_limit_of_an_older_round_ends_nobody_who_has_come_since(self) -> None:
         assert after(*both_ask(), formed(), told(), *both_ask(1), formed(2), LimitOver(1)) == []
+        assert after(*self.HANGS, told(2), *both_ask(2), LimitOver(2)) == []
+
+    def test_rounds_that_follow_each_other_quickly_give_one_that_hangs_no_other_limit(self) -> None:
+        replaced = (*self.HANGS, told(2), Asked(0, 2))
+        assert after(*replaced, LimitOver(2)) == [KillWorker(1)]
+        assert after(*replaced, formed(3), LimitOver(2)) == [KillWorker(1)]
+
+    def test_one_that_is_being_started_meanwhile_is_left_alone(self) -> None:
+        assert after(*self.HANGS, told(2), WorkerEnded(1, 1), LimitOver(2)) == []
 
 
 class TestAWorkersEnd:
@@ -372,6 +385,11 @@ class TestSignals:
     @pytest.mark.parametrize("second", [Signalled(SIGTERM), GraceOver()])
     def test_the_second_one_or_the_end_of_the_grace_kills(self, second: Event) -> None:
         assert after(*BOTH_WORK, Signalled(SIGTERM), second) == [KillAll()]
+
+    def test_the_first_one_kills_nobody_who_ends_already_and_may_be_saving(self) -> None:
+        no_more = (*both_ask(), NO_MORE)
+        assert after(*no_more, Signalled(SIGTERM)) == [EndAll(SIGTERM)]
+        assert after(*no_more, Signalled(SIGTERM), Signalled(SIGTERM)) == [KillAll()]
 
     def test_no_worker_is_started_again_afterwards(self) -> None:
         assert after(*BOTH_WORK, Signalled(SIGTERM), WorkerEnded(0, 1)) == []

@@ -179,3 +179,21 @@ def test_a_source_that_has_ended_is_not_asked_over_and_over(group: Group, source
     began, counted = time.monotonic(), source.waits
     eventually(lambda: source.waits >= counted + 3, "it is asked again", SECONDS)
     assert time.monotonic() - began > 0.3
+
+
+def test_what_nobody_has_thought_of_does_not_end_the_thread_that_frees_the_trainer(
+    group: Group, source: FakeSource, engine: FakeEngine
+) -> None:
+    asked = itertools.count()
+
+    def fails_at_first() -> frozenset[str]:
+        if next(asked) < 3:
+            raise OSError(24, "Too many open files")
+        return frozenset()
+
+    engine.waits = fails_at_first
+    with group.take_round():
+        source.is_over()
+        assert engine.freed.wait(SECONDS)
+        raise PeerError("freed")
+    assert next(asked) > 3

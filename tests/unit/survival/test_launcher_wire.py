@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kube_rendezvous.membership.interruption import Interruption
+from kube_rendezvous.survival import launcher_wire
 from kube_rendezvous.survival.launcher_wire import (
     DESCRIPTOR_VARIABLE,
     Ask,
@@ -18,6 +20,7 @@ from kube_rendezvous.survival.launcher_wire import (
     FromLauncher,
     FromWorker,
     Give,
+    LostSocketError,
     NoMore,
     Over,
     Stuck,
@@ -148,6 +151,49 @@ def test_a_worker_finds_the_end_that_it_has_inherited(ends: Ends) -> None:
     environment = os.environ | {DESCRIPTOR_VARIABLE: number, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", says], env=environment, pass_fds=[worker.fileno()], check=True, timeout=60)
     assert receive_from_worker(launcher) == Ask(0, "jax")
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """A trainer that has set a time-out for all sockets."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(0.01)
+    yield
+    socket.setdefaulttimeout(before)
+
+
+def test_a_default_time_out_of_the_trainers_does_not_hold_for_our_sockets(
+    ends: Ends, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher, worker = ends
+    number = os.dup(worker.fileno())
+    monkeypatch.setenv(DESCRIPTOR_VARIABLE, str(number))
+    monkeypatch.setattr(launcher_wire, "_taken_numbers", set())
+    mine = inherited_end()
+    assert mine is not None
+    with mine, socket.create_server(("127.0.0.1", 0)) as listening:
+        assert mine.gettimeout() is None
+        send_to_worker(launcher, Give(place(1), listening))
+        given = receive_from_launcher(mine)
+    assert isinstance(given, Give)
+    assert given.listening is not None
+    with given.listening:
+        assert given.listening.gettimeout() is None
+
+
+def test_a_socket_for_which_there_is_no_descriptor_is_an_error(ends: Ends) -> None:
+    launcher, worker = ends
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        send_to_worker(launcher, Give(place(1), listening))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(LostSocketError, match="no free file descriptor"):
+            receive_from_launcher(worker)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_process_takes_part_once_and_is_told_so(ends: Ends) -> None:

@@ -38,10 +38,12 @@ class Step:
     done: int = 0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"done": self.done}
+        # As elements that gloo does not send.
+        return {"done": torch.tensor([self.done // 1000, self.done % 1000], dtype=torch.int16)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.done = int(state["done"])
+        thousands, rest = state["done"].tolist()
+        self.done = 1000 * thousands + rest
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
