@@ -63,6 +63,20 @@ class Board:
             self._stopped_round = max(self._stopped_round, number)
             self._changed.notify_all()
 
+    def forget_if_stopped(self, number: int, in_file: Callable[[], int], forget_file: Callable[[], None]) -> None:
+        """This round is new. If the trainer has said that it has stopped it, that was another one of this number: of a
+        Rendezvous that was deleted and created anew, which counts its rounds from 1 again.
+
+        Args:
+            number: of the round.
+            in_file: what the trainer has written.
+            forget_file: removes that.
+        """
+        with self._changed:
+            if max(self._stopped_round, in_file()) >= number:
+                self._stopped_round = 0
+                forget_file()
+
     def wait_for_trainer(self, number: int, in_file: Callable[[], int]) -> bool:
         """Wait until the trainer has stopped this round; False: the sidecar ends.
 

@@ -60,8 +60,7 @@ class Sidecar:
         Raises:
             OSError: the folder cannot be written, or the address not be used.
         """
-        if self._files is not None:
-            self._files.forget_stopped_round()
+        self._forget_stopped_round()
         first = Publication(
             1,
             SidecarState.WAITING,
@@ -75,6 +74,7 @@ class Sidecar:
             self._participation,
             board,
             self._stopped_round,
+            self._forget_stopped_round,
             wait_for_trainer=self._settings.wait_for_trainer,
             on_failure=self._end.put,
         )
@@ -113,3 +113,7 @@ class Sidecar:
 
     def _stopped_round(self) -> int:
         return 0 if self._files is None else self._files.stopped_round()
+
+    def _forget_stopped_round(self) -> None:
+        if self._files is not None:
+            self._files.forget_stopped_round()

@@ -24,6 +24,7 @@ class TakingPart:
         participation: in the rendezvous.
         board: where it says how that goes.
         stopped_round: what the trainer has written into its file.
+        forget_stopped_round: removes that.
         wait_for_trainer: join again only when the trainer has stopped.
         on_failure: called with the exit status when to go on makes no sense: the kubelet starts the sidecar again.
     """
@@ -33,6 +34,7 @@ class TakingPart:
         participation: Participation,
         board: Board,
         stopped_round: Callable[[], int],
+        forget_stopped_round: Callable[[], None],
         *,
         wait_for_trainer: bool,
         on_failure: Callable[[int], None],
@@ -40,6 +42,7 @@ class TakingPart:
         self._participation = participation
         self._board = board
         self._stopped_round = stopped_round
+        self._forget_stopped_round = forget_stopped_round
         self._wait_for_trainer = wait_for_trainer
         self._on_failure = on_failure
         self._ending = threading.Lock()
@@ -90,6 +93,7 @@ class TakingPart:
             _log.warning("%s; trying again", error)
             text = str(error)
             return self._say_unless_ended(lambda: self._board.publish(lambda newest: newest.waiting("TimedOut", text)))
+        self._board.forget_if_stopped(standing.number, self._stopped_round, self._forget_stopped_round)
         # As late as can be: until here nobody else can have taken the port that rank 0's trainer is to bind.
         self._participation.release_port()
         if not self._say_unless_ended(lambda: self._board.publish(lambda newest: newest.formed(standing))):
