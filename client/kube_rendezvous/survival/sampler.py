@@ -74,19 +74,42 @@ class ElasticSampler:
             self.epoch, self.steps_done = self.epoch + 1, 0
 
     def shares(self, rank: int, world_size: int) -> Iterator[Share]:
-        """The shares of the steps that are left of the epoch; `step_is_done` is called between them by the iterator."""
+        """The shares of the steps that are left of the epoch; `step_is_done` is called between them by the iterator,
+        unless the body has called it: where something after the optimizer's step may fail, at once after that step."""
         epoch = self.epoch
         while self.epoch == epoch:
+            before = self.steps_done
             yield self.share(rank, world_size)
-            self.step_is_done()
+            if (self.epoch, self.steps_done) == (epoch, before):
+                self.step_is_done()
 
     def state_dict(self) -> dict[str, Any]:
         """What has to survive a round."""
-        return {"epoch": self.epoch, "steps_done": self.steps_done}
+        return {"epoch": self.epoch, "steps_done": self.steps_done, **self._identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from there.
+
+        Raises:
+            ValueError: the state is of a sampler whose steps take other samples.
+        """
+        others = [
+            f"{name}={state[name]}, not {own}"
+            for name, own in self._identity.items()
+            if int(state.get(name, own)) != own  # former versions did not say
+        ]
+        if others:
+            raise ValueError(
+                f"the state is of a sampler with {'; '.join(others)}: its steps take other samples. Make this one as "
+                "that was, or begin with an epoch: set `epoch`, and load nothing"
+            )
         self.epoch, self.steps_done = int(state["epoch"]), int(state["steps_done"])
+
+    @property
+    def _identity(self) -> dict[str, int]:
+        """What makes the steps; numbers alone, which every kind of checkpoint can hold."""
+        shuffle = int(self._shuffle)
+        return {"length": self._length, "global_batch": self._global_batch, "shuffle": shuffle, "seed": self._seed}
 
     def _step_samples(self) -> list[int]:
         if self._order[0] != self.epoch:

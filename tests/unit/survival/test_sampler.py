@@ -138,3 +138,24 @@ def test_a_sampler_goes_on_where_its_state_says(length: int, batch: int, steps: 
 def test_numbers_below_1_are_refused(length: int, batch: int) -> None:
     with pytest.raises(ValueError, match="must be at least 1"):
         ElasticSampler(length, batch)
+
+
+def test_a_state_of_other_steps_is_refused_with_what_differs() -> None:
+    sampler = ElasticSampler(100, 10, seed=2)
+    sampler.step_is_done()
+    state = sampler.state_dict()
+    with pytest.raises(ValueError, match=r"global_batch=10, not 20; seed=2, not 3: its steps take other samples"):
+        ElasticSampler(100, 20, seed=3).load_state_dict(state)
+    former = ElasticSampler(100, 20, seed=3)
+    former.load_state_dict({"epoch": 1, "steps_done": 2})
+    assert (former.epoch, former.steps_done) == (1, 2)
+
+
+def test_a_body_that_says_by_itself_that_the_step_is_done_repeats_nothing_if_it_fails_afterwards() -> None:
+    sampler = ElasticSampler(12, 4, shuffle=False)
+    steps = sampler.shares(0, 1)
+    for _ in range(2):
+        next(steps)
+        sampler.step_is_done()
+    steps.close()  # the second body fails
+    assert [share.indices for share in sampler.shares(0, 1)] == [(8, 9, 10, 11)]
