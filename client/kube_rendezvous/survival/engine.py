@@ -37,14 +37,14 @@ class Engine(Protocol):
         """
 
     def take_in(
-        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp
+        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, newcomer: bool, given_up: GivenUp
     ) -> Taken:
         """Take a round in: afterwards collectives run among its workers.
 
         Args:
             place: of this worker.
             listening: the announced socket, for the worker that serves the round's store; the engine's from now on.
-            progress: see `Entry`.
+            progress, newcomer: see `Entry`.
             given_up: the round is over; ask it while waiting.
 
         Raises:

@@ -58,6 +58,7 @@ class Round:
         self.rank = taken.rank
         self.world_size = taken.roster.world_size
         self.broken = False
+        self.awaits_state = False  # from when the state that it lacks is asked for until it is there
 
     @property
     def state_source(self) -> int | None:
@@ -130,6 +131,7 @@ class Group:
         self._working_in = self._taken_in = 0
         self._ended = False
         self._done = False
+        self._newcomer = True
         self._waits = WaitsInVain(_IN_VAIN_SECONDS, _IN_VAIN_LOOKS)
         self._freed_in = self._stuck_in = 0
         self._unexplained = 0
@@ -256,6 +258,8 @@ class Group:
             self._leave()
             if self.round is not None:
                 self._before_leaving()
+                # Whose state never came is as new as before: what it has is of no use to the others.
+                self._newcomer = self._newcomer and self.round.awaits_state
                 self.round = None
             began = time.monotonic()
             given = self._source.next_round()
@@ -264,7 +268,11 @@ class Group:
                 self._state.notify_all()
             try:
                 taken = self._engine.take_in(
-                    given.place, given.listening, progress=self._progress(), given_up=self.changed
+                    given.place,
+                    given.listening,
+                    progress=self._progress(),
+                    newcomer=self._newcomer,
+                    given_up=self.changed,
                 )
             except RoundOverError as over:
                 _log.info("%s", over)

@@ -49,14 +49,13 @@ class JaxEngine:
         self._taken: Taken | None = None
 
     def take_in(
-        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp
+        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, newcomer: bool, given_up: GivenUp
     ) -> Taken:
         """See `Engine`."""
         if not place.coordinator:
             raise EngineError(
                 "the launcher serves no coordination service of JAX: its log says why (is jaxlib installed for it?)"
             )
-        newcomer = self._taken is None
         jax_runtime.leave()
         world_size = place.node_count * place.local_world_size
         rank = place.node_rank * place.local_world_size + place.local_rank

@@ -70,10 +70,9 @@ class ReconfigureEngine:
         self._place: WorkerPlace | None = None
 
     def take_in(
-        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp
+        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, newcomer: bool, given_up: GivenUp
     ) -> Taken:
         """See `Engine`."""
-        newcomer = self._taken is None
         store = open_round_store(place, listening, timeout=self._take_in_timeout, given_up=given_up)
         stood_in = self._store.stood_in
         self._store.move_on(store, given_up, place.node_count * place.local_world_size)

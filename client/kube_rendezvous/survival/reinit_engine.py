@@ -55,10 +55,9 @@ class ReinitEngine:
         return _NCCL_MOMENT_SECONDS if "nccl" in (self._backend or "") else MOMENT_SECONDS
 
     def take_in(
-        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, given_up: GivenUp
+        self, place: WorkerPlace, listening: socket.socket | None, *, progress: int, newcomer: bool, given_up: GivenUp
     ) -> Taken:
         """See `Engine`."""
-        newcomer = self._taken is None
         self._end_groups()
         self._aborted = False
         forget_meshes()

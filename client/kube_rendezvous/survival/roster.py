@@ -20,7 +20,7 @@ class Entry:
         handle: by which its peers' process groups know it; "" where the engine needs none.
         progress: how far it has come, in whatever it counts (steps); of two survivors with the same progress the state
             is the same.
-        newcomer: it has held no round before, and so has no state to give.
+        newcomer: it has held no round before, or was not given the state in any: it has none to give.
     """
 
     node_rank: int

@@ -134,6 +134,7 @@ class ShardedState:
             RoundOverError: see `Round.confirm`.
             ValueError: a tensor is sharded in another way than in contiguous parts.
         """
+        current.awaits_state = current.rank in current.roster.newcomers
         survivors = [entry.progress for entry in current.roster.entries if not entry.newcomer]
         furthest = max(survivors, default=0)
         if self._has_gradients and self.steps_done == furthest - 1:
@@ -147,6 +148,7 @@ class ShardedState:
         lost = {name for name in new if (name, _OF_MODEL) not in plans} if keys else set()
         lost |= {name for (name, _), (_, lacking) in plans.items() if lacking}
         if not keys or lost:
+            current.awaits_state = False  # all begin again
             return Moved(whole=False, lost=tuple(sorted(lost)))
         targets = self._targets(new, said)
         for key in keys:
@@ -160,6 +162,7 @@ class ShardedState:
         dist.barrier()
         current.confirm()
         self._older = {}
+        current.awaits_state = False
         return Moved(whole=True)
 
     def _apply(self) -> None:

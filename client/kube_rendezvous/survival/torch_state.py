@@ -42,6 +42,7 @@ def share_state(current: Round, *parts: Stateful) -> bool:
     if source is None:
         return False
     device = group_device()
+    current.awaits_state = current.lacks_state
     if current.rank == source:
         tensors: list[torch.Tensor] = []
         skeleton = _take_apart([part.state_dict() for part in parts], tensors)
@@ -55,6 +56,7 @@ def share_state(current: Round, *parts: Stateful) -> bool:
         return False
     for part, state in zip(parts, states, strict=True):
         part.load_state_dict(state)
+    current.awaits_state = False
     return True
 
 

@@ -84,15 +84,18 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.did: list[str] = []
+        self.peers_progress = 0
         self.freed = threading.Event()
         self.waits: Callable[[], frozenset[str]] = frozenset
         self.on_take_in: Callable[[int, Callable[[], bool]], None] = lambda number, given_up: None
         self.on_agree: Callable[[Callable[[], bool]], bool] = lambda given_up: True
 
-    def take_in(self, place: Any, listening: Any, *, progress: int, given_up: Callable[[], bool]) -> Taken:
+    def take_in(
+        self, place: Any, listening: Any, *, progress: int, newcomer: bool, given_up: Callable[[], bool]
+    ) -> Taken:
         self.did.append(f"take {place.number}")
         self.on_take_in(place.number, given_up)
-        return Taken(0, Roster.of([entry(0, progress=progress), entry(1)]))
+        return Taken(0, Roster.of([entry(0, progress=progress, new=newcomer), entry(1, progress=self.peers_progress)]))
 
     def leave(self) -> None:
         self.did.append("leave")

@@ -235,7 +235,7 @@ def test_descriptors_of_stand_ins_go_with_the_round(
 def take_in_alone(worker: ReinitEngine | ReconfigureEngine, number: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         alone = WorkerPlace("ns", "run", "uid", number, 0, 1, 0, 1, "127.0.0.1", listening.getsockname()[1])
-        worker.take_in(alone, listening, progress=0, given_up=lambda: False)
+        worker.take_in(alone, listening, progress=0, newcomer=True, given_up=lambda: False)
 
 
 def test_standing_in_needs_no_listener() -> None:

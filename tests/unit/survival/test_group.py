@@ -5,9 +5,11 @@ import threading
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from integration.handlers.eventually import eventually
 from kube_rendezvous.api import RendezvousClosedError
+from kube_rendezvous.survival import torch_state
 from kube_rendezvous.survival.errors import RoundOverError, TakeInError
 from kube_rendezvous.survival.group import Group
 from unit.raising_signals import SignalError, again_and_again, raising_signal
@@ -292,3 +294,34 @@ def test_a_signal_whose_handler_raises_while_a_round_is_left_keeps_nobody_from_t
     thread.start()
     thread.join(SECONDS)
     assert taken == [2]
+
+
+class TestANewcomer:
+    @pytest.fixture(autouse=True)
+    def beside_a_survivor(self, engine: FakeEngine, progress: Progress) -> None:
+        engine.peers_progress, progress.steps = 150, 200  # by a checkpoint of another run, say
+
+    def test_is_one_until_the_state_that_it_lacks_is_there(
+        self, group: Group, source: FakeSource, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def lost(*_: object) -> bytes:
+            raise PeerError("Connection closed by peer")
+
+        monkeypatch.setattr(torch_state, "group_device", lambda: torch.device("cpu"))
+        monkeypatch.setattr(torch_state, "_broadcast_bytes", lost)
+        for _ in range(2):
+            with group.take_round() as current:
+                assert current.roster.newcomers == (0,)
+                assert (current.state_source, current.lacks_state) == (1, True)
+                source.is_over()
+                torch_state.share_state(current)
+        monkeypatch.setattr(torch_state, "_broadcast_bytes", lambda *_: torch_state._pickled([]))
+        with group.take_round() as current:
+            assert torch_state.share_state(current)
+        source.is_over()
+        assert group.take_round().roster.newcomers == ()
+
+    def test_that_shares_in_a_way_of_its_own_is_one_in_its_first_round(self, group: Group, source: FakeSource) -> None:
+        assert group.take_round().roster.newcomers == (0,)
+        source.is_over()
+        assert group.take_round().roster.newcomers == ()

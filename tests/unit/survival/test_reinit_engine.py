@@ -34,11 +34,11 @@ def test_after_a_round_that_was_given_up_while_peers_connected_all_name_their_gr
         thread = threading.Thread(target=comes_to_the_roster_and_no_further)
         thread.start()
         with pytest.raises((RoundOverError, RuntimeError)):
-            engine.take_in(first, listening, progress=0, given_up=over.is_set)
+            engine.take_in(first, listening, progress=0, newcomer=True, given_up=over.is_set)
         thread.join()
 
         alone = WorkerPlace("ns", "run", "uid", 2, 0, 1, 0, 1, "127.0.0.1", next_one.getsockname()[1])
-        engine.take_in(alone, next_one, progress=0, given_up=never)
+        engine.take_in(alone, next_one, progress=0, newcomer=True, given_up=never)
         assert dist.group.WORLD is not None
         assert dist.group.WORLD.group_name == "0"  # as that of a newcomer
         engine.close()
