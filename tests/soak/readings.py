@@ -13,7 +13,7 @@ GROWTH_SHARE = 0.02
 
 @dataclass(frozen=True)
 class Reading:
-    """The state at a quiet point.
+    """The state at a quiet point, with every place taken.
 
     Args:
         seconds: since the soak began.

@@ -99,6 +99,8 @@ class Soak:
                 for step in self._plan.stretch(self._places.taken, restarts=restarts):
                     self._strike(step)
                 self._quiet(recorder)
+                if due(self._account.readings, self._account.seconds):
+                    self._read(recorder)
         finally:
             self._end()
 
@@ -162,6 +164,15 @@ class Soak:
         recorder.forget(self._run.name)
         self._count()
 
+    def _read(self, recorder: Recorder) -> None:
+        """With every place taken: each member costs memory, and readings are to be compared."""
+        for place in set(range(self._places.count)) - self._places.taken:
+            self._places.arrive(place)
+        self._quiet(recorder)
+        self._account.readings.append(self._reading())
+        self._slowest_of_late = 0.0
+        self._tell(self._account)
+
     def _disorder(self) -> list[str]:
         try:
             status = self._run.status
@@ -178,9 +189,6 @@ class Soak:
         account.growth = growth(samples)
         account.memory_mib = samples[-1].mib if samples else 0.0
         account.most_memory_mib = self._memory.most
-        if due(account.readings, account.seconds):
-            account.readings.append(self._reading())
-            self._slowest_of_late = 0.0
         self._tell(account)
 
     def _reading(self) -> Reading:
