@@ -37,7 +37,7 @@ class StorageSeen:
             name, newest = meta.get("name", ""), self._written
             # The watch may not have begun anew yet, and another write of before may be answered only now.
             older_than_told = is_older(written, told[0]) and told != self._noted
-            noted = _is_lower(newest[1], own[1])
+            noted = is_lower(newest[1], own[1])
             older_than_own = own[0] == newest[0] == name and is_older(written, own[1]) and not noted
             if older_than_told:
                 self._noted = told
@@ -52,8 +52,9 @@ class StorageSeen:
 def is_older(written: Object, told: str | None) -> bool:
     """Whether an object, or a list, has an older version than this. Versions that are no numbers say nothing."""
     version = str((written.get("metadata") or {}).get("resourceVersion"))
-    return told is not None and _is_lower(version, told)
+    return told is not None and is_lower(version, told)
 
 
-def _is_lower(version: str, other: str) -> bool:
+def is_lower(version: str, other: str) -> bool:
+    """Whether one version is older than another of the same storage. Such that are no numbers say nothing."""
     return version.isdecimal() and other.isdecimal() and int(version) < int(other)

@@ -1,7 +1,6 @@
 """The sidecar takes part: it joins again when the trainer has stopped, if it is to wait for that."""
 
 import queue
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from kube_rendezvous.sidecar.taking_part import TakingPart
 from kube_rendezvous.standing_round import StandingRound
 
 SECONDS = 10.0
-A_WHILE = 0.5
+WAITS = 3
 
 
 class Rounds:
@@ -58,12 +57,17 @@ def rounds() -> Iterator[Rounds]:
 def test_a_round_of_a_rendezvous_that_was_created_anew_is_not_taken_for_stopped(
     rounds: Rounds, tmp_path: Path, by: str
 ) -> None:
-    files = SharedFiles(tmp_path)
+    files, looks = SharedFiles(tmp_path), list[int]()
+
+    def stopped_round() -> int:
+        looks.append(files.stopped_round())
+        return looks[-1]
+
     board = Board(Publication(1, SidecarState.WAITING, "ns", "run", reason="", message=""), lambda _: None)
     part = TakingPart(
         rounds,  # type: ignore[arg-type]
         board,
-        files.stopped_round,
+        stopped_round,
         files.forget_stopped_round,
         wait_for_trainer=True,
         on_failure=lambda _: None,
@@ -83,8 +87,9 @@ def test_a_round_of_a_rendezvous_that_was_created_anew_is_not_taken_for_stopped(
     eventually(lambda: rounds.asked == 2, "it has joined again", SECONDS)
     rounds.forms(1)
     rounds.is_over(1)
-    threading.Event().wait(A_WHILE)
-    assert rounds.asked == 2, "its trainer still runs"
+    since = len(looks)
+    eventually(lambda: len(looks) > since + WAITS, "it waits for its trainer, which still runs", SECONDS)
+    assert rounds.asked == 2
     stops(1)
     eventually(lambda: rounds.asked == 3, "it has joined again", SECONDS)
     board.end()

@@ -19,6 +19,8 @@ asked before a write, never releases, and its `run` cannot be stopped.
 import math
 from dataclasses import dataclass
 
+from kube_rendezvous.cluster.set_back import is_lower
+
 RENEW_FRACTION = 1 / 3
 """Of the lease time after which it is renewed."""
 
@@ -140,7 +142,7 @@ class LeaseProtocol:
         if self.elected and (record is None or record.holder != self.identity):
             self.lost = True
         before, self._record, self._read = self._record, record, True
-        if self.elected and before is not None and record is not None and _is_older(record.version, before.version):
+        if self.elected and before is not None and record is not None and is_lower(record.version, before.version):
             self.lost = self.set_back = True
         if not _same(before, record):
             self._seen_at = now
@@ -191,10 +193,6 @@ class LeaseProtocol:
             return Write(self.identity, 0, True, "", "")
         acquiring = record.holder != self.identity
         return Write(self.identity, record.transitions + acquiring, acquiring, record.acquired, record.version)
-
-
-def _is_older(version: str, known: str) -> bool:
-    return version.isdecimal() and known.isdecimal() and int(version) < int(known)
 
 
 def _same(before: LeaseRecord | None, after: LeaseRecord | None) -> bool:
